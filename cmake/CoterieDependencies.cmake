@@ -1,0 +1,27 @@
+# Everything comes from Debian 12's own packages; README.md says what each is for.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(KRB5_GSSAPI REQUIRED IMPORTED_TARGET mit-krb5-gssapi)
+pkg_check_modules(KRB5 REQUIRED IMPORTED_TARGET mit-krb5)
+pkg_check_modules(SASL REQUIRED IMPORTED_TARGET libsasl2)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(ACL REQUIRED IMPORTED_TARGET libacl)
+if(COTERIE_TESTS)
+  pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+endif()
+
+find_program(PROTOC_C protoc-c REQUIRED)
+
+# pkg-config's grpc drags in thirty private modules; the two shared objects are all we link.
+add_library(coterie_grpc INTERFACE)
+target_link_libraries(coterie_grpc INTERFACE grpc gpr)
+add_library(coterie_ldap INTERFACE)
+target_link_libraries(coterie_ldap INTERFACE ldap lber)
