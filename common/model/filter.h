@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * common/model/filter.h: names that are not replicated.
+ *
+ * Comma-separated patterns with * and ?, matched against one bare name, ASCII case-insensitively,
+ * blanks around commas ignored, no escape ([MS-FRS2] msDFSR-FileFilter). Default for files
+ * "~*, *.bak, *.tmp". Our private directory's name is always filtered.
+ */
+#ifndef COMMON_MODEL_FILTER_H
+#define COMMON_MODEL_FILTER_H
+
+#include "common/base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FILTER_FILE_DEFAULT "~*, *.bak, *.tmp"
+#define PRIVATE_DIR_NAME    ".coterie" /* at the folder's root: staging, preserve area, marker */
+
+struct filter {
+    char **patterns;
+    size_t pattern_count;
+};
+
+void filter_fini(struct filter *filter);
+/* Adds the patterns of a comma-separated list. False when it exceeds limits.h. */
+bool filter_add_list(struct filter *filter, const char *list);
+bool filter_add(struct filter *filter, const char *pattern);
+/* Linear in pattern times name at worst, never exponential. */
+bool filter_matches(const struct filter *filter, struct span name);
+
+#endif
