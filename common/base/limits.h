@@ -30,6 +30,16 @@
 /* --- controller --- */
 
 /* --- agent: core (version, replica, session) --- */
+#define ATTRIBUTES_SIZE_MAX        (256u << 10)   /* one file's serialised attributes */
+#define VECTOR_DATABASE_COUNT_MAX  65536u         /* databases in one vector from outside */
+#define VECTOR_INTERVAL_COUNT_MAX  262144u        /* intervals in one vector from outside */
+#define SESSION_CREDIT_COUNT       4096u          /* updates under way in one session */
+#define SESSION_RETRY_MS_FIRST     1000
+#define SESSION_RETRY_MS_MAX       300000
+#define SESSION_FORWARD_DELAY_MS   50             /* before updates of others are passed on */
+#define FETCH_ACTIVE_MAX           16u            /* transfers at a time in one folder */
+#define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
+#define TOMBSTONE_LIFE_DAYS        60
 
 /* --- agent: db, watch, scan, stage, install, preserve --- */
 
