@@ -55,6 +55,8 @@
 #define EXAMINE_BATCH_BYTES        (64u << 20)    /* bytes read before they are recorded */
 #define EXAMINE_DELAY_MS           10             /* after the first event of a quiet folder */
 #define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
+#define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
+#define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */
 #define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
 #define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
 #define PARTNER_RETRY_MS_MAX       30000
