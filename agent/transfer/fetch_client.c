@@ -134,7 +134,7 @@ static bool begin(struct transfer *t)
     struct rdc_receive_options options = {
         .size = t->update.size,
         .sink = {.write = sink_write, .copy = sink_copy, .restart = sink_restart, .arg = t},
-        .key = rdc_key_of(&s->group),
+        .key = fetch_key(&s->group),
     };
 
     memcpy(options.hash.bytes, t->update.hash.bytes, sizeof(options.hash.bytes));

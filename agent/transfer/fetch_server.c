@@ -28,7 +28,6 @@ struct transfer {
     size_t in_count;
     bool working;
     bool dead; /* freed when the worker comes back */
-    bool more; /* the engine has more to say without being asked */
 
     /* the worker's */
     struct frame *job_in;
@@ -82,7 +81,7 @@ static void transfer_free(struct transfer *t)
 static bool begin(struct transfer *t)
 {
     const struct fetch_services *s = &t->server->options.services;
-    struct rdc_send_options options = {.key = rdc_key_of(&s->group)};
+    struct rdc_send_options options = {.key = fetch_key(&s->group)};
 
     if (!file_content_open(&t->content, s->root, t->path, &t->record.object, &t->record.witness,
                            t->record.update.size)) {

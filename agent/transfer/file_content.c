@@ -4,7 +4,9 @@
 #include "agent/scan/scan.h"
 #include "common/base/scope.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 bool file_content_open(struct file_content *content, const struct root *root, const char *path,
@@ -41,4 +43,13 @@ static enum status read_at(void *arg, uint64_t offset, void *out, size_t size)
 struct rdc_content file_content_rdc(struct file_content *content)
 {
     return (struct rdc_content){.size = content->size, .read = read_at, .arg = content};
+}
+
+struct rdc_key fetch_key(const struct guid *group)
+{
+    struct rdc_key key;
+
+    static_assert(sizeof(key.seed) <= GUID_SIZE, "the key is taken from the guid");
+    memcpy(&key.seed, group->bytes, sizeof(key.seed));
+    return key;
 }

@@ -6,6 +6,7 @@
 #include "agent/replica/store.h"
 #include "agent/root/root.h"
 #include "common/rdc/content.h"
+#include "common/rdc/signature.h"
 
 struct file_content {
     int fd; /* -1: not open */
@@ -18,5 +19,8 @@ bool file_content_open(struct file_content *content, const struct root *root, co
 void file_content_close(struct file_content *content);
 /* Borrows @content. */
 struct rdc_content file_content_rdc(struct file_content *content);
+
+/* The key of all exchanges in a replication group. */
+struct rdc_key fetch_key(const struct guid *group);
 
 #endif
