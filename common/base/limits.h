@@ -47,6 +47,20 @@
 #define AUTH_KDC_RETRY_MS         5000            /* a KDC that did not answer is not asked before */
 
 /* --- ad --- */
+#define AD_CONNECT_TIMEOUT_S         5
+#define AD_OPERATION_TIMEOUT_S       15
+#define AD_PAGE_SIZE                 500               /* entries; Active Directory's own limit is 1000 */
+#define AD_ENTRY_COUNT_MAX           500000            /* in one read */
+#define AD_READ_BYTES_MAX            (256u << 20)      /* names and values of one read */
+#define AD_VALUE_SIZE_MAX            (256u << 10)
+#define AD_DN_SIZE_MAX               8192
+#define AD_SECURITY_FACTOR_MIN       128               /* bits; of the layer that seals the connection */
+#define AD_POLL_INTERVAL_MS_DEFAULT  60000
+#define AD_POLL_INTERVAL_MS_MIN      1000
+#define AD_SETTLE_DELAY_MS           200               /* several changes in a row are read once */
+#define AD_SETTLE_DELAY_MS_MAX       2000              /* … but not later than this after the first */
+#define AD_RETRY_DELAY_MS_MIN        1000
+#define AD_RETRY_DELAY_MS_MAX        60000
 
 /* --- model --- */
 #define AGENT_PORT_DEFAULT           7722              /* where agents listen for partners */
