@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/time.h>
 
 #define CONTROL_SYNC         LDAP_CONTROL_SYNC
 #define CONTROL_NOTIFICATION "1.2.840.113556.1.4.528"

@@ -10,6 +10,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 /* What one ad_read() knows while it runs. */
 struct reading {

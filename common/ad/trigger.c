@@ -7,6 +7,8 @@
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 
+#include <sys/time.h>
+
 #define CONTROL_NOTIFICATION "1.2.840.113556.1.4.528"
 
 static bool send_search(struct ad_trigger *t, const char *base, const char *filter,
