@@ -48,8 +48,37 @@
 #define AUTH_KDC_RETRY_MS         5000            /* a KDC that did not answer is not asked before */
 
 /* --- ad --- */
+#define AD_CONNECT_TIMEOUT_S         5
+#define AD_OPERATION_TIMEOUT_S       15
+#define AD_PAGE_SIZE                 500               /* entries; Active Directory's own limit is 1000 */
+#define AD_ENTRY_COUNT_MAX           500000            /* in one read */
+#define AD_READ_BYTES_MAX            (256u << 20)      /* names and values of one read */
+#define AD_VALUE_SIZE_MAX            (256u << 10)
+#define AD_DN_SIZE_MAX               8192
+#define AD_SECURITY_FACTOR_MIN       128               /* bits; of the layer that seals the connection */
+#define AD_POLL_INTERVAL_MS_DEFAULT  60000
+#define AD_POLL_INTERVAL_MS_MIN      1000
+#define AD_SETTLE_DELAY_MS           200               /* several changes in a row are read once */
+#define AD_SETTLE_DELAY_MS_MAX       2000              /* … but not later than this after the first */
+#define AD_RETRY_DELAY_MS_MIN        1000
+#define AD_RETRY_DELAY_MS_MAX        60000
 
 /* --- model --- */
+#define AGENT_PORT_DEFAULT           7722              /* where agents listen for partners */
+#define ASSIGNMENT_SIZE_MAX          RPC_MESSAGE_SIZE_MAX
+#define ASSIGNMENT_MEMORY_MAX        (32u << 20)       /* what unpacking one may take */
+#define ASSIGNMENT_FOLDER_COUNT_MAX  1024
+#define FOLDER_CONNECTION_COUNT_MAX  4096              /* each way */
+#define PARTNER_PRINCIPAL_COUNT_MAX  32
+#define OBJECT_NAME_SIZE_MAX         255               /* bytes of a group's or folder's name */
+#define HOST_NAME_SIZE_MAX           255
+#define ROOT_PATH_SIZE_MAX           4095              /* bytes of a folder's path (PATH_MAX - 1) */
+#define PROBLEM_SIZE_MAX             4096              /* a reason with its remedy, as text */
+#define FILTER_LIST_SIZE_MAX         (32767u * 4)      /* the attribute: 32767 characters of UTF-8 */
+#define FILTER_PATTERN_COUNT_MAX     512
+#define FILTER_PATTERN_SIZE_MAX      512
+#define QUOTA_BYTES_MAX              (UINT64_C(1) << 60)
+#define TOMBSTONE_LIFE_MIN_MAX       UINT64_C(2147483647)
 
 /* --- rdc --- */
 
