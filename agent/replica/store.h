@@ -33,7 +33,7 @@ struct witness {
 };
 
 enum place {
-    PLACE_NOWHERE = 0, /* tombstone, or not yet on this disk */
+    PLACE_NOWHERE = 0, /* tombstones */
     PLACE_TREE = 1,    /* at its path beneath the root */
     PLACE_PARKED = 2,  /* in the private directory, waiting for the update that moves it on */
 };
