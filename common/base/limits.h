@@ -14,6 +14,7 @@
 #define NAME_SIZE_MAX        255                  /* bytes of one path component (Linux NAME_MAX) */
 #define PATH_DEPTH_MAX       2048                 /* components below a folder root */
 #define SYMLINK_SIZE_MAX     4095                 /* bytes of a symlink's target */
+#define PRIVATE_DIR_NAME     ".coterie"           /* beneath a folder's root, never replicated */
 #define PRINCIPAL_SIZE_MAX   512                  /* a Kerberos principal as text */
 
 /* --- rpc --- */
