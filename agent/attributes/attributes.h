@@ -26,8 +26,8 @@
 
 #include <sys/types.h>
 
-/* Who owns what has an owner that is unknown here: that of the object it replaces, else that of its
- * directory. */
+/* Who owns what has an owner that is unknown here: the owner of the directory that it stands in, at
+ * apply and at read alike. */
 struct attributes_fallback {
     uid_t uid;
     gid_t gid;

@@ -44,7 +44,9 @@
 
 /* --- agent: root, attributes, db, watch, scan, stage, install, preserve --- */
 #define XATTR_VALUE_SIZE_MAX       65536u         /* one extended attribute's value (Linux XATTR_SIZE_MAX) */
+#define XATTR_LIST_SIZE_MAX        65536u         /* all names of one file (Linux XATTR_LIST_MAX) */
 #define ACL_ENTRY_COUNT_MAX        1024u
+#define IDENTITY_KEPT_MS           30000          /* an answer of the name service, found or not */
 #define DB_LOG_BYTES_MAX           (64u << 20)    /* write-ahead log before a checkpoint is due */
 #define DB_CACHE_BYTES             (64u << 20)    /* the writer's page cache */
 #define DB_READER_CACHE_BYTES      (8u << 20)
