@@ -30,6 +30,8 @@
                    " WHERE place = 2 AND id > ?1 ORDER BY id LIMIT 1")                           \
     X(NEXT_EXPIRED, "SELECT " RECORD_COLUMNS " FROM records"                                     \
                     " WHERE present = 0 AND clock < ?1 ORDER BY clock LIMIT 1")                  \
+    X(NEXT_OBJECT, "SELECT " RECORD_COLUMNS " FROM records"                                      \
+                   " WHERE object IS NOT NULL AND id > ?1 ORDER BY id LIMIT 1")                  \
     X(EACH_PRESENT, "SELECT " RECORD_COLUMNS " FROM records WHERE present = 1 ORDER BY id")      \
     X(GET_STATE, "SELECT body, sum FROM state")                                                  \
     X(GET_INTENT, "SELECT body, sum FROM intents WHERE position = ?1")                           \

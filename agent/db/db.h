@@ -74,7 +74,7 @@ NODISCARD enum status db_move_aside(const char *path, const struct log_ctx *log)
 NODISCARD enum status db_reader_open(const struct db_options *options, struct db_reader **out_reader);
 void db_reader_close(struct db_reader *reader); /* NULL allowed */
 
-/* A store without writes (those ops abort). Each call sees the last commit. */
+/* A store whose ops for writing are NULL. Each call sees the last commit. */
 struct store db_reader_store(struct db_reader *reader);
 
 /* All present records in the order of their file ids, as one table scan; @fn returns false to end it.
