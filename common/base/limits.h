@@ -111,7 +111,21 @@
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
 #define TOMBSTONE_LIFE_DAYS        60
 
-/* --- agent: db, watch, scan, stage, install, preserve --- */
+/* --- agent: root, attributes, db, watch, scan, stage, install, preserve --- */
+#define XATTR_VALUE_SIZE_MAX       65536u         /* one extended attribute's value (Linux XATTR_SIZE_MAX) */
+#define XATTR_LIST_SIZE_MAX        65536u         /* all names of one file (Linux XATTR_LIST_MAX) */
+#define ACL_ENTRY_COUNT_MAX        1024u
+#define IDENTITY_KEPT_MS           30000          /* an answer of the name service, found or not */
+#define DB_LOG_BYTES_MAX           (64u << 20)    /* write-ahead log before a checkpoint is due */
+#define DB_CACHE_BYTES             (64u << 20)    /* the writer's page cache */
+#define DB_READER_CACHE_BYTES      (8u << 20)
+#define SCAN_BATCH_COUNT_MAX       1024u          /* entries handed out at a time */
+#define READ_BLOCK_SIZE            (1u << 20)     /* content is read and copied in blocks of this */
+#define WATCH_BATCH_MS             8              /* events of this long are coalesced */
+#define WATCH_PLACE_COUNT_MAX      65536u         /* dirty places in one batch; more: rescan */
+#define WATCH_DIRECTORY_COUNT_MAX  131072u        /* inotify watches of one folder */
+#define PRESERVE_AGE_MS_MIN        INT64_C(86400000) /* younger entries are never dropped for quota */
+#define INSTALL_DIR_SYNC_COUNT_MAX 64u            /* directories synced one by one; more: syncfs */
 
 /* --- agent: transfer, folder --- */
 #define PROBLEM_COUNT_MAX          32u            /* problems kept by one folder or agent */
