@@ -129,8 +129,7 @@ static void read_vector(const Coterie__V1__VersionVector *wire, struct report_ve
         return;
     for (size_t i = 0; i < wire->n_entries; i++)
         interval_count += wire->entries[i]->n_bounds / 2;
-    if (wire->n_entries > VECTOR_DATABASE_COUNT_MAX ||
-        interval_count > VECTOR_INTERVAL_COUNT_MAX) {
+    if (wire->n_entries > VECTOR_DATABASE_COUNT_MAX || interval_count > VECTOR_INTERVAL_COUNT_MAX) {
         refuse(verdict, "a vector", "has more entries than allowed");
         return;
     }
@@ -138,8 +137,8 @@ static void read_vector(const Coterie__V1__VersionVector *wire, struct report_ve
     vector->entry_count = wire->n_entries;
     for (size_t i = 0; i < wire->n_entries; i++) {
         read_entry(wire->entries[i], &vector->entries[i], verdict);
-        if (i > 0 && guid_compare(&vector->entries[i - 1].database,
-                                  &vector->entries[i].database) >= 0)
+        if (i > 0 &&
+            guid_compare(&vector->entries[i - 1].database, &vector->entries[i].database) >= 0)
             refuse(verdict, "a vector", "is not ascending by database");
     }
 }

@@ -29,7 +29,7 @@ enum health {
 #define HEALTH_ENUM(name, text) HEALTH_##name,
     HEALTH_LIST(HEALTH_ENUM)
 #undef HEALTH_ENUM
-    HEALTH_COUNT,
+        HEALTH_COUNT,
 };
 
 const char *health_name(enum health health);
@@ -106,8 +106,7 @@ struct report {
  * Check and copy a report from the wire. On failure *out_problem (caller frees) says which rule it
  * breaks and *out_report is untouched.
  */
-bool report_decode(const Coterie__V1__Report *wire, struct report **out_report,
-                   char **out_problem);
+bool report_decode(const Coterie__V1__Report *wire, struct report **out_report, char **out_problem);
 void report_free(struct report *report); /* NULL allowed */
 
 /* NULL when the report does not speak of it. Borrowed. */
