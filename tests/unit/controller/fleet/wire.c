@@ -25,7 +25,7 @@ void wire_reset(void)
     block_count = 0;
 }
 
-static char *text(const char *value)
+char *wire_text(const char *value)
 {
     size_t size = strlen(value) + 1;
 
@@ -81,9 +81,9 @@ Coterie__V1__Problem *wire_problem(const char *object, const char *cause, const 
     Coterie__V1__Problem *problem = wire_alloc(sizeof(*problem));
 
     coterie__v1__problem__init(problem);
-    problem->object = text(object);
-    problem->cause = text(cause);
-    problem->remedy = text(remedy);
+    problem->object = wire_text(object);
+    problem->cause = wire_text(cause);
+    problem->remedy = wire_text(remedy);
     return problem;
 }
 
@@ -94,7 +94,7 @@ Coterie__V1__ConnectionReport *wire_connection(uint8_t connection, bool inbound)
     coterie__v1__connection_report__init(report);
     report->connection_guid = bytes(connection, GUID_SIZE);
     report->inbound = inbound;
-    report->state = text("connected");
+    report->state = wire_text("connected");
     report->health = COTERIE__V1__HEALTH__HEALTH_OK;
     return report;
 }
@@ -105,7 +105,7 @@ Coterie__V1__FolderReport *wire_folder(uint8_t folder)
 
     coterie__v1__folder_report__init(report);
     report->folder_guid = bytes(folder, GUID_SIZE);
-    report->state = text("replicating");
+    report->state = wire_text("replicating");
     report->health = COTERIE__V1__HEALTH__HEALTH_OK;
     return report;
 }
@@ -144,8 +144,8 @@ Coterie__V1__AgentMessage *wire_hello(const uint8_t *digest)
 
     m->hello = wire_alloc(sizeof(*m->hello));
     coterie__v1__agent_hello__init(m->hello);
-    m->hello->agent_version = text("0.1.0");
-    m->hello->host_name = text("somewhere");
+    m->hello->agent_version = wire_text("0.1.0");
+    m->hello->host_name = wire_text("somewhere");
     if (digest) {
         m->hello->assignment_digest = bytes(0, ASSIGNMENT_DIGEST_SIZE);
         memcpy(m->hello->assignment_digest.data, digest, ASSIGNMENT_DIGEST_SIZE);
@@ -162,7 +162,7 @@ Coterie__V1__AgentMessage *wire_result(const uint8_t *digest, const char *proble
     m->assignment_result->digest = bytes(0, ASSIGNMENT_DIGEST_SIZE);
     memcpy(m->assignment_result->digest.data, digest, ASSIGNMENT_DIGEST_SIZE);
     m->assignment_result->applied = problem[0] == '\0';
-    m->assignment_result->problem = text(problem);
+    m->assignment_result->problem = wire_text(problem);
     return m;
 }
 
@@ -181,7 +181,7 @@ struct fleet_computer wire_computer(const char *name, uint8_t digest)
     size_t size = strlen(name) + sizeof("host/@R");
 
     memset(assignment->digest, digest, sizeof(assignment->digest));
-    assignment->computer_name = text(name);
+    assignment->computer_name = wire_text(name);
     principals[0] = wire_alloc(size);
     snprintf(principals[0], size, "host/%s@R", name);
     return (struct fleet_computer){.name = assignment->computer_name,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/unit/controller/fleet/wire.h: builders for agents' messages and plans, for tests of the controller.
+ * tests/unit/controller/fleet/wire.h: builders for agents' messages and plans, for tests of the
+ * controller.
  *
  * Every builder takes memory from one process-wide arena that wire_reset() frees, so that a test
  * reads as its story and not as its clean-up.
@@ -12,6 +13,7 @@
 
 void wire_reset(void);
 void *wire_alloc(size_t size);
+char *wire_text(const char *value);
 
 /* A GUID whose every byte is @n. */
 struct guid wire_guid(uint8_t n);
