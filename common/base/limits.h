@@ -93,6 +93,26 @@
 #define RDC_TREE_DEPTH_MAX        3u              /* levels above the chunks that are asked for */
 
 /* --- controller --- */
+#define CONTROLLER_PORT_DEFAULT    7721           /* where agents attach */
+#define STATUS_PORT_DEFAULT        7720           /* HTTP: page, JSON, metrics */
+#define REPORT_INTERVAL_MS_MAX     15000          /* an agent reports at least so often */
+#define REPORT_FRESH_MS            45000          /* an older report proves nothing */
+#define DETACHED_FRESH_MS          10000          /* how long a report outlives its stream */
+#define ATTACH_GRACE_MS            60000          /* after a start, before a missing agent is a finding */
+#define HELLO_WAIT_MS              15000          /* an attached agent says hello within */
+#define REPORT_FOLDER_COUNT_MAX    1024u          /* folders in one report */
+#define REPORT_CONNECTION_COUNT_MAX 8192u         /* connections in one folder's report */
+#define REPORT_PROBLEM_COUNT_MAX   64u            /* kept at each level of a report */
+#define REPORT_TEXT_SIZE_MAX       1024u          /* kept of one text in a report */
+#define STRANGER_COUNT_MAX         256u           /* agents without a member that are remembered */
+#define STRANGER_KEPT_MS           3600000        /* after they went away */
+#define REFUSAL_COUNT_MAX          64u            /* refused authentications that are remembered */
+#define STATUS_DOCUMENT_LIFE_MS    1000           /* one rendering serves all viewers so long */
+#define STATUS_CLIENT_COUNT_MAX    64u            /* HTTP connections at a time */
+#define STATUS_CLIENT_IDLE_S       30u
+#define DIRECTORY_RETRY_MS_FIRST   1000
+#define DIRECTORY_RETRY_MS_MAX     60000
+#define CONFIG_SIZE_MAX            (64u << 10)    /* bytes of a configuration file */
 
 /* --- agent: core (version, replica, session) --- */
 #define ATTRIBUTES_SIZE_MAX        (256u << 10)   /* one file's serialised attributes */
