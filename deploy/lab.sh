@@ -1,0 +1,200 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# A lab of real parts on one machine: directory, realm, controller and agents. To be sourced.
+#
+# Who uses it: deploy/demo.sh (nodes in network namespaces of their own) and tests/bench/adapter
+# (nodes where the bench harness puts them). One way to start a lab, so that what is measured and
+# what is shown is the same product.
+#
+# Words: a *node* is a machine of the lab: hub (directory, KDC, controller) or an agent's (a1, a2 …).
+# Every node has a name NODE.coterie.test, told by a private /etc/hosts in a mount namespace; the
+# machine's own /etc stays as it is. Every process has a file run/NAME.pid with its id and start
+# time, so that only processes of this lab are ever ended.
+#
+# Set before lab_init:
+#   lab_dir      where everything of this lab stands; short, since sockets live there
+#   lab_name     prefix of the namespaces' names
+#   lab_build    folder of a built tree
+# Filled by whoever puts the nodes into place (lab_network_up, or the adapter):
+#   lab_address  [node] the address that other nodes reach it by
+#   lab_prefix   [node] command words that run a command on that node
+set -euo pipefail
+
+lab_source=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/..")
+lab_domain=coterie.test
+lab_realm=COTERIE.TEST
+lab_controller_port=7721
+lab_agent_port=7722
+lab_http_port=7720
+
+declare -A lab_address=() lab_prefix=()
+
+lab_fail() {
+    echo "lab: $*" >&2
+    return 1
+}
+
+lab_init() {
+    local longest=$lab_dir/run/controller.sock
+    ((${#longest} < 100)) ||
+        lab_fail "the path $lab_dir is too long for sockets: choose a shorter one" || return
+    mkdir -p "$lab_dir"/{conf,log,run,state,trees}
+    : > "$lab_dir/resolv.conf"
+}
+
+# ---- processes -------------------------------------------------------------------------------
+
+lab_start_time() { # PID -> when it started, in ticks; fails when there is no such process
+    local fields
+    fields=$(cat "/proc/$1/stat" 2>/dev/null) || return
+    fields=${fields##*) }
+    set -- $fields
+    echo "${20}"
+}
+
+# lab_spawn NAME NODE COMMAND...: start in the background; output goes to log/NAME.log
+lab_spawn() {
+    local name=$1 node=$2
+    shift 2
+    local words=()
+    read -ra words <<< "${lab_prefix[$node]}"
+    setsid "${words[@]}" unshare --mount --uts --propagation private "$lab_source/deploy/on-node" \
+        "$lab_dir" "$node.$lab_domain" "$@" < /dev/null >> "$lab_dir/log/$name.log" 2>&1 &
+    lab_remember "$name" $!
+}
+
+lab_remember() { # NAME PID
+    echo "$2 $(lab_start_time "$2" || echo 0)" > "$lab_dir/run/$1.pid"
+}
+
+lab_running() { # NAME -> prints its process id, or fails
+    local pid started
+    read -r pid started 2>/dev/null < "$lab_dir/run/$1.pid" || return
+    [ "$(lab_start_time "$pid" || echo gone)" = "$started" ] || return
+    echo "$pid"
+}
+
+lab_signal() { # NAME SIGNAL
+    local pid
+    pid=$(lab_running "$1") && kill -s "$2" "$pid"
+}
+
+# lab_stop NAME: ask it to end and wait; says so and fails when it has to be killed
+lab_stop() {
+    local pid waited
+    if ! pid=$(lab_running "$1"); then
+        rm -f "$lab_dir/run/$1.pid"
+        return 0
+    fi
+    kill -TERM "$pid" 2>/dev/null || true
+    for ((waited = 0; waited < 200; waited++)); do
+        lab_running "$1" > /dev/null || break
+        sleep 0.05
+    done
+    if lab_running "$1" > /dev/null; then
+        kill -KILL "$pid" 2>/dev/null || true
+        rm -f "$lab_dir/run/$1.pid"
+        lab_fail "$1 did not end within 10 s of SIGTERM and was killed"
+        return
+    fi
+    rm -f "$lab_dir/run/$1.pid"
+}
+
+# lab_wait SECONDS COMMAND...: repeat until it succeeds
+lab_wait() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" > /dev/null 2>&1; do
+        ((SECONDS < end)) || return 1
+        sleep 0.1
+    done
+}
+
+# lab_on NODE COMMAND...: run a command there and wait for it
+lab_on() {
+    local node=$1
+    shift
+    local words=()
+    read -ra words <<< "${lab_prefix[$node]}"
+    "${words[@]}" unshare --mount --uts --propagation private "$lab_source/deploy/on-node" \
+        "$lab_dir" "$node.$lab_domain" "$@"
+}
+
+# ---- network namespaces ----------------------------------------------------------------------
+#
+#   a1 ─ peer0 ┐                    every agent has two links: peer0 carries what agents say to
+#   a2 ─ peer0 ┼─ bridge "peers"    each other and nothing else, so its counters are the wire
+#   a3 ─ peer0 ┘                    bytes between agents and its capture is theirs; service0
+#   a1..a3 ─ service0 ─ bridge      leads to the directory, the KDC and the controller in the hub.
+#                     "services"
+
+# lab_network_up NODE...: a namespace for the hub and one for each agent's node
+lab_network_up() {
+    local hub=$lab_name-hub number=0 node namespace
+    ip netns add "$hub"
+    ip -n "$hub" link set lo up
+    ip -n "$hub" link add peers type bridge
+    ip -n "$hub" link add services type bridge
+    ip -n "$hub" addr add 198.51.100.1/24 dev services
+    ip -n "$hub" link set peers up
+    ip -n "$hub" link set services up
+    for node in "$@"; do
+        number=$((number + 1))
+        namespace=$lab_name-$node
+        ip netns add "$namespace"
+        ip -n "$namespace" link set lo up
+        ip link add peer0 netns "$namespace" type veth peer name "p-$node" netns "$hub"
+        ip link add service0 netns "$namespace" type veth peer name "s-$node" netns "$hub"
+        ip -n "$hub" link set "p-$node" master peers up
+        ip -n "$hub" link set "s-$node" master services up
+        ip -n "$namespace" addr add "192.0.2.1$number/24" dev peer0
+        ip -n "$namespace" addr add "198.51.100.1$number/24" dev service0
+        ip -n "$namespace" link set peer0 up
+        ip -n "$namespace" link set service0 up
+    done
+    lab_network_names "$@"
+}
+
+# lab_network_names NODE...: where lab_network_up has put the nodes
+lab_network_names() {
+    local number=0 node
+    lab_address[hub]=198.51.100.1
+    lab_prefix[hub]="nsenter --net=/run/netns/$lab_name-hub"
+    for node in "$@"; do
+        number=$((number + 1))
+        lab_address[$node]=192.0.2.1$number
+        lab_prefix[$node]="nsenter --net=/run/netns/$lab_name-$node"
+    done
+}
+
+lab_namespaces() {
+    ip netns list | awk -v prefix="$lab_name-" 'index($1, prefix) == 1 { print $1 }'
+}
+
+# lab_link NODE up|down: its link to the other agents
+lab_link() {
+    ip -n "$lab_name-$1" link set peer0 "$2"
+}
+
+# lab_wire NODE...: bytes over the nodes' links to other agents, each byte counted once
+lab_wire() {
+    local node total=0 count
+    for node in "$@"; do
+        count=$(lab_on "$node" cat /proc/net/dev | awk '$1 == "peer0:" { print $10 }')
+        total=$((total + count))
+    done
+    echo $total
+}
+
+# ---- names -----------------------------------------------------------------------------------
+
+lab_write_hosts() {
+    local node
+    {
+        echo "127.0.0.1 localhost"
+        for node in "${!lab_address[@]}"; do
+            echo "${lab_address[$node]} $node.$lab_domain $node"
+        done
+        echo "${lab_address[hub]} controller.$lab_domain directory.$lab_domain kdc.$lab_domain"
+    } > "$lab_dir/hosts"
+}
