@@ -24,6 +24,21 @@
 /* --- ad --- */
 
 /* --- model --- */
+#define AGENT_PORT_DEFAULT           7722              /* where agents listen for partners */
+#define ASSIGNMENT_SIZE_MAX          RPC_MESSAGE_SIZE_MAX
+#define ASSIGNMENT_MEMORY_MAX        (32u << 20)       /* what unpacking one may take */
+#define ASSIGNMENT_FOLDER_COUNT_MAX  1024
+#define FOLDER_CONNECTION_COUNT_MAX  4096              /* each way */
+#define PARTNER_PRINCIPAL_COUNT_MAX  32
+#define OBJECT_NAME_SIZE_MAX         255               /* bytes of a group's or folder's name */
+#define HOST_NAME_SIZE_MAX           255
+#define ROOT_PATH_SIZE_MAX           4095              /* bytes of a folder's path (PATH_MAX - 1) */
+#define PROBLEM_SIZE_MAX             4096              /* a reason with its remedy, as text */
+#define FILTER_LIST_SIZE_MAX         (32767u * 4)      /* the attribute: 32767 characters of UTF-8 */
+#define FILTER_PATTERN_COUNT_MAX     512
+#define FILTER_PATTERN_SIZE_MAX      512
+#define QUOTA_BYTES_MAX              (UINT64_C(1) << 60)
+#define TOMBSTONE_LIFE_MIN_MAX       UINT64_C(2147483647)
 
 /* --- rdc --- */
 
