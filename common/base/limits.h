@@ -59,5 +59,23 @@
 /* --- agent: db, watch, scan, stage, install, preserve --- */
 
 /* --- agent: transfer, folder --- */
+#define PROBLEM_COUNT_MAX          32u            /* problems kept by one folder or agent */
+#define AGENT_PORT_DEFAULT         7722
+#define CONTROLLER_PORT_DEFAULT    7721
+#define INLINE_SIZE_MAX            (64u << 10)    /* content that travels inside an update */
+#define INLINE_BATCH_BYTES         (4u << 20)     /* content read ahead for one stream */
+#define SEND_BATCH_COUNT           128u           /* updates whose content is read in one go */
+#define STAGE_BATCH_COUNT          256u           /* updates whose inline content is staged in one go */
+#define EXAMINE_BATCH_COUNT        512u           /* files read before they are recorded in one commit */
+#define EXAMINE_BATCH_BYTES        (64u << 20)    /* bytes read before they are recorded */
+#define EXAMINE_DELAY_MS           10             /* after the first event of a quiet folder */
+#define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
+#define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
+#define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
+#define PARTNER_RETRY_MS_MAX       30000
+#define REPORT_INTERVAL_MS         2000           /* agent to controller */
+#define FULL_SCAN_INTERVAL_MS      (24 * 3600 * 1000)
+#define ROOT_CHECK_INTERVAL_MS     2000           /* is the folder's root still the one we know */
+#define WORKER_COUNT               4u
 
 #endif
