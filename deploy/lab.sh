@@ -1,5 +1,5 @@
-# shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # A lab of real parts on one machine: directory, realm, controller and agents. To be sourced.
 #
 # Who uses it: deploy/demo.sh (nodes in network namespaces of their own) and tests/bench/adapter
@@ -20,13 +20,14 @@
 #   lab_prefix   [node] command words that run a command on that node
 set -euo pipefail
 
+: "${lab_dir:?}" "${lab_name:?}" "${lab_build:?}"
 lab_source=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/..")
 lab_domain=coterie.test
 lab_realm=COTERIE.TEST
-lab_controller_port=7721
-lab_agent_port=7722
+lab_base=dc=coterie,dc=test
 lab_http_port=7720
 
+# In this file "return 1", never a bare "return": in a trap that would give the status from before it.
 declare -A lab_address=() lab_prefix=()
 
 lab_fail() {
@@ -37,7 +38,7 @@ lab_fail() {
 lab_init() {
     local longest=$lab_dir/run/controller.sock
     ((${#longest} < 100)) ||
-        lab_fail "the path $lab_dir is too long for sockets: choose a shorter one" || return
+        lab_fail "the path $lab_dir is too long for sockets: choose a shorter one" || return 1
     mkdir -p "$lab_dir"/{conf,log,run,state,trees}
     : > "$lab_dir/resolv.conf"
 }
@@ -45,11 +46,11 @@ lab_init() {
 # ---- processes -------------------------------------------------------------------------------
 
 lab_start_time() { # PID -> when it started, in ticks; fails when there is no such process
-    local fields
-    fields=$(cat "/proc/$1/stat" 2>/dev/null) || return
-    fields=${fields##*) }
-    set -- $fields
-    echo "${20}"
+    local text fields
+    text=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    read -ra fields <<< "${text##*) }"
+    # an ended child that nobody has waited for is not running
+    [ "${fields[0]}" != Z ] && echo "${fields[19]}"
 }
 
 # lab_spawn NAME NODE COMMAND...: start in the background; output goes to log/NAME.log
@@ -69,8 +70,8 @@ lab_remember() { # NAME PID
 
 lab_running() { # NAME -> prints its process id, or fails
     local pid started
-    read -r pid started 2>/dev/null < "$lab_dir/run/$1.pid" || return
-    [ "$(lab_start_time "$pid" || echo gone)" = "$started" ] || return
+    read -r pid started 2>/dev/null < "$lab_dir/run/$1.pid" || return 1
+    [ "$(lab_start_time "$pid" || echo gone)" = "$started" ] || return 1
     echo "$pid"
 }
 
@@ -142,6 +143,9 @@ lab_network_up() {
         number=$((number + 1))
         namespace=$lab_name-$node
         ip netns add "$namespace"
+        # neighbour discovery would count as bytes between agents
+        nsenter --net="/run/netns/$namespace" sh -c \
+            'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6' 2>/dev/null || true
         ip -n "$namespace" link set lo up
         ip link add peer0 netns "$namespace" type veth peer name "p-$node" netns "$hub"
         ip link add service0 netns "$namespace" type veth peer name "s-$node" netns "$hub"
@@ -197,4 +201,177 @@ lab_write_hosts() {
         done
         echo "${lab_address[hub]} controller.$lab_domain directory.$lab_domain kdc.$lab_domain"
     } > "$lab_dir/hosts"
+}
+
+# ---- directory and realm ---------------------------------------------------------------------
+
+lab_directory() { # VERB ARGUMENT...: tests/support/directory.sh on the hub
+    local verb=$1
+    shift
+    lab_on hub "$lab_source/tests/support/directory.sh" "$verb" "$lab_dir/realm" "$@"
+}
+
+lab_directory_start() {
+    lab_directory start --address "${lab_address[hub]}" --realm $lab_realm --base $lab_base
+}
+
+lab_directory_stop() {
+    [ ! -e "$lab_dir/realm/env" ] || lab_directory stop
+}
+
+# lab_keytab NODE -> its keytab, made when there is none; the hub's holds the controller's names
+lab_keytab() {
+    local node=$1 keytab=$lab_dir/realm/keytabs/$1.keytab
+    if [ "$node" = hub ]; then
+        keytab=$lab_dir/realm/keytabs/controller.keytab
+        node=controller
+    fi
+    lab_directory add-principal "host/$node.$lab_domain" "$keytab"
+}
+
+# lab_make_group OPTION...: ldap-schema/make-group for this lab's domain, into the directory
+lab_make_group() {
+    # no file is left out by its name, so that trees can be compared as they are
+    "$lab_source/ldap-schema/make-group" --base $lab_base --write-guids \
+        --file-filter '*.left-out-of-the-lab' "$@" > "$lab_dir/conf/group.ldif"
+    lab_directory add "$lab_dir/conf/group.ldif"
+}
+
+# lab_find FILTER [BASE] -> the distinguished names that match
+lab_find() {
+    lab_directory search -b "${2:-$lab_base}" "$1" dn | sed -n 's/^dn: //p'
+}
+
+# lab_set DN ATTRIBUTE VALUE: replace; VALUE is base64 when ATTRIBUTE ends in ":"
+lab_set() {
+    printf 'dn: %s\nchangetype: modify\nreplace: %s\n%s: %s\n' "$1" "${2%:}" "$2" "$3" |
+        lab_directory modify
+}
+
+# lab_unset DN ATTRIBUTE
+lab_unset() {
+    printf 'dn: %s\nchangetype: modify\ndelete: %s\n' "$1" "$2" | lab_directory modify
+}
+
+# ---- the product -----------------------------------------------------------------------------
+
+lab_controller_start() {
+    cat > "$lab_dir/conf/controller.conf" << END
+[controller]
+directory = ldap://${lab_address[hub]}:3890
+base = $lab_base
+keytab = $(lab_keytab hub)
+realm = $lab_realm
+listen = ${lab_address[hub]}
+http_listen = ${lab_address[hub]}
+http_port = $lab_http_port
+END
+    lab_spawn controller hub "$lab_build/controller/coterie-controller" \
+        --config "$lab_dir/conf/controller.conf"
+}
+
+# lab_agent_conf NODE ROOTS [KEY=VALUE...]: write its configuration; the given keys win
+lab_agent_conf() {
+    local node=$1 roots=$2 pair
+    shift 2
+    local -A keys=(
+        [controller]=controller.$lab_domain:7721
+        [keytab]=$lab_dir/realm/keytabs/$node.keytab
+        [service]=host
+        [realm]=$lab_realm
+        [host_name]=$node.$lab_domain
+        [listen]=${lab_address[$node]}
+        [port]=7722
+        [state_dir]=$lab_dir/state/$node
+        [socket]=$lab_dir/run/$node.socket
+        [allowed_roots]=$roots
+        [log_level]=info
+    )
+    for pair in "$@"; do
+        keys[${pair%%=*}]=${pair#*=}
+    done
+    mkdir -p "${keys[state_dir]}"
+    {
+        echo "[agent]"
+        for pair in "${!keys[@]}"; do
+            echo "$pair = ${keys[$pair]}"
+        done | sort
+    } > "$lab_dir/conf/$node.conf"
+}
+
+lab_agent_start() { # NODE
+    lab_spawn "$1" "$1" "$lab_build/agent/coterie-agent" --config "$lab_dir/conf/$1.conf"
+}
+
+lab_agent() { # NODE VERB ARGUMENT...: coterie agent VERB of that agent
+    "$lab_build/cli/coterie" agent "$2" --socket "$lab_dir/run/$1.socket" "${@:3}"
+}
+
+lab_idle() { # NODE...: all in sync and nothing to do
+    local node
+    for node in "$@"; do
+        lab_agent "$node" idle || return 1
+    done
+}
+
+lab_status_url() {
+    echo "http://${lab_address[hub]}:$lab_http_port"
+}
+
+lab_http() { # PATH: from the controller
+    lab_on hub curl -sS --max-time 5 "$(lab_status_url)$1"
+}
+
+# lab_problems -> every problem that the status names: object: cause: remedy
+lab_problems() {
+    lab_http /v1/status | jq -r \
+        '.. | objects | select(has("cause") and has("remedy")) | "\(.object): \(.cause): \(.remedy)"'
+}
+
+# ---- the end ---------------------------------------------------------------------------------
+
+# lab_stop_all: agents first, then the controller, then the directory
+lab_stop_all() {
+    local file result=0
+    for file in "$lab_dir"/run/*.pid; do
+        [ -e "$file" ] || continue
+        [ "$file" = "$lab_dir/run/controller.pid" ] || lab_stop "$(basename "$file" .pid)" || result=1
+    done
+    lab_stop controller || result=1
+    [ -z "${lab_prefix[hub]:-}" ] || lab_directory_stop || result=1
+    return $result
+}
+
+# lab_unmount: whatever is mounted beneath the lab's folder, innermost first
+lab_unmount() {
+    awk -v below="$lab_dir/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r |
+        while read -r place; do umount "$place"; done
+}
+
+# lab_down: leave no process, mount or namespace, in whatever state the lab is
+lab_down() {
+    local namespace pid result=0
+    [ ! -d "$lab_dir" ] || lab_stop_all || result=1
+    for namespace in $(lab_namespaces); do
+        for pid in $(ip netns pids "$namespace"); do
+            echo "lab: ends $(tr '\0' ' ' < "/proc/$pid/cmdline") left in $namespace" >&2
+            kill -KILL "$pid" || true
+            result=1
+        done
+        ip netns del "$namespace" || result=1
+    done
+    lab_unmount || result=1
+    return $result
+}
+
+# lab_leftovers -> one line for each process, mount or namespace of this lab that is still there
+lab_leftovers() {
+    local file
+    for file in "$lab_dir"/run/*.pid "$lab_dir"/realm/*.pid; do
+        [ ! -e "$file" ] || echo "process: $file"
+    done
+    # the pattern by a pipe: on the command line grep would find itself
+    grep -Fl -f <(echo "$lab_dir/") /proc/[0-9]*/cmdline 2>/dev/null | sed 's/^/process: /' || true
+    lab_namespaces | sed 's/^/namespace: /'
+    awk -v below="$lab_dir/" 'index($2, below) == 1 { print "mount: " $2 }' /proc/mounts
 }
