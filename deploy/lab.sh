@@ -64,6 +64,14 @@ lab_spawn() {
     lab_remember "$name" $!
 }
 
+# lab_spawn_here NAME COMMAND...: the same on the machine itself
+lab_spawn_here() {
+    local name=$1
+    shift
+    setsid "$@" < /dev/null >> "$lab_dir/log/$name.log" 2>&1 &
+    lab_remember "$name" $!
+}
+
 lab_remember() { # NAME PID
     echo "$2 $(lab_start_time "$2" || echo 0)" > "$lab_dir/run/$1.pid"
 }
@@ -96,7 +104,7 @@ lab_stop() {
         kill -KILL "$pid" 2>/dev/null || true
         rm -f "$lab_dir/run/$1.pid"
         lab_fail "$1 did not end within 10 s of SIGTERM and was killed"
-        return
+        return 1
     fi
     rm -f "$lab_dir/run/$1.pid"
 }
@@ -215,8 +223,9 @@ lab_directory_start() {
     lab_directory start --address "${lab_address[hub]}" --realm $lab_realm --base $lab_base
 }
 
+# needs no node: also ends what a lab left whose namespaces are gone
 lab_directory_stop() {
-    [ ! -e "$lab_dir/realm/env" ] || lab_directory stop
+    [ ! -e "$lab_dir/realm/env" ] || "$lab_source/tests/support/directory.sh" stop "$lab_dir/realm"
 }
 
 # lab_keytab NODE -> its keytab, made when there is none; the hub's holds the controller's names
@@ -278,7 +287,6 @@ lab_agent_conf() {
         [controller]=controller.$lab_domain:7721
         [keytab]=$lab_dir/realm/keytabs/$node.keytab
         [service]=host
-        [realm]=$lab_realm
         [host_name]=$node.$lab_domain
         [listen]=${lab_address[$node]}
         [port]=7722
@@ -338,7 +346,7 @@ lab_stop_all() {
         [ "$file" = "$lab_dir/run/controller.pid" ] || lab_stop "$(basename "$file" .pid)" || result=1
     done
     lab_stop controller || result=1
-    [ -z "${lab_prefix[hub]:-}" ] || lab_directory_stop || result=1
+    lab_directory_stop || result=1
     return $result
 }
 
