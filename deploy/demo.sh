@@ -19,10 +19,11 @@ lab_build=${COTERIE_BUILD:-$source_dir/build/release}
 nodes=(a1 a2 a3)
 files_min=20000
 
-use_lab() { # NAME: the lab that the functions of lab.sh work on from here
-    lab_dir=$demo_dir/$1
+use_lab() { # NAME [DIRECTORY]: the lab that the functions of lab.sh work on from here
+    local within=${2:-$demo_dir}
+    lab_dir=$within/$1
     # another checkout's demonstration has other namespaces
-    lab_name=coterie-$(cksum <<< "$demo_dir" | cut -d' ' -f1)-$1
+    lab_name=coterie-$(cksum <<< "$within" | cut -d' ' -f1)-$1
     # shellcheck source=deploy/lab.sh
     . "$source_dir/deploy/lab.sh"
 }

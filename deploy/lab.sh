@@ -28,7 +28,7 @@ lab_base=dc=coterie,dc=test
 lab_http_port=7720
 
 # In this file "return 1", never a bare "return": in a trap that would give the status from before it.
-declare -A lab_address=() lab_prefix=()
+declare -gA lab_address=() lab_prefix=()
 
 lab_fail() {
     echo "lab: $*" >&2
