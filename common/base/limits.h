@@ -163,7 +163,7 @@
 #define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */
 #define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
 #define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
-#define PARTNER_RETRY_MS_MAX       30000
+#define PARTNER_RETRY_MS_MAX       10000
 #define REPORT_INTERVAL_MS         2000           /* agent to controller */
 #define FULL_SCAN_INTERVAL_MS      (24 * 3600 * 1000)
 #define ROOT_CHECK_INTERVAL_MS     2000           /* is the folder's root still the one we know */
