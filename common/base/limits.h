@@ -141,6 +141,7 @@
 #define DB_READER_CACHE_BYTES      (8u << 20)
 #define SCAN_BATCH_COUNT_MAX       1024u          /* entries handed out at a time */
 #define READ_BLOCK_SIZE            (1u << 20)     /* content is read and copied in blocks of this */
+#define READ_KEEP_BYTES            (4u << 20)     /* larger files leave the page cache once hashed */
 #define WATCH_BATCH_MS             8              /* events of this long are coalesced */
 #define WATCH_PLACE_COUNT_MAX      65536u         /* dirty places in one batch; more: rescan */
 #define WATCH_DIRECTORY_COUNT_MAX  131072u        /* inotify watches of one folder */
