@@ -81,6 +81,14 @@
 
 /* --- rdc --- */
 
+/* --- controller: topology and plan --- */
+#define FINDING_COUNT_MAX            10000             /* reported one by one; the rest is counted */
+#define STAGING_MB_DEFAULT           4096              /* as Windows since 2012 R2 */
+#define PRESERVE_MB_DEFAULT          4096
+#define QUOTA_MB_MIN                 10
+#define TOMBSTONE_LIFE_MIN_DEFAULT   86400             /* 60 days */
+#define RDC_SIZE_KB_DEFAULT          64
+
 /* --- controller --- */
 #define CONTROLLER_PORT_DEFAULT    7721           /* where agents attach */
 #define STATUS_PORT_DEFAULT        7720           /* HTTP: page, JSON, metrics */
