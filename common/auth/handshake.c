@@ -15,6 +15,7 @@
 #include "common/auth/credentials.h"
 #include "common/auth/explain.h"
 #include "common/auth/keytab.h"
+#include "common/auth/ticket.h"
 #include "common/auth/transcript.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
@@ -405,7 +406,6 @@ static enum auth_step initiator_signs(struct auth_handshake *handshake, const Au
                                       struct buf *out)
 {
     scope(buf) struct buf rest = {0};
-    gss_name_t target = GSS_C_NO_NAME;
     OM_uint32 minor;
     OM_uint32 flags = 0;
 
@@ -417,13 +417,10 @@ static enum auth_step initiator_signs(struct auth_handshake *handshake, const Au
         return fail_initiate(handshake, major, minor);
     if (!check_context(handshake, flags))
         return AUTH_FAILED;
-    major = gss_inquire_context(&minor, handshake->context, NULL, &target, NULL, NULL, NULL, NULL,
-                                NULL);
-    if (GSS_ERROR(major))
-        return fail_initiate(handshake, major, minor);
-    bool named = take_peer_name(handshake, target);
-    gss_release_name(&minor, &target);
-    if (!named || !sign(handshake, TRANSCRIPT_INITIATOR, 0, out))
+    handshake->peer = ticket_service(buf_span(&handshake->initiator_token));
+    if (!handshake->peer || strlen(handshake->peer) > PRINCIPAL_SIZE_MAX)
+        return fail_text(handshake, "the KDC's ticket does not name the partner's service");
+    if (!sign(handshake, TRANSCRIPT_INITIATOR, 0, out))
         return AUTH_FAILED;
     handshake->phase = PHASE_SIGNED;
     return AUTH_SEND;

@@ -38,6 +38,7 @@
 #define RPC_PING_INTERVAL_MS_MIN  10000           /* a client that pings faster is dropped */
 #define RPC_RECONNECT_DELAY_MS_MIN 500
 #define RPC_RECONNECT_DELAY_MS_MAX 10000
+#define RPC_RENEWAL_RETRY_MS_MIN  1000            /* after a failed renewal of a session */
 
 /* --- auth --- */
 #define AUTH_TOKEN_SIZE_MAX       (64u << 10)     /* a GSS token; Active Directory's end at 64 KiB */
