@@ -81,6 +81,15 @@
 #define TOMBSTONE_LIFE_MIN_MAX       UINT64_C(2147483647)
 
 /* --- rdc --- */
+#define RDC_FRAME_SIZE_MAX        (256u << 10)    /* one frame of the exchange */
+#define RDC_SEED_COUNT_MAX        5u              /* seeds of one receiver, bases of one sender */
+#define RDC_CHUNK_COUNT_MAX       (1u << 30)      /* chunks of one file: 4 TiB at the mean of 4 KiB */
+#define RDC_CHUNK_BYTES_MIN       1u              /* after a forced cut, or at the end of a file */
+#define RDC_SEGMENT_LITERALS_MAX  (2u << 20)      /* literal bytes compressed together */
+#define RDC_SEGMENT_PREFIX_MAX    (6u << 20)      /* known bytes they are compressed against */
+#define RDC_SEGMENT_SCRIPT_MAX    (128u << 10)    /* bytes of one segment's script, unpacked */
+#define RDC_REASON_SIZE_MAX       512u            /* text of a failure frame */
+#define RDC_TREE_DEPTH_MAX        3u              /* levels above the chunks that are asked for */
 
 /* --- controller: topology and plan --- */
 #define FINDING_COUNT_MAX            10000             /* reported one by one; the rest is counted */
