@@ -325,17 +325,18 @@ struct waiting_stream {
 static void on_opening(struct rpc_stream *stream, const Coterie__V1__SessionOpen *open,
                        struct waiting_stream *waiting)
 {
+    static const struct rpc_stream_events nobody;
     struct agent *a = waiting->agent;
     struct folder *folder = NULL;
     struct guid id;
+    bool in_order = open && open->fetch_only == waiting->fetch;
 
-    if (!open || open->fetch_only != waiting->fetch) {
-        free(waiting);
-        rpc_stream_accept(stream, NULL, NULL);
+    free(waiting);
+    rpc_stream_accept(stream, &nobody, NULL);
+    if (!in_order) {
         rpc_stream_finish(stream, RPC_END_BAD, "the first message must open a folder");
         return;
     }
-    free(waiting);
     if (open->folder_guid.len == GUID_SIZE) {
         memcpy(id.bytes, open->folder_guid.data, GUID_SIZE);
         folder = find_folder(a, &id);
@@ -344,7 +345,6 @@ static void on_opening(struct rpc_stream *stream, const Coterie__V1__SessionOpen
         folder_serve(folder, stream, open);
         return;
     }
-    rpc_stream_accept(stream, NULL, NULL);
     rpc_stream_finish(stream, RPC_END_NOT_FOUND, "this agent has no such folder");
 }
 
