@@ -25,6 +25,7 @@ struct folder_services {
     struct loop *loop;
     struct partners *partners;
     const struct log_ctx *log;
+    const char *state_dir; /* remembers each root's token */
     bool (*path_allowed)(const char *path, void *arg);
     void *arg;
 };

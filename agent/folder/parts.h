@@ -44,7 +44,7 @@ enum folder_state {
 struct pull;
 struct serve;
 struct fetch_client;
-struct fetch_server;
+struct serving;
 struct local;
 
 struct folder {
@@ -75,7 +75,7 @@ struct folder {
 
     struct pull *pulls;
     struct serve *serves;
-    struct fetch_server *fetch_servers;
+    struct serving *servings;
     intake_source source_last;
 
     /* apply.c */

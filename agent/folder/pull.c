@@ -451,7 +451,7 @@ static void open_stream(struct pull *p)
         return;
     p->receiver = receiver_new();
     p->source = ++f->source_last;
-    p->fetch = fetch_client_open(f, p->source, channel, c);
+    p->fetch = fetching_open(f, p->source, channel, c);
 
     Coterie__V1__SessionRequest request = COTERIE__V1__SESSION_REQUEST__INIT;
     Coterie__V1__SessionOpen open = COTERIE__V1__SESSION_OPEN__INIT;

@@ -25,6 +25,11 @@ struct object {
     uint8_t bytes[OBJECT_SIZE_MAX];
 };
 
+static inline bool object_equal(const struct object *a, const struct object *b)
+{
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
 /* What statx showed when the content was last read: unchanged witness, unchanged content. */
 struct witness {
     uint64_t size;
@@ -32,8 +37,13 @@ struct witness {
     int64_t changed_ns; /* ctime */
 };
 
+static inline bool witness_equal(const struct witness *a, const struct witness *b)
+{
+    return a->size == b->size && a->modified_ns == b->modified_ns && a->changed_ns == b->changed_ns;
+}
+
 enum place {
-    PLACE_NOWHERE = 0, /* tombstone, or not yet on this disk */
+    PLACE_NOWHERE = 0, /* tombstones */
     PLACE_TREE = 1,    /* at its path beneath the root */
     PLACE_PARKED = 2,  /* in the private directory, waiting for the update that moves it on */
 };
@@ -57,11 +67,16 @@ struct replica_state {
     struct vector vector;
 };
 
+void replica_state_fini(struct replica_state *state);
+void replica_state_copy(struct replica_state *to, const struct replica_state *from);
+
 /* An update whose effect on the disk is under way; survives a crash. */
 struct intent {
     struct update update;
     struct object object; /* what will stand at the update's place when it is done; may be none */
 };
+
+void intent_fini(struct intent *intent);
 
 struct store_ops {
     /* Reads. Return whether there is one; @out is filled only then. */

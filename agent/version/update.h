@@ -17,7 +17,15 @@
 
 #define CONTENT_HASH_SIZE 32 /* SHA-256 */
 
-enum file_kind { FILE_REGULAR = 1, FILE_DIRECTORY = 2, FILE_SYMLINK = 3 };
+#define UPDATE_CLOCK_MAX ((uint64_t)INT64_MAX)
+#define UPDATE_FENCE_MAX ((uint64_t)INT64_MAX)
+
+enum file_kind {
+    FILE_KIND_NONE = 0, /* in no valid update */
+    FILE_REGULAR = 1,
+    FILE_DIRECTORY = 2,
+    FILE_SYMLINK = 3,
+};
 
 /* Authority before time: initial sync is conflict resolution with fences ([MS-FRS2], WMI
  * DfsrIdRecordInfo). Higher wins. */
@@ -48,7 +56,7 @@ struct update {
     uint64_t clock;                  /* logical nanoseconds: max(what it saw + 1, now) */
     uint64_t create_time;            /* nanoseconds since 1970 */
     uint64_t size;
-    struct content_hash hash;        /* of content, or of a symlink's target; zero for directories and tombstones */
+    struct content_hash hash;        /* of content, or of a symlink's target; zero for others */
     uint8_t *attributes;             /* opaque; owned; at most ATTRIBUTES_SIZE_MAX */
     size_t attributes_size;
 };
@@ -63,13 +71,19 @@ static inline struct span update_name(const struct update *u)
     return span_of(u->name, u->name_size);
 }
 
+static inline struct span update_attributes(const struct update *u)
+{
+    return span_of(u->attributes, u->attributes_size);
+}
+
 /*
- * The total order: fence, directory before others, create time (later wins), clock, file id, gvsn;
- * the first difference decides, higher wins ([MS-FRS2] 3.3.1.1, reference dfsr section 2.5). One
- * exception stands above it: a name-conflict tombstone beats every update of its file id that is
- * present. 0 only for the same update.
+ * The total order: name-conflict tombstone before all else, fence, directory before others, create
+ * time (later wins), clock, file id, gvsn; the first difference decides, higher wins ([MS-FRS2]
+ * 3.3.1.1, reference dfsr section 2.5). Negative, 0 or positive; 0 only for the same update.
  *
- * Two versions of one file agree on kind and create time, so between them fence and clock decide.
+ * Two versions of one file agree on kind and create time, so between them fence and clock decide,
+ * and nothing that is present ever comes back over a name-conflict tombstone. That rule is the first
+ * key, above plain tombstones too: as an exception between two of three it would not be an order.
  */
 int update_compare(const struct update *a, const struct update *b);
 
@@ -77,14 +91,17 @@ int update_compare(const struct update *a, const struct update *b);
 bool update_same_content(const struct update *a, const struct update *b);
 /* Same place: parent and name. */
 bool update_same_place(const struct update *a, const struct update *b);
+bool update_same_attributes(const struct update *a, const struct update *b);
 
 /*
  * Check what came from outside: name (not empty, ".", "..", no '/' or NUL), kind, sizes, flags that
- * exclude each other, reserved numbers. Returns NULL, or the broken rule in one clause.
+ * exclude each other, reserved numbers, the folder's private directory. Returns NULL, or the broken
+ * rule in one clause.
  */
 const char *update_problem(const struct update *u);
 
-/* Compact bytes for the database; decode checks everything as update_problem() does. */
+/* Compact bytes for the database: see update.c. decode checks everything as update_problem() does;
+ * *out_update is finished first, and empty when the reader has failed. */
 void update_encode(const struct update *u, struct buf *out);
 void update_decode(struct reader *r, struct update *out_update);
 

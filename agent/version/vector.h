@@ -58,7 +58,8 @@ void vector_difference(const struct vector *a, const struct vector *b,
                        struct vector *out_difference);
 
 /* Compact bytes: see vector.c. decode checks every rule and the limits VECTOR_DATABASE_COUNT_MAX
- * and VECTOR_INTERVAL_COUNT_MAX, and fails the reader when one is broken. */
+ * and VECTOR_INTERVAL_COUNT_MAX, and fails the reader when one is broken. *out_vector is finished
+ * first, and empty when the reader has failed. */
 void vector_encode(const struct vector *v, struct buf *out);
 void vector_decode(struct reader *r, struct vector *out_vector);
 

@@ -35,10 +35,11 @@ require_programs() {
     done
 }
 
-# A pid from a file counts only while the process is what we started.
+# A pid from a file counts only while the process is what we started; an ended one may linger as a
+# zombie until init looks.
 running() { # PIDFILE NAME
     local pid
-    pid=$(cat "$1" 2> /dev/null) && [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = "$2" ]
+    pid=$(cat "$1" 2> /dev/null) && grep -q "^$pid ($2) [^ZX]" "/proc/$pid/stat" 2> /dev/null
 }
 
 stop_one() { # PIDFILE NAME
@@ -205,7 +206,6 @@ wait_ready() {
 start() {
     address=$(own_address) port=3890 kdc_port=8800 realm=CORP.EXAMPLE base=dc=corp,dc=example
     while [ $# -gt 0 ]; do
-        [ $# -ge 2 ] || fail "$1 needs a value"
         case $1 in
         --address) address=$2 ;;
         --port) port=$2 ;;
