@@ -41,6 +41,8 @@
 #define FETCH_ACTIVE_MAX           16u            /* transfers at a time in one folder */
 #define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
 #define TOMBSTONE_LIFE_DAYS        60
+#define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
+#define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
 
 /* --- agent: db, watch, scan, stage, install, preserve --- */
 
