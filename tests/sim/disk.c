@@ -38,7 +38,9 @@ void disk_init(struct disk *disk, struct ledger *ledger)
 {
     *disk = (struct disk){.ledger = ledger};
     disk->root = new_node(disk, FILE_DIRECTORY, 0);
-    disk->root->area = AREA_TREE;
+    disk->root->area = AREA_ATTACHED;
+    disk->parked = new_node(disk, FILE_DIRECTORY, 0);
+    disk->parked->area = AREA_ATTACHED;
 }
 
 void disk_fini(struct disk *disk)
@@ -71,7 +73,7 @@ bool disk_in_tree(const struct disk *disk, const struct object *object)
 {
     const struct node *node = disk_node(disk, object);
 
-    return node && node->area == AREA_TREE;
+    return node && disk_is_below(node, disk->root);
 }
 
 struct node *disk_child(const struct node *dir, const char *name)
@@ -87,8 +89,13 @@ struct node *disk_child(const struct node *dir, const char *name)
 static struct node *resolve_parent(const struct disk *disk, const char *path,
                                    char name[DISK_NAME_SIZE])
 {
+    static const char parked_dir[] = PARKED_DIR "/";
     struct node *dir = disk->root;
 
+    if (strncmp(path, parked_dir, sizeof(parked_dir) - 1) == 0) {
+        path += sizeof(parked_dir) - 1;
+        dir = disk->parked;
+    }
     for (;;) {
         const char *slash = strchr(path, '/');
         size_t size = slash ? (size_t)(slash - path) : strlen(path);
@@ -126,7 +133,7 @@ static void attach(struct node *node, struct node *dir, const char *name)
 {
     assert(!node->parent && !disk_child(dir, name));
     snprintf(node->name, sizeof(node->name), "%s", name);
-    node->area = AREA_TREE;
+    node->area = AREA_ATTACHED;
     node->stage = 0;
     node->parent = dir;
     node->sibling = dir->child;
@@ -260,16 +267,14 @@ static bool is_expected(const struct node *node, const struct step *step)
 {
     if (step->expect.size == 0)
         return !node;
-    if (!node || node->number == 0)
+    if (!node)
         return false;
     struct object object = object_of(node);
-    if (object.size != step->expect.size ||
-        memcmp(object.bytes, step->expect.bytes, object.size) != 0)
+    if (!object_equal(&object, &step->expect))
         return false;
-    return node->kind != FILE_REGULAR ||
-           (node->witness.size == step->expect_witness.size &&
-            node->witness.modified_ns == step->expect_witness.modified_ns &&
-            node->witness.changed_ns == step->expect_witness.changed_ns);
+    static const struct witness unchecked;
+    return node->kind != FILE_REGULAR || witness_equal(&step->expect_witness, &unchecked) ||
+           witness_equal(&node->witness, &step->expect_witness);
 }
 
 /* Take it out of the tree: kept when asked, else gone for good. */
@@ -280,15 +285,6 @@ static void displace(struct disk *disk, struct node *node, const struct step *st
     if (keep)
         ledger_preserved(disk->ledger, node->content);
     detach(node, keep ? AREA_PRESERVE : AREA_NOWHERE);
-}
-
-static struct node *find_parked(const struct disk *disk, const struct file_id *id)
-{
-    for (size_t i = disk->node_count; i-- > 0;) {
-        if (disk->nodes[i]->area == AREA_PARKED && file_id_equal(&disk->nodes[i]->parked, id))
-            return disk->nodes[i];
-    }
-    return NULL;
 }
 
 static enum status install(struct disk *disk, const struct step *step, struct node *dir,
@@ -320,8 +316,7 @@ static enum status install(struct disk *disk, const struct step *step, struct no
 static enum status move(struct disk *disk, const struct step *step, struct node *dir,
                         const char *name, struct node **out_node)
 {
-    struct node *node = step->from_path ? disk_resolve(disk, step->from_path)
-                                        : find_parked(disk, &step->id);
+    struct node *node = disk_resolve(disk, step->from_path);
 
     if (!node || node == disk->root || !is_expected(node, step) || disk_child(dir, name) ||
         disk_is_below(dir, node))
@@ -338,8 +333,13 @@ static enum status take_out(struct disk *disk, const struct step *step, struct n
     if (!node || node == disk->root || !is_expected(node, step))
         return ST_AGAIN;
     if (step->kind == STEP_PARK) {
-        detach(node, AREA_PARKED);
-        node->parked = step->id;
+        char name[PARKED_NAME_SIZE];
+
+        replica_parked_name(&step->id, name);
+        if (disk_child(disk->parked, name))
+            return ST_AGAIN;
+        detach(node, AREA_NOWHERE);
+        attach(node, disk->parked, name);
         stamp(disk, node, false);
         return ST_OK;
     }
@@ -353,8 +353,6 @@ static enum status execute(struct disk *disk, const struct step *step, struct no
 {
     char name[DISK_NAME_SIZE];
 
-    if (step->kind == STEP_REMOVE && !step->path)
-        return take_out(disk, step, find_parked(disk, &step->id));
     struct node *dir = resolve_parent(disk, step->path, name);
     if (!dir)
         return ST_AGAIN;
@@ -385,13 +383,13 @@ void disk_execute(struct disk *disk, const struct step *step, struct step_result
     struct node *node = NULL;
 
     *out_result = (struct step_result){.status = execute(disk, step, &node)};
-    if (out_result->status == ST_OK && node && node->area != AREA_NOWHERE) {
+    if (out_result->status == ST_OK && node && node->area == AREA_ATTACHED) {
         out_result->object = object_of(node);
         out_result->witness = node->witness;
     }
 }
 
-bool disk_put_back(struct disk *disk, struct node *node, const char *path)
+bool disk_move_to(struct disk *disk, struct node *node, const char *path)
 {
     char name[DISK_NAME_SIZE];
     struct node *dir = resolve_parent(disk, path, name);
