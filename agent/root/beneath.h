@@ -40,7 +40,7 @@ void spot_fini(struct spot *spot);
 
 /* What stands somewhere. */
 struct standing {
-    enum file_kind kind; /* 0: something that is not replicated (device, FIFO, socket) */
+    enum file_kind kind; /* FILE_KIND_NONE: not replicated (device, FIFO, socket) */
     bool mount_point;
     struct object object;
     struct witness witness;
