@@ -189,7 +189,8 @@ static bool next_thing(struct folder *f)
         content_drop(f, next.stage);
         return true;
     case INTAKE_IDLE:
-        if (f->unpark_wanted && !f->plan && intake_item_count(f->intake) == 0) {
+        if (f->unpark_wanted && !f->plan && !pull_any_open(f) &&
+            intake_item_count(f->intake) == 0) {
             unpark(f);
             return true;
         }

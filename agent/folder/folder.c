@@ -281,6 +281,8 @@ static void folder_free(struct folder *f)
 
     loop_timer_free(f->tick);
     problems_fini(&f->problems);
+    filter_fini(&f->file_filter);
+    filter_fini(&f->dir_filter);
     free(f);
     closed(arg);
 }
@@ -428,10 +430,19 @@ static void on_tick(void *arg)
 
 /* --- life --- */
 
+static void copy_filter(struct filter *to, const struct filter *from)
+{
+    for (size_t i = 0; i < from->pattern_count; i++)
+        (void)filter_add(to, from->patterns[i]); /* it was within limits where it came from */
+}
+
 struct folder *folder_open(const struct folder_services *services,
                            const struct folder_assignment *assignment)
 {
     struct folder *f = MEM_NEW(struct folder);
+
+    copy_filter(&f->file_filter, &assignment->file_filter);
+    copy_filter(&f->dir_filter, &assignment->directory_filter);
 
     f->services = services;
     f->assignment = assignment;
@@ -470,14 +481,10 @@ bool folder_change(struct folder *f, const struct folder_assignment *assignment)
         !same_filter(&old->file_filter, &assignment->file_filter) ||
         !same_filter(&old->directory_filter, &assignment->directory_filter))
         return false;
-    /* a worker may be opening with the old one */
+    /* a worker reads the old one */
     if (f->state == FOLDER_OPENING)
         return false;
     f->assignment = assignment;
-    if (f->local)
-        local_assignment_changed(f->local);
-    if (f->install)
-        install_set_filters(f->install, &assignment->file_filter, &assignment->directory_filter);
     if (f->stage)
         stage_set_quota(f->stage, assignment->staging_bytes_max);
     if (f->preserve)
@@ -566,6 +573,8 @@ void folder_serve(struct folder *f, struct rpc_stream *stream,
         rpc_stream_finish(stream, RPC_END_BAD, "unknown protocol version: update the older agent");
     } else if (!folder_is_running(f)) {
         rpc_stream_finish(stream, RPC_END_BUSY, "the folder is not ready here yet");
+    } else if (!replica_state(f->replica)->initial_sync_done) {
+        rpc_stream_finish(stream, RPC_END_BUSY, "the folder waits here for its initial sync");
     } else if (open->fetch_only) {
         fetching_serve(f, stream, c);
     } else {

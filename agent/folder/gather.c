@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/folder/local.h"
 
+#include "agent/root/beneath.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"

@@ -18,7 +18,7 @@
 #include <uthash.h>
 
 /* A path that must be looked at. */
-struct place {
+struct sight {
     char *path;
     UT_hash_handle hh;
 };
@@ -38,8 +38,8 @@ struct local {
     bool gathered;      /* findings wait to be recorded */
     bool timer_runs;
 
-    struct place *places; /* to look at soon */
-    struct place *later;  /* to look at when EXAMINE_RETRY_MS have passed */
+    struct sight *places; /* to look at soon */
+    struct sight *later;  /* to look at when EXAMINE_RETRY_MS have passed */
     bool scan_wanted;
     char **subtrees; /* new directories whose content was not seen by any event */
     size_t subtree_count;
@@ -54,23 +54,23 @@ struct local {
 static void kick(struct local *l);
 static void on_timer(void *arg);
 
-static bool place_add(struct place **places, const char *path)
+static bool place_add(struct sight **places, const char *path)
 {
-    struct place *place;
+    struct sight *place;
 
     HASH_FIND_STR(*places, path, place);
     if (place)
         return false;
-    place = MEM_NEW(struct place);
+    place = MEM_NEW(struct sight);
     place->path = mem_copy_string(path);
     HASH_ADD_KEYPTR(hh, *places, place->path, strlen(place->path), place);
     return true;
 }
 
-static void places_clear(struct place **places)
+static void places_clear(struct sight **places)
 {
-    struct place *place;
-    struct place *next;
+    struct sight *place;
+    struct sight *next;
 
     HASH_ITER(hh, *places, place, next)
     {
@@ -100,8 +100,8 @@ struct local *local_new(struct folder *f)
         return NULL;
     }
     l->gathering.root = f->root;
-    l->gathering.file_filter = &f->assignment->file_filter;
-    l->gathering.dir_filter = &f->assignment->directory_filter;
+    l->gathering.file_filter = &f->file_filter;
+    l->gathering.dir_filter = &f->dir_filter;
     l->gathering.root_id = replica_root(f->replica);
     l->gathering.stop = &l->stop;
     return l;
@@ -412,8 +412,8 @@ static void start_gathering(struct local *l)
 static void take_places(struct local *l)
 {
     struct gathering *g = &l->gathering;
-    struct place *place;
-    struct place *next;
+    struct sight *place;
+    struct sight *next;
 
     g->places = mem_new(EXAMINE_BATCH_COUNT, sizeof(*g->places));
     HASH_ITER(hh, l->places, place, next)
@@ -433,8 +433,8 @@ static void begin_scan(struct local *l, const char *path, bool full)
         .root = f->root,
         .path = path,
         .recursive = true,
-        .file_filter = &f->assignment->file_filter,
-        .dir_filter = &f->assignment->directory_filter,
+        .file_filter = &f->file_filter,
+        .dir_filter = &f->dir_filter,
         .stop = &l->stop,
     };
 
@@ -483,8 +483,8 @@ static void kick(struct local *l)
 static void on_timer(void *arg)
 {
     struct local *l = arg;
-    struct place *place;
-    struct place *next;
+    struct sight *place;
+    struct sight *next;
 
     l->timer_runs = false;
     HASH_ITER(hh, l->later, place, next)

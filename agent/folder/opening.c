@@ -167,8 +167,8 @@ static enum status open_rest(struct folder *f, struct parts *out, struct buf *pr
             .root = out->root,
             .stage = out->stage,
             .preserve = out->preserve,
-            .file_filter = &f->assignment->file_filter,
-            .dir_filter = &f->assignment->directory_filter,
+            .file_filter = &f->file_filter,
+            .dir_filter = &f->dir_filter,
         };
 
         out->install = install_new(&install);

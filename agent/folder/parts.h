@@ -51,6 +51,8 @@ struct folder {
     const struct folder_services *services;
     const struct folder_assignment *assignment;
     struct guid guid;
+    struct filter file_filter; /* the assignment's, as long as the folder is open */
+    struct filter dir_filter;
     struct log_ctx log;
     enum folder_state state;
     struct problems problems;
@@ -133,6 +135,7 @@ void pull_settled(struct folder *f, intake_source source, const struct gvsn *gvs
 void pull_vector_grew(struct folder *f, const struct pull *except);
 void pull_try_joins(struct folder *f);
 struct fetch_client *pull_fetch_client(struct folder *f, intake_source source);
+bool pull_any_open(const struct folder *f); /* a partner may still send something */
 bool pull_is_busy(const struct folder *f);
 
 struct pull_status {

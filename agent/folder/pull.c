@@ -228,9 +228,7 @@ static void step(struct pull *p, struct receiver_event *event, struct incoming *
         send_credit(p, actions.credit);
     if (actions.send_want)
         send_want(p, actions.start_round);
-    if (actions.round_failed)
-        p->folder->unpark_wanted = true;
-    if (event->kind == RECEIVER_EVENT_ROUND_DONE)
+    if (event->kind == RECEIVER_EVENT_ROUND_DONE || actions.no_more)
         intake_round_ended(p->folder->intake, p->source);
     if (actions.join) {
         p->join_wanted = true;
@@ -619,6 +617,14 @@ struct fetch_client *pull_fetch_client(struct folder *f, intake_source source)
         if (p->source == source)
             return p->fetch;
     return NULL;
+}
+
+bool pull_any_open(const struct folder *f)
+{
+    for (const struct pull *p = f->pulls; p; p = p->next)
+        if (p->receiver)
+            return true;
+    return false;
 }
 
 bool pull_is_busy(const struct folder *f)

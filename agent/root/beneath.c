@@ -249,17 +249,6 @@ int spot_openat(const struct spot *spot, int flags, mode_t mode)
 
 /* --- objects --- */
 
-bool object_equal(const struct object *a, const struct object *b)
-{
-    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
-}
-
-bool witness_equal(const struct witness *a, const struct witness *b)
-{
-    return a->size == b->size && a->modified_ns == b->modified_ns &&
-           a->changed_ns == b->changed_ns;
-}
-
 int object_open(int mount_fd, const struct object *object, int flags)
 {
     struct handle handle = {0};

@@ -84,8 +84,6 @@ static inline bool object_is_none(const struct object *object)
     return object->size == 0;
 }
 
-bool object_equal(const struct object *a, const struct object *b);
-bool witness_equal(const struct witness *a, const struct witness *b);
 
 /* Open an object by its handle through any descriptor of its file system; ESTALE when it is gone. */
 int object_open(int mount_fd, const struct object *object, int flags);

@@ -13,6 +13,7 @@
 #ifndef AGENT_STAGE_STAGE_H
 #define AGENT_STAGE_STAGE_H
 
+#include "agent/root/beneath.h"
 #include "agent/root/root.h"
 
 struct stage;
@@ -66,8 +67,10 @@ void stage_abandon(struct stage_file *file); /* NULL allowed */
 /* A finished file, by number. */
 NODISCARD enum status stage_open_finished(const struct stage *stage, uint64_t number, int *out_fd);
 void stage_drop(struct stage *stage, uint64_t number);
-/* The finished file has left the area by a rename to @to (a name in PRIVATE_SWAP): install only. */
-NODISCARD enum status stage_move_out(struct stage *stage, uint64_t number, int to_dir_fd,
-                                     const char *to_name);
+/* Move a finished file out of the area and its quota, to @to on the same file system. */
+NODISCARD enum status stage_move_out(struct stage *stage, uint64_t number, const struct spot *to);
+/* And back, when it was not used after all: it counts again. */
+NODISCARD enum status stage_move_back(struct stage *stage, uint64_t number,
+                                      const struct spot *from);
 
 #endif

@@ -55,6 +55,8 @@ static Coterie__V1__FileKind kind_to_message(enum file_kind kind)
         return COTERIE__V1__FILE_KIND__FILE_KIND_DIRECTORY;
     case FILE_SYMLINK:
         return COTERIE__V1__FILE_KIND__FILE_KIND_SYMLINK;
+    case FILE_KIND_NONE:
+        break;
     }
     return COTERIE__V1__FILE_KIND__FILE_KIND_UNSPECIFIED;
 }

@@ -92,6 +92,14 @@
 #define RDC_REASON_SIZE_MAX       512u            /* text of a failure frame */
 #define RDC_TREE_DEPTH_MAX        3u              /* levels above the chunks that are asked for */
 
+/* --- controller: topology and plan --- */
+#define FINDING_COUNT_MAX            10000             /* reported one by one; the rest is counted */
+#define STAGING_MB_DEFAULT           4096              /* as Windows since 2012 R2 */
+#define PRESERVE_MB_DEFAULT          4096
+#define QUOTA_MB_MIN                 10
+#define TOMBSTONE_LIFE_MIN_DEFAULT   86400             /* 60 days */
+#define RDC_SIZE_KB_DEFAULT          64
+
 /* --- controller --- */
 #define CONTROLLER_PORT_DEFAULT    7721           /* where agents attach */
 #define STATUS_PORT_DEFAULT        7720           /* HTTP: page, JSON, metrics */
@@ -130,6 +138,8 @@
 #define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
 #define TOMBSTONE_LIFE_DAYS        60
+#define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
+#define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
 
 /* --- agent: root, attributes, db, watch, scan, stage, install, preserve --- */
 #define XATTR_VALUE_SIZE_MAX       65536u         /* one extended attribute's value (Linux XATTR_SIZE_MAX) */
@@ -141,6 +151,7 @@
 #define DB_READER_CACHE_BYTES      (8u << 20)
 #define SCAN_BATCH_COUNT_MAX       1024u          /* entries handed out at a time */
 #define READ_BLOCK_SIZE            (1u << 20)     /* content is read and copied in blocks of this */
+#define READ_KEEP_BYTES            (4u << 20)     /* larger files leave the page cache once hashed */
 #define WATCH_BATCH_MS             8              /* events of this long are coalesced */
 #define WATCH_PLACE_COUNT_MAX      65536u         /* dirty places in one batch; more: rescan */
 #define WATCH_DIRECTORY_COUNT_MAX  131072u        /* inotify watches of one folder */
@@ -163,7 +174,7 @@
 #define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */
 #define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
 #define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
-#define PARTNER_RETRY_MS_MAX       30000
+#define PARTNER_RETRY_MS_MAX       10000
 #define REPORT_INTERVAL_MS         2000           /* agent to controller */
 #define FULL_SCAN_INTERVAL_MS      (24 * 3600 * 1000)
 #define ROOT_CHECK_INTERVAL_MS     2000           /* is the folder's root still the one we know */

@@ -14,7 +14,7 @@ struct collector {
     size_t capacity;
 };
 
-static void add(struct collector *to, struct finding finding)
+static void add(struct collector *to, struct status_finding finding)
 {
     struct view *view = to->view;
 
@@ -29,34 +29,34 @@ static void add_directory(struct collector *to, const struct directory_status *d
 {
     if (directory->problem[0] == '\0')
         return;
-    add(to,
-        (struct finding){
-            .severity = directory->state == DIRECTORY_NEVER_READ ? FINDING_ERROR : FINDING_WARNING,
-            .code = "directory-unreachable",
-            .object = directory->uri,
-            .cause = directory->problem,
-            .remedy = directory->state == DIRECTORY_NEVER_READ
-                          ? "correct the cause; agents go on with their last assignment, and "
-                            "the controller keeps trying"
-                          : "correct the cause; until then assignments stay as they were last "
-                            "read",
-            .since = directory->failing_since,
-        });
+    add(to, (struct status_finding){
+                .severity =
+                    directory->state == DIRECTORY_NEVER_READ ? SEVERITY_ERROR : SEVERITY_WARNING,
+                .code = "directory-unreachable",
+                .object = directory->uri,
+                .cause = directory->problem,
+                .remedy = directory->state == DIRECTORY_NEVER_READ
+                              ? "correct the cause; agents go on with their last assignment, and "
+                                "the controller keeps trying"
+                              : "correct the cause; until then assignments stay as they were last "
+                                "read",
+                .since = directory->failing_since,
+            });
 }
 
 /* What an agent complains of is as bad as what it suffers from. */
-static enum finding_severity severity_of(enum health health)
+static enum severity severity_of(enum health health)
 {
     if (health == HEALTH_STOPPED)
-        return FINDING_ERROR;
-    return health == HEALTH_DEGRADED ? FINDING_WARNING : FINDING_INFO;
+        return SEVERITY_ERROR;
+    return health == HEALTH_DEGRADED ? SEVERITY_WARNING : SEVERITY_NOTE;
 }
 
 static void add_problems(struct collector *to, const char *code, enum health health,
                          const char *where, const struct report_problem *problems, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        add(to, (struct finding){
+        add(to, (struct status_finding){
                     .severity = severity_of(health),
                     .code = code,
                     .object = problems[i].object[0] == '\0'
@@ -74,8 +74,8 @@ static void add_agent(struct collector *to, const struct fleet_agent *agent)
     const struct view_sources *sources = to->view->sources;
     struct instant now = sources->now.instant;
     bool young = instant_ms_since(sources->started.instant, now) <= ATTACH_GRACE_MS;
-    struct finding finding = {
-        .severity = FINDING_ERROR,
+    struct status_finding finding = {
+        .severity = SEVERITY_ERROR,
         .object = agent->computer->name,
         .remedy = REMEDY_AGENT,
         .since = agent->since.wall,
@@ -118,8 +118,8 @@ static void add_agent(struct collector *to, const struct fleet_agent *agent)
 
 static void add_stranger(struct collector *to, const struct fleet_agent *agent)
 {
-    add(to, (struct finding){
-                .severity = FINDING_WARNING,
+    add(to, (struct status_finding){
+                .severity = SEVERITY_WARNING,
                 .code = "agent-without-member",
                 .object = agent->principal,
                 .cause = view_format(to->view,
@@ -158,8 +158,8 @@ static void add_folder(struct collector *to, const struct view_folder *folder)
                          connection->outbound->problems, connection->outbound->problem_count);
         if (connection->health >= HEALTH_DEGRADED && connection->inbound &&
             connection->inbound->problem_count == 0)
-            add(to, (struct finding){
-                        .severity = FINDING_WARNING,
+            add(to, (struct status_finding){
+                        .severity = SEVERITY_WARNING,
                         .code = "connection-interrupted",
                         .object = where,
                         .cause = connection->reason,
@@ -170,9 +170,9 @@ static void add_folder(struct collector *to, const struct view_folder *folder)
 
 static int compare_findings(const void *a, const void *b)
 {
-    const struct finding *left = a;
-    const struct finding *right = b;
-    int order = (int)right->severity - (int)left->severity;
+    const struct status_finding *left = a;
+    const struct status_finding *right = b;
+    int order = (int)left->severity - (int)right->severity;
 
     if (order == 0)
         order = strcmp(left->code, right->code);

@@ -210,10 +210,10 @@ static void write_findings(struct json *json, const struct view *view)
 {
     json_array_begin(json, "findings");
     for (size_t i = 0; i < view->finding_count; i++) {
-        const struct finding *finding = &view->findings[i];
+        const struct status_finding *finding = &view->findings[i];
 
         json_object_begin(json, NULL);
-        json_text(json, "severity", finding_severity_name(finding->severity));
+        json_text(json, "severity", severity_name(finding->severity));
         json_text(json, "code", finding->code);
         json_text(json, "object", finding->object);
         json_text(json, "cause", finding->cause);

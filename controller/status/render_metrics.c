@@ -273,12 +273,12 @@ static void write_findings(const struct view *view, struct buf *out)
     const char *name = "coterie_findings";
 
     head(out, name, "gauge", "Findings in the status, by severity.");
-    for (enum finding_severity s = FINDING_INFO; s <= FINDING_ERROR; s++) {
+    for (enum severity s = SEVERITY_ERROR; s <= SEVERITY_NOTE; s++) {
         size_t count = 0;
 
         for (size_t i = 0; i < view->finding_count; i++)
             count += view->findings[i].severity == s;
-        buf_printf(out, "%s{severity=\"%s\"} %zu\n", name, finding_severity_name(s), count);
+        buf_printf(out, "%s{severity=\"%s\"} %zu\n", name, severity_name(s), count);
     }
 }
 

@@ -22,17 +22,6 @@ struct share {
     const struct folder_assignment *folder;
 };
 
-const char *finding_severity_name(enum finding_severity severity)
-{
-    static const char *const names[] = {
-#define NAME(name, text) [FINDING_##name] = text,
-        FINDING_SEVERITY_LIST(NAME)
-#undef NAME
-    };
-
-    return names[severity];
-}
-
 const char *directory_state_name(enum directory_state state)
 {
     static const char *const names[] = {
@@ -294,7 +283,7 @@ static void judge(struct view *view)
     for (size_t g = 0; g < view->group_count; g++)
         view->health = health_worse(view->health, view->groups[g].health);
     for (size_t i = 0; i < view->finding_count; i++)
-        if (view->findings[i].severity != FINDING_INFO)
+        if (view->findings[i].severity != SEVERITY_NOTE)
             view->health = health_worse(view->health, HEALTH_DEGRADED);
 }
 
@@ -310,11 +299,11 @@ static void summarise(struct view *view)
 
     for (size_t i = 0; i < view->finding_count; i++)
         counted[view->findings[i].severity]++;
-    if (counted[FINDING_ERROR] > 0 || counted[FINDING_WARNING] > 0)
+    if (counted[SEVERITY_ERROR] > 0 || counted[SEVERITY_WARNING] > 0)
         view->summary =
             view_format(view, "%zu error%s, %zu warning%s: %zu of %zu connection%s in sync",
-                        counted[FINDING_ERROR], plural(counted[FINDING_ERROR]),
-                        counted[FINDING_WARNING], plural(counted[FINDING_WARNING]),
+                        counted[SEVERITY_ERROR], plural(counted[SEVERITY_ERROR]),
+                        counted[SEVERITY_WARNING], plural(counted[SEVERITY_WARNING]),
                         c->connections_in_sync, c->connections, plural(c->connections));
     else if (view->sources->directory.state == DIRECTORY_NEVER_READ)
         view->summary = "the directory has not been read yet";

@@ -15,24 +15,13 @@
 #define CONTROLLER_STATUS_VIEW_H
 
 #include "controller/fleet/fleet.h"
+#include "controller/topology/finding.h"
 
 /* --- what a view is made from --- */
 
-#define FINDING_SEVERITY_LIST(X)                                                                   \
-    X(INFO, "info")       /* worth knowing */                                                      \
-    X(WARNING, "warning") /* somebody should look */                                               \
-    X(ERROR, "error")     /* something does not work */
-
-enum finding_severity {
-#define FINDING_ENUM(name, text) FINDING_##name,
-    FINDING_SEVERITY_LIST(FINDING_ENUM)
-#undef FINDING_ENUM
-};
-const char *finding_severity_name(enum finding_severity severity);
-
 /* Something that a person should know, with what to do about it. */
-struct finding {
-    enum finding_severity severity;
+struct status_finding {
+    enum severity severity;
     const char *code;   /* stable, for machines: "agent-silent" */
     const char *object; /* what it is about */
     const char *cause;
@@ -70,7 +59,8 @@ struct view_sources {
     const char *principal;
     struct directory_status directory;
     const struct fleet *fleet;
-    const struct finding *findings; /* from the directory's objects and the controller itself */
+    const struct status_finding
+        *findings; /* from the directory's objects and the controller itself */
     size_t finding_count;
 };
 
@@ -157,7 +147,7 @@ struct view {
     struct view_counts counts;
     struct view_group *groups; /* by name */
     size_t group_count;
-    struct finding *findings; /* worst first */
+    struct status_finding *findings; /* worst first */
     size_t finding_count;
     struct view_text *texts; /* made for this view */
 };

@@ -141,7 +141,7 @@ const struct view_connection *scene_connection(const struct scene *scene, uint8_
     return NULL;
 }
 
-const struct finding *scene_finding(const struct scene *scene, const char *code)
+const struct status_finding *scene_finding(const struct scene *scene, const char *code)
 {
     for (size_t i = 0; i < scene->view->finding_count; i++)
         if (strcmp(scene->view->findings[i].code, code) == 0)

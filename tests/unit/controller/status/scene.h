@@ -40,6 +40,6 @@ void scene_at(struct scene *scene, int64_t ms);
 const struct view_folder *scene_look(struct scene *scene);
 /* The connection of the last look. */
 const struct view_connection *scene_connection(const struct scene *scene, uint8_t connection);
-const struct finding *scene_finding(const struct scene *scene, const char *code);
+const struct status_finding *scene_finding(const struct scene *scene, const char *code);
 
 #endif

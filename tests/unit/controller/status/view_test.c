@@ -91,9 +91,9 @@ static void an_agent_that_went_away_is_named_with_a_remedy(void **state)
     scene_at(&scene, 100000 + DETACHED_FRESH_MS + 1);
     scene_look(&scene);
 
-    const struct finding *finding = scene_finding(&scene, "agent-detached");
+    const struct status_finding *finding = scene_finding(&scene, "agent-detached");
     assert_non_null(finding);
-    assert_int_equal(finding->severity, FINDING_ERROR);
+    assert_int_equal(finding->severity, SEVERITY_ERROR);
     assert_string_equal(finding->object, "fs2");
     assert_true(strlen(finding->remedy) > 0);
     assert_connection(SCENE_TO_FS1, CONNECTION_UNKNOWN, HEALTH_UNKNOWN);
@@ -147,7 +147,7 @@ static void a_link_that_fails_with_changes_to_go_is_interrupted(void **state)
 
     assert_connection(SCENE_TO_FS2, CONNECTION_INTERRUPTED, HEALTH_DEGRADED);
     assert_string_equal(scene_connection(&scene, SCENE_TO_FS2)->reason, "connection refused");
-    const struct finding *finding = scene_finding(&scene, "connection-problem");
+    const struct status_finding *finding = scene_finding(&scene, "connection-problem");
     assert_string_equal(finding->object, "docs from fs1 to fs2: fs1:7722");
     assert_string_equal(finding->remedy, "start it");
 }
@@ -249,7 +249,7 @@ static void an_agent_without_member_is_a_finding_that_names_it(void **state)
     fleet_message(scene.fleet, link, wire_hello(NULL), scene.sources.now);
     scene_look(&scene);
 
-    const struct finding *finding = scene_finding(&scene, "agent-without-member");
+    const struct status_finding *finding = scene_finding(&scene, "agent-without-member");
     assert_string_equal(finding->object, "host/spy@R");
     assert_non_null(strstr(finding->cause, "directory has no member"));
     assert_int_equal(scene.view->health, HEALTH_DEGRADED);
@@ -292,7 +292,7 @@ static void an_unread_directory_is_unknown_and_an_empty_one_is_well(void **state
     view = view_new(&sources);
     assert_int_equal(view->health, HEALTH_DEGRADED);
     assert_string_equal(view->findings[0].code, "directory-unreachable");
-    assert_int_equal(view->findings[0].severity, FINDING_ERROR);
+    assert_int_equal(view->findings[0].severity, SEVERITY_ERROR);
     view_free(view);
 
     fleet_set_plan(fleet, NULL, 0, sources.now);
@@ -306,10 +306,10 @@ static void an_unread_directory_is_unknown_and_an_empty_one_is_well(void **state
 
 static void the_worst_findings_come_first(void **state)
 {
-    const struct finding given[] = {
-        {.severity = FINDING_INFO, .code = "a", .object = "o", .cause = "c", .remedy = "r"},
-        {.severity = FINDING_ERROR, .code = "z", .object = "o", .cause = "c", .remedy = "r"},
-        {.severity = FINDING_WARNING, .code = "b", .object = "o", .cause = "c", .remedy = "r"},
+    const struct status_finding given[] = {
+        {.severity = SEVERITY_NOTE, .code = "a", .object = "o", .cause = "c", .remedy = "r"},
+        {.severity = SEVERITY_ERROR, .code = "z", .object = "o", .cause = "c", .remedy = "r"},
+        {.severity = SEVERITY_WARNING, .code = "b", .object = "o", .cause = "c", .remedy = "r"},
     };
     (void)state;
 
