@@ -171,7 +171,8 @@ def protocol_names_every_field(tree):
             text = text.split("//")[0]
             match = re.match(r"\s*(?:message|service|enum|rpc)\s+(\w+)", text) or \
                 re.match(r"\s*(?:repeated |optional )?[\w.<>, ]+\s(\w+)\s*=\s*\d+\s*[;\[]", text)
-            if match and match.group(1) not in words:
+            # the zero of an enum stands for nothing and is never sent
+            if match and match.group(1) not in words and not match.group(1).endswith("_UNSPECIFIED"):
                 yield Finding(name, line, f"{match.group(1)} is not in {document}")
 
 
