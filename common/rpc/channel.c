@@ -409,9 +409,10 @@ struct rpc_stream *rpc_stream_open(struct rpc_channel *channel, const struct rpc
         .peer = channel->name,
         .principal = channel->principal,
     };
+    grpc_slice path = grpc_slice_from_copied_string(method->path);
     grpc_call *call = grpc_channel_create_call(
-        channel->grpc, NULL, GRPC_PROPAGATE_DEFAULTS, rpc_queue(channel->rpc),
-        grpc_slice_from_copied_string(method->path), NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC),
-        NULL);
+        channel->grpc, NULL, GRPC_PROPAGATE_DEFAULTS, rpc_queue(channel->rpc), path, NULL,
+        gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_slice_unref(path);
     return stream_open(&options, call, method, events, arg);
 }
