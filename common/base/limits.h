@@ -46,6 +46,8 @@
 #define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
 #define TOMBSTONE_LIFE_DAYS        60
+#define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
+#define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
 
 /* --- agent: db, watch, scan, stage, install, preserve --- */
 
