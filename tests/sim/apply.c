@@ -180,7 +180,9 @@ static bool shows(struct member *member, const struct intent *intent, const char
         if (known)
             return false;
     }
-    if (!node || node->kind != intent->update.kind)
+    uint32_t attributes = 0;
+    memcpy(&attributes, intent->update.attributes, intent->update.attributes_size);
+    if (!node || node->kind != intent->update.kind || node->attributes != attributes)
         return false;
     /* The content is whatever was staged; the zero witness makes the scan read it again. */
     result->object = object_of(node);

@@ -26,6 +26,21 @@ struct member *member_new(struct world *world, unsigned index)
     return member;
 }
 
+/* An open plan ends with the process: its commit fails, so that only its memory is freed. */
+static void drop_plan(struct member *member)
+{
+    enum settled settled[PLAN_OFFER_COUNT_MAX];
+    size_t issued;
+
+    if (!member->plan)
+        return;
+    memstore_fail_commit(member->memory, 1);
+    enum status st = replica_settle(member->plan, NULL, 0, settled, &issued);
+    (void)st;
+    memstore_fail_commit(member->memory, 0);
+    member->plan = NULL;
+}
+
 /* The process has ended: what it held is gone. */
 static void forget_process(struct member *member)
 {
@@ -38,10 +53,7 @@ static void forget_process(struct member *member)
     member->results = NULL;
     free(member->entries);
     member->entries = NULL;
-    /* An open plan or change goes with the process; settling it without results does not commit. */
-    if (member->plan)
-        replica_plan_free(member->plan);
-    member->plan = NULL;
+    drop_plan(member);
     replica_close(member->replica);
     member->replica = NULL;
     member->work = WORK_NONE;
