@@ -66,7 +66,7 @@
 
 /* --- model --- */
 #define AGENT_PORT_DEFAULT           7722              /* where agents listen for partners */
-#define ASSIGNMENT_SIZE_MAX          RPC_MESSAGE_SIZE_MAX
+#define ASSIGNMENT_SIZE_MAX          (RPC_MESSAGE_SIZE_MAX - 1024) /* room for what wraps it */
 #define ASSIGNMENT_MEMORY_MAX        (32u << 20)       /* what unpacking one may take */
 #define ASSIGNMENT_FOLDER_COUNT_MAX  1024
 #define FOLDER_CONNECTION_COUNT_MAX  4096              /* each way */
