@@ -115,12 +115,13 @@
 #define STRANGER_COUNT_MAX         256u           /* agents without a member that are remembered */
 #define STRANGER_KEPT_MS           3600000        /* after they went away */
 #define REFUSAL_COUNT_MAX          64u            /* refused authentications that are remembered */
+#define REFUSAL_KEPT_MS            900000         /* after the last one of its kind */
+#define FLEET_TICK_MS              5000           /* how often time passes for the fleet */
 #define STATUS_DOCUMENT_LIFE_MS    1000           /* one rendering serves all viewers so long */
 #define STATUS_CLIENT_COUNT_MAX    64u            /* HTTP connections at a time */
 #define STATUS_CLIENT_IDLE_S       30u
-#define DIRECTORY_RETRY_MS_FIRST   1000
-#define DIRECTORY_RETRY_MS_MAX     60000
-#define CONFIG_SIZE_MAX            (64u << 10)    /* bytes of a configuration file */
+#define DIRECTORY_POLL_INTERVAL_S_MAX 86400u      /* beside the notification of changes */
+#define SHUTDOWN_GRACE_MS          2000           /* for streams to end in order */
 
 /* --- agent: core (version, replica, session) --- */
 #define ATTRIBUTES_SIZE_MAX        (256u << 10)   /* one file's serialised attributes */
