@@ -238,7 +238,8 @@ def shell_is_clean(tree):
     if not shutil.which("shellcheck"):
         yield Finding("tests/tidy", 1, "shellcheck is missing: apt-get install shellcheck")
         return
-    ran = subprocess.run(["shellcheck", "-x", "-f", "gcc", *scripts], cwd=tree.root,
+    # SC1091: a file that a script writes before it reads it cannot be followed
+    ran = subprocess.run(["shellcheck", "-x", "-e", "SC1091", "-f", "gcc", *scripts], cwd=tree.root,
                          capture_output=True, text=True)
     for message in ran.stdout.splitlines():
         name, line, _, text = message.split(":", 3)
