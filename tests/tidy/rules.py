@@ -36,6 +36,11 @@ NO_SLEEP_BENEATH = ("tests/unit/", "tests/property/", "tests/sim/", "agent/versi
                     "agent/replica/", "agent/session/", "controller/plan/", "common/rdc/")
 SLEEPS = r"sleep|usleep|nanosleep|clock_nanosleep"
 
+# Functions over values: no clock, disk, socket or thread reaches them, so that a seed is a run.
+PURE_FOLDERS = ("agent/version/", "agent/replica/", "agent/session/", "controller/plan/")
+PURE_HEADERS = r"(assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings)\.h"
+PURE_TARGETS = {"base", "model", "version", "replica", "session", "topology", "plan", "proto"}
+
 AMERICAN = re.compile(
     r"\b(behavior|color|favor|honor|neighbor|canceled|canceling|center|analyze|initializ|serializ|"
     r"synchroniz|recogniz|organiz|normaliz|optimiz|minimiz|maximiz|summariz)\w*", re.I)
@@ -91,6 +96,22 @@ def library_headers_stay_home(tree):
                         not any(name.startswith(home + "/") for home in homes):
                     yield Finding(name, line,
                                   f"<{match.group(1)}> belongs to {' and '.join(homes)} only")
+
+
+def core_is_pure(tree):
+    """The deciding folders reach no operating system, neither by a header nor by a target."""
+    for name in tree.code():
+        if name.startswith(PURE_FOLDERS):
+            for line, text in tree.lines(name):
+                match = re.match(r"\s*#\s*include\s+<([^>]+)>", text)
+                if match and not re.fullmatch(PURE_HEADERS, match.group(1)):
+                    yield Finding(name, line, f"<{match.group(1)}> in a folder that only decides")
+    targets = Targets(tree)
+    for target in targets.by_name.values():
+        if (target.folder + "/").startswith(PURE_FOLDERS):
+            for shell in sorted(targets.closure(target.name) - PURE_TARGETS):
+                yield Finding(target.folder + "/CMakeLists.txt", 1,
+                              f"target {target.name} decides, and depends on {shell}")
 
 
 def banned_calls_are_absent(tree):
@@ -247,6 +268,6 @@ def shell_is_clean(tree):
 
 
 ALL = [include_edges_follow_deps, sources_are_built, library_headers_stay_home,
-       banned_calls_are_absent, no_marker_is_left, licence_line_comes_first,
+       core_is_pure, banned_calls_are_absent, no_marker_is_left, licence_line_comes_first,
        headers_compile_alone, protocol_names_every_field, documents_name_existing_files,
        no_path_of_one_machine, spelling_is_british, shell_is_clean]

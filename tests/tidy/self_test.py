@@ -23,6 +23,8 @@ CLEAN = {
     "agent/CMakeLists.txt": "set(S b.c)\nif(X86)\nlist(APPEND S fast.c)\nendif()\n"
                             "coterie_program(agent SOURCES ${S} DEPS os)\n",
     "agent/fast.c": LICENCE,
+    "agent/replica/CMakeLists.txt": "coterie_library(replica SOURCES r.c DEPS base)\n",
+    "agent/replica/r.c": LICENCE + "#include <stdlib.h>\n",
     # an edge that only the closure of DEPS allows, and words that only look like faults
     "agent/b.c": LICENCE + '#include "common/base/a.h"\n/* strcpy( in a comment */\n'
                            'const char *b = "system(x) mkdtemp.XXXXXX";\n',
@@ -56,6 +58,8 @@ PLANTS = [
     ("sources_are_built", "common/base/forgotten.c", LICENCE),
     ("library_headers_stay_home", "common/base/a.c", "#include <sqlite3.h>\n"),
     ("library_headers_stay_home", "agent/b.c", "#include <gssapi/gssapi.h>\n"),
+    ("core_is_pure", "agent/replica/r.c", "#include <time.h>\n"),
+    ("core_is_pure", "agent/replica/CMakeLists.txt", "coterie_library(more SOURCES r.c DEPS os)\n"),
     ("banned_calls_are_absent", "agent/b.c", "void f(char *s) { strcpy(s, b); }\n"),
     ("banned_calls_are_absent", "tests/unit/t.c", "void f(void) { sleep(1); }\n"),
     ("no_marker_is_left", "agent/b.c", "/* TO" "DO: later */\n"),
