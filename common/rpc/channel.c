@@ -64,6 +64,7 @@ struct rpc_channel {
     struct login *login;
     struct login *renewal;
     struct instant session_ends;
+    char *renewal_text; /* why the last renewal failed; NULL: it did not */
     struct loop_timer *timer; /* WAITING: the delay; UP: the next renewal */
     int64_t delay_ms;
     char *principal; /* the server's */
@@ -187,6 +188,7 @@ static void channel_free(struct rpc_channel *channel)
     free((char *)(uintptr_t)channel->options.local_socket);
     free(channel->name);
     free(channel->principal);
+    free(channel->renewal_text);
     free(channel->down_text);
     free(channel);
 }
@@ -257,6 +259,8 @@ static void begin_session(struct rpc_channel *channel, uint32_t lifetime_s)
 {
     int64_t lifetime_ms = (int64_t)lifetime_s * MS_PER_S;
 
+    free(channel->renewal_text);
+    channel->renewal_text = NULL;
     if (lifetime_s == 0)
         return;
     channel->session_ends = instant_after_ms(loop_now(rpc_loop(channel->rpc)), lifetime_ms);
@@ -296,6 +300,8 @@ static void on_renewal_end(struct rpc_channel *channel, const char *text)
     int64_t left_ms = instant_ms_since(loop_now(rpc_loop(channel->rpc)), channel->session_ends);
 
     channel->renewal = NULL;
+    free(channel->renewal_text);
+    channel->renewal_text = mem_copy_string(text);
     log_warn(&channel->log, "cannot renew the session with %s, which ends in %lld s: %s",
              channel->name, (long long)(left_ms / MS_PER_S), text);
     plan_renewal(channel, left_ms / 4);
@@ -314,6 +320,12 @@ static void on_login_end(struct login *login, enum rpc_end end, const char *text
         channel->target_next < channel->target_count) {
         drop_connection(channel);
         try_next_target(channel);
+        return;
+    }
+    if (channel->state == CHANNEL_UP && end == RPC_END_UNAUTHENTIC && channel->renewal_text) {
+        scope_free char *why =
+            mem_format("the session could not be renewed: %s", channel->renewal_text);
+        lose(channel, end, why);
         return;
     }
     lose(channel, end, text);
