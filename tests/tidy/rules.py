@@ -197,6 +197,16 @@ def protocol_names_every_field(tree):
                 yield Finding(name, line, f"{match.group(1)} is not in {document}")
 
 
+def manuals_name_every_option(tree):
+    """Each long option that a program reads stands in a manual page."""
+    manuals = "".join(tree.text(name) for name in tree.having(".scd"))
+    for name in tree.having(".c"):
+        for line, text in tree.lines(name):
+            for option in re.findall(r'\{"([a-z-]+)",\s*(?:no|required|optional)_argument', text):
+                if not re.search(rf"--{option}(?![\w-])", manuals.replace("\\", "")):
+                    yield Finding(name, line, f"--{option} is in no manual page (deploy/man)")
+
+
 TOP_FOLDERS = "agent|common|controller|cli|proto|ldap-schema|tests|deploy|docs|cmake|\\.ci"
 
 
@@ -269,5 +279,6 @@ def shell_is_clean(tree):
 
 ALL = [include_edges_follow_deps, sources_are_built, library_headers_stay_home,
        core_is_pure, banned_calls_are_absent, no_marker_is_left, licence_line_comes_first,
-       headers_compile_alone, protocol_names_every_field, documents_name_existing_files,
+       headers_compile_alone, protocol_names_every_field,
+       manuals_name_every_option, documents_name_existing_files,
        no_path_of_one_machine, spelling_is_british, shell_is_clean]

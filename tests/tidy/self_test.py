@@ -22,7 +22,8 @@ CLEAN = {
     "common/os/os.h": LICENCE + "#pragma once\n",
     "agent/CMakeLists.txt": "set(S b.c)\nif(X86)\nlist(APPEND S fast.c)\nendif()\n"
                             "coterie_program(agent SOURCES ${S} DEPS os)\n",
-    "agent/fast.c": LICENCE,
+    "agent/fast.c": LICENCE + 'struct option o = {"config", required_argument, NULL, 0};\n',
+    "deploy/man/agent.8.scd": "*--config* _FILE_\n",
     "agent/replica/CMakeLists.txt": "coterie_library(replica SOURCES r.c DEPS base)\n",
     "agent/replica/r.c": LICENCE + "#include <stdlib.h>\n",
     # an edge that only the closure of DEPS allows, and words that only look like faults
@@ -70,6 +71,7 @@ PLANTS = [
     ("headers_compile_alone", "common/os/os.h", "size_t before_stddef(void);\n"),
     ("protocol_names_every_field", "proto/x.proto", "message N {\n  bytes unknown = 2;\n}\n"),
     ("protocol_names_every_field", "proto/PROTOCOL.md", None),
+    ("manuals_name_every_option", "agent/b.c", '{"check", no_argument, NULL, 1},\n'),
     ("documents_name_existing_files", "docs/NOTES.md", "And `common/base/gone.h`.\n"),
     ("documents_name_existing_files", "docs/NOTES.md", "[gone](gone.md)\n"),
     ("no_path_of_one_machine", "deploy/run", "ls /home/" "somebody/coterie\n"),
