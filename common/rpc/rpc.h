@@ -50,6 +50,9 @@ struct rpc_stream_events {
     void (*on_message)(struct rpc_stream *stream, ProtobufCMessage **message, void *arg);
     /* The send queue has drained below its low mark after rpc_stream_send() returned false. */
     void (*on_writable)(struct rpc_stream *stream, void *arg);
+    /* Server: the client sends no more (it closed its side, as after a single request). May be
+     * NULL. */
+    void (*on_close_send)(struct rpc_stream *stream, void *arg);
     /* The stream is over; @stream is freed after the callback. Comes exactly once, unless the
      * stream was released before by rpc_stream_cancel(). @text is for people, never NULL. */
     void (*on_end)(struct rpc_stream *stream, enum rpc_end end, const char *text, void *arg);
@@ -93,7 +96,6 @@ struct rpc_channel_options {
     const char *local_socket;     /* instead of host and port: a path, no authentication */
     const char *service;          /* Kerberos service class, "host" */
     struct auth_credentials *credentials; /* borrowed for the channel's life */
-    const char *bind_address;     /* local address to connect from, or NULL */
     const struct log_ctx *log;
     /* The channel is authenticated and streams may be opened. Again after each reconnect. */
     void (*on_up)(struct rpc_channel *channel, void *arg);
@@ -151,6 +153,8 @@ NODISCARD enum status rpc_server_open(struct rpc *rpc, const struct rpc_server_o
 void rpc_server_close(struct rpc_server *server, int64_t grace_ms, loop_fn done, void *arg);
 uint16_t rpc_server_port(const struct rpc_server *server);
 
+/* Take a stream over. Again later, also in a callback, to hand it to another owner: only the events
+ * and @arg change. */
 void rpc_stream_accept(struct rpc_stream *stream, const struct rpc_stream_events *events, void *arg);
 
 #endif
