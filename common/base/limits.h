@@ -87,7 +87,7 @@
 #define RDC_CHUNK_COUNT_MAX       (1u << 30)      /* chunks of one file: 4 TiB at the mean of 4 KiB */
 #define RDC_CHUNK_BYTES_MIN       1u              /* after a forced cut, or at the end of a file */
 #define RDC_SEGMENT_LITERALS_MAX  (2u << 20)      /* literal bytes compressed together */
-#define RDC_SEGMENT_PREFIX_MAX    (6u << 20)      /* known bytes they are compressed against */
+#define RDC_SEGMENT_PREFIX_MAX    (8u << 20)      /* known bytes they are compressed against */
 #define RDC_SEGMENT_SCRIPT_MAX    (128u << 10)    /* bytes of one segment's script, unpacked */
 #define RDC_REASON_SIZE_MAX       512u            /* text of a failure frame */
 #define RDC_TREE_DEPTH_MAX        3u              /* levels above the chunks that are asked for */
