@@ -1,102 +1,165 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/watch/volume.h"
+/* Events of a whole file system, by one fanotify mark. */
+#include "agent/watch/source.h"
+
+#include "common/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/fanotify.h>
 #include <unistd.h>
 
-#ifndef FAN_REPORT_DFID_NAME_TARGET
-#define FAN_REPORT_TARGET_FID 0x00001000
-#define FAN_REPORT_DFID_NAME_TARGET                                                                \
-    (FAN_REPORT_DIR_FID | FAN_REPORT_NAME | FAN_REPORT_FID | FAN_REPORT_TARGET_FID)
-#endif
-#ifndef FAN_RENAME
-#define FAN_RENAME 0x10000000
-#endif
-#ifndef FAN_EVENT_INFO_TYPE_OLD_DFID_NAME
-#define FAN_EVENT_INFO_TYPE_OLD_DFID_NAME 10
-#define FAN_EVENT_INFO_TYPE_NEW_DFID_NAME 12
-#endif
+#define READ_SIZE 65536u
 
-#define EVENTS                                                                                     \
-    (FAN_CREATE | FAN_DELETE | FAN_RENAME | FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB | FAN_ONDIR)
+struct volume {
+    const struct root *root;
+    int fd;
+    struct private_objects private_objects;
+    uint8_t *buffer; /* aligned as malloc aligns */
+};
 
-#define EVENT_BUFFER_SIZE (256 * 1024)
-
-int volume_open(const struct root *root)
+/* A handle in an event as the object that name_to_handle_at() gives; false when it can be none. */
+static bool object_of(const struct file_handle *handle, size_t room, struct object *out)
 {
-    int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME_TARGET,
+    if (handle->handle_bytes > room || handle->handle_bytes > OBJECT_SIZE_MAX - 2 ||
+        handle->handle_type < 0 || handle->handle_type > UINT16_MAX)
+        return false;
+    *out = (struct object){.size = (uint8_t)(handle->handle_bytes + 2)};
+    out->bytes[0] = (uint8_t)(handle->handle_type & 0xff);
+    out->bytes[1] = (uint8_t)(handle->handle_type >> 8);
+    memcpy(out->bytes + 2, handle->f_handle, handle->handle_bytes);
+    return true;
+}
+
+static void add(struct volume *volume, const struct object *object, const char *name,
+                struct places *places)
+{
+    /* "." is the directory itself. */
+    if (strcmp(name, ".") == 0)
+        name = "";
+    if (!private_objects_contain(&volume->private_objects, object))
+        places_add(places, object, span_of_string(name), false, false);
+}
+
+/* One event's records: the directories and names it tells, or else the object's own handle. */
+static void take_event(struct volume *volume, const struct fanotify_event_metadata *event,
+                       struct places *places)
+{
+    const uint8_t *at = (const uint8_t *)event + event->metadata_len;
+    const uint8_t *end = (const uint8_t *)event + event->event_len;
+    struct object self = {0};
+    bool placed = false;
+
+    while ((size_t)(end - at) >= sizeof(struct fanotify_event_info_fid)) {
+        const struct fanotify_event_info_fid *info = (const void *)at;
+        const struct file_handle *handle = (const void *)info->handle;
+        size_t head = sizeof *info + sizeof *handle;
+        struct object object;
+
+        if (info->hdr.len < head || info->hdr.len > (size_t)(end - at) ||
+            !object_of(handle, info->hdr.len - head, &object))
+            break;
+        switch (info->hdr.info_type) {
+        case FAN_EVENT_INFO_TYPE_DFID_NAME:
+        case FAN_EVENT_INFO_TYPE_OLD_DFID_NAME:
+        case FAN_EVENT_INFO_TYPE_NEW_DFID_NAME:
+            add(volume, &object, (const char *)handle->f_handle + handle->handle_bytes, places);
+            placed = true;
+            break;
+        case FAN_EVENT_INFO_TYPE_DFID:
+            add(volume, &object, "", places);
+            placed = true;
+            break;
+        case FAN_EVENT_INFO_TYPE_FID:
+            self = object;
+            break;
+        default:
+            break;
+        }
+        at += info->hdr.len;
+    }
+    if (!placed && self.size > 0)
+        places_add(places, &self, (struct span){0}, true, false);
+}
+
+static void drain(void *arg, struct places *places)
+{
+    struct volume *volume = arg;
+
+    for (;;) {
+        ssize_t size = read(volume->fd, volume->buffer, READ_SIZE);
+        const struct fanotify_event_metadata *event = (const void *)volume->buffer;
+
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size <= 0) {
+            if (size < 0 && errno != EAGAIN) {
+                log_warn(root_log(volume->root), "watch: reading events failed root=%s: %s",
+                         root_path(volume->root), strerror(errno));
+                places_overflow(places);
+            }
+            return;
+        }
+        for (; FAN_EVENT_OK(event, size); event = FAN_EVENT_NEXT(event, size)) {
+            if (event->vers != FANOTIFY_METADATA_VERSION || (event->mask & FAN_Q_OVERFLOW))
+                places_overflow(places);
+            else
+                take_event(volume, event, places);
+        }
+    }
+}
+
+static void new_dir(void *arg, const char *path, struct places *places)
+{
+    /* The mark is on everything. */
+    (void)arg;
+    (void)path;
+    (void)places;
+}
+
+static void close_volume(void *arg)
+{
+    struct volume *volume = arg;
+
+    close(volume->fd);
+    free(volume->buffer);
+    free(volume);
+}
+
+static enum status refused(const struct root *root, const char *what)
+{
+    log_info(root_log(root), "watch: no mark for the whole file system root=%s: %s: %s",
+             root_path(root), what, strerror(errno));
+    return ST_REFUSED;
+}
+
+enum status volume_open(const struct root *root, struct source *out_source)
+{
+    static const struct source_ops ops = {
+        .drain = drain, .new_dir = new_dir, .close = close_volume};
+    const uint64_t mask = FAN_CREATE | FAN_DELETE | FAN_RENAME | FAN_MODIFY | FAN_CLOSE_WRITE |
+                          FAN_ATTRIB | FAN_ONDIR;
+    int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK |
+                               FAN_REPORT_DFID_NAME_TARGET,
                            O_RDONLY | O_CLOEXEC);
+    struct volume *volume;
 
     if (fd < 0)
-        return -1;
-    if (fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, EVENTS, root_fd(root), NULL) == 0)
-        return fd;
-    int err = errno;
-    close(fd);
-    errno = err;
-    return -1;
-}
+        return refused(root, "fanotify_init");
+    if (fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, mask, root_fd(root), ".") < 0) {
+        int err = errno;
 
-/* Directory handle and name of one information record. */
-static void take_record(const struct fanotify_event_info_fid *info, size_t size, struct dirty *dirty)
-{
-    const struct file_handle *handle = (const void *)info->handle;
-    size_t head = offsetof(struct fanotify_event_info_fid, handle) + sizeof(*handle);
-    struct object dir = {0};
-    const char *name;
-
-    if (size < head || handle->handle_bytes + 2 > OBJECT_SIZE_MAX ||
-        head + handle->handle_bytes > size)
-        return;
-    dir.size = (uint8_t)(handle->handle_bytes + 2);
-    dir.bytes[0] = (uint8_t)(handle->handle_type & 0xff);
-    dir.bytes[1] = (uint8_t)(handle->handle_type >> 8);
-    memcpy(dir.bytes + 2, handle->f_handle, handle->handle_bytes);
-    name = (const char *)handle->f_handle + handle->handle_bytes;
-    size_t name_size = strnlen(name, size - head - handle->handle_bytes);
-    /* "." is the directory itself */
-    if (name_size == 1 && name[0] == '.')
-        name_size = 0;
-    dirty_add(dirty, &dir, span_of(name, name_size));
-}
-
-static void take_event(const struct fanotify_event_metadata *event, struct dirty *dirty)
-{
-    const char *at = (const char *)event + event->metadata_len;
-    size_t left = event->event_len - event->metadata_len;
-
-    if (event->mask & FAN_Q_OVERFLOW) {
-        dirty_lost(dirty);
-        return;
+        close(fd);
+        errno = err;
+        return refused(root, "fanotify_mark");
     }
-    while (left >= sizeof(struct fanotify_event_info_header)) {
-        const struct fanotify_event_info_header *info = (const void *)at;
-
-        if (info->len < sizeof(*info) || info->len > left)
-            return;
-        if (info->info_type == FAN_EVENT_INFO_TYPE_DFID_NAME ||
-            info->info_type == FAN_EVENT_INFO_TYPE_OLD_DFID_NAME ||
-            info->info_type == FAN_EVENT_INFO_TYPE_NEW_DFID_NAME)
-            take_record((const void *)info, info->len, dirty);
-        at += info->len;
-        left -= info->len;
-    }
-}
-
-void volume_drain(int fd, struct dirty *dirty)
-{
-    static _Thread_local char buffer[EVENT_BUFFER_SIZE] __attribute__((aligned(8)));
-    ssize_t size;
-
-    while ((size = read(fd, buffer, sizeof(buffer))) > 0) {
-        const struct fanotify_event_metadata *event = (const void *)buffer;
-
-        for (; FAN_EVENT_OK(event, size); event = FAN_EVENT_NEXT(event, size))
-            if (event->vers == FANOTIFY_METADATA_VERSION)
-                take_event(event, dirty);
-    }
-    if (size < 0 && errno != EAGAIN && errno != EINTR)
-        dirty_lost(dirty);
+    volume = MEM_NEW(struct volume);
+    volume->root = root;
+    volume->fd = fd;
+    volume->buffer = mem_new(1, READ_SIZE);
+    private_objects_fill(root, &volume->private_objects);
+    *out_source = (struct source){.ops = &ops, .arg = volume, .fd = fd};
+    return ST_OK;
 }

@@ -159,6 +159,7 @@
 #define WATCH_DIRECTORY_COUNT_MAX  131072u        /* inotify watches of one folder */
 #define PRESERVE_AGE_MS_MIN        INT64_C(86400000) /* younger entries are never dropped for quota */
 #define INSTALL_DIR_SYNC_COUNT_MAX 64u            /* directories synced one by one; more: syncfs */
+#define INSTALL_SYNCFS_COUNT_MIN   32u            /* staged files of one batch synced by one syncfs */
 
 /* --- agent: transfer, folder --- */
 #define PROBLEM_COUNT_MAX          32u            /* problems kept by one folder or agent */
