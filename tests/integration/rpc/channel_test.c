@@ -173,8 +173,9 @@ static void an_unreachable_kdc_is_told(void **state)
     (void)state;
 
     assert_non_null(file);
-    fprintf(file, "[libdefaults]\n default_realm = COTERIE.TEST\n dns_lookup_kdc = false\n"
-                  " udp_preference_limit = 1\n[realms]\n COTERIE.TEST = {\n  kdc = 127.0.0.1:1\n }\n");
+    fprintf(file,
+            "[libdefaults]\n default_realm = COTERIE.TEST\n dns_lookup_kdc = false\n"
+            " udp_preference_limit = 1\n[realms]\n COTERIE.TEST = {\n  kdc = 127.0.0.1:1\n }\n");
     fflush(file);
     world_serve(w, 0, NULL);
     setenv("KRB5_CONFIG", path, 1);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define PIECE_SIZE (256u << 10)
+#define PIECE_SIZE  (256u << 10)
 #define PIECE_COUNT 256u /* 64 MiB */
 #define KIB_PER_MIB 1024
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -214,7 +214,8 @@ static void a_local_only_method_is_refused_on_the_network(void **state)
 static void the_wrong_type_of_message_ends_the_stream(void **state)
 {
     struct world *w = connected_world();
-    Coterie__V1__Version wrong = COTERIE__V1__VERSION__INIT; /* its field 1 is bytes, ours a number */
+    Coterie__V1__Version wrong =
+        COTERIE__V1__VERSION__INIT; /* its field 1 is bytes, ours a number */
     uint8_t guid[16] = {1};
     (void)state;
 

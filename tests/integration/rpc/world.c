@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WAIT_MS_MAX 30000
+#define WAIT_MS_MAX  30000
 #define WORKER_COUNT 4
 
 #define ECHO_METHOD(name)                                                                          \
