@@ -78,6 +78,10 @@ static bool create(struct member *member, struct random_source *random, enum fil
     if (name_is_taken(world, dir, name) || list_nodes(member, nodes) >= NODE_COUNT_MAX)
         return false;
     uint64_t content = kind == FILE_DIRECTORY ? 0 : ledger_new_content(&world->ledger);
+    while (kind == FILE_SYMLINK && content_size(content) > SYMLINK_SIZE_MAX) {
+        ledger_destroyed(&world->ledger, content); /* no link is that long */
+        content = ledger_new_content(&world->ledger);
+    }
     disk_create(&member->disk, dir, name, kind, content);
     look_dirty(member, dir);
     return true;

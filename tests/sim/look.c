@@ -75,20 +75,26 @@ static void add_entry(struct member *member, const struct node *node)
     memcpy(entry->name, node->name, sizeof(entry->name));
 }
 
-/* The entries of @top, and of directories beneath it: all of them, or those not known yet. */
+static void gather_dir(struct member *member, const struct node *dir)
+{
+    assert(member->looked_count < LOOK_ENTRY_COUNT_MAX);
+    member->looked[member->looked_count++] = object_of(dir);
+    for (const struct node *child = dir->child; child; child = child->sibling)
+        add_entry(member, child);
+}
+
+/* The entries of @top, and of directories beneath it: all of them, or those not known yet. Such a
+ * one may take the place of a recorded directory, so what was recorded in that is looked for too. */
 static void gather(struct member *member, const struct node *top, bool all)
 {
     size_t begin = member->entry_count;
 
-    for (const struct node *child = top->child; child; child = child->sibling)
-        add_entry(member, child);
+    gather_dir(member, top);
     for (size_t i = begin; i < member->entry_count; i++) {
         const struct node *node = disk_node(&member->disk, &member->entries[i].object);
 
-        if (node->kind != FILE_DIRECTORY || (!all && is_known(member, node)))
-            continue;
-        for (const struct node *child = node->child; child; child = child->sibling)
-            add_entry(member, child);
+        if (node->kind == FILE_DIRECTORY && (all || !is_known(member, node)))
+            gather_dir(member, node);
     }
 }
 
@@ -123,10 +129,8 @@ void look_begin(struct member *member)
             bool twice = false;
             for (size_t k = 0; k < member->looked_count && !twice; k++)
                 twice = object_equal(&member->looked[k], &object);
-            if (twice)
-                continue;
-            member->looked[member->looked_count++] = object;
-            gather(member, dir, false);
+            if (!twice)
+                gather(member, dir, false);
         }
     }
     member->dirty_all = false;

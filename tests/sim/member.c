@@ -89,6 +89,14 @@ static enum status open_replica(struct member *member)
     return replica_open(&options, &member->replica);
 }
 
+static void restart_later(struct member *member, int64_t away_ms)
+{
+    world_queue(member->world, away_ms,
+                (struct event){.kind = EVENT_RESTART,
+                               .member = member,
+                               .incarnation = member->incarnation});
+}
+
 void member_start(struct member *member)
 {
     struct world *world = member->world;
@@ -97,8 +105,11 @@ void member_start(struct member *member)
     enum status st = open_replica(member);
     if (st == ST_OK)
         st = apply_recover(member);
-    if (st != ST_OK) {
-        world_fail(world, "member %u does not start: %s", member->index, status_name(st));
+    if (st != ST_OK) { /* a failing store: the process ends and is started again */
+        replica_close(member->replica);
+        member->replica = NULL;
+        memstore_crash(member->memory);
+        restart_later(member, SECOND);
         return;
     }
     member->intake = intake_new();
@@ -119,10 +130,7 @@ void member_crash(struct member *member, int64_t away_ms)
     world_trace(member->world, member, "crashes");
     forget_process(member);
     memstore_crash(member->memory);
-    world_queue(member->world, away_ms,
-                (struct event){.kind = EVENT_RESTART,
-                               .member = member,
-                               .incarnation = member->incarnation});
+    restart_later(member, away_ms);
 }
 
 void member_vector_grew(struct member *member)

@@ -58,7 +58,7 @@ struct member {
     bool dirty_all;
     bool look_queued; /* EVENT_LOOK is on its way */
     bool look_due;
-    struct object looked[DIRTY_COUNT_MAX];
+    struct object looked[LOOK_ENTRY_COUNT_MAX];
     size_t looked_count;
     bool looked_all;
     bool rejudge_wanted; /* after the look: a step found something else on disk */
