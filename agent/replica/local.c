@@ -16,6 +16,8 @@ struct change {
     struct view view;
     struct stamper stamper;
     struct vector vector;
+    struct file_id *displaced; /* taken from their place, to be observed at another */
+    size_t displaced_count;
 };
 
 struct change *replica_change_begin(struct replica *replica, struct walltime now)
@@ -37,23 +39,8 @@ static void change_free(struct change *change)
     change->replica->busy = false;
     view_fini(&change->view);
     vector_fini(&change->vector);
+    free(change->displaced);
     free(change);
-}
-
-enum status replica_change_commit(struct change *change, size_t *out_count)
-{
-    struct replica *replica = change->replica;
-    struct replica_state state = {0};
-
-    replica_state_copy(&state, &replica->state);
-    vector_copy(&state.vector, &change->vector);
-    state.number_last = change->stamper.number_last;
-
-    enum status st = replica_commit(replica, &state);
-
-    *out_count = st == ST_OK ? change->stamper.count : 0;
-    change_free(change);
-    return st;
 }
 
 void replica_change_abort(struct change *change)
@@ -130,6 +117,56 @@ void replica_observe_gone(struct change *change, const struct file_id *id)
 
     if (view_get(&change->view, id, &record) && record.update.present && in_tree(change, &record))
         bury_tree(change, id);
+}
+
+void replica_observe_displaced(struct change *change, const struct file_id *id)
+{
+    scope(record) struct record record = {0};
+
+    if (!view_get(&change->view, id, &record) || record.place != PLACE_TREE)
+        return;
+    record.place = PLACE_PARKED;
+    view_put(&change->view, &record);
+    change->displaced = mem_resize(change->displaced, change->displaced_count + 1,
+                                   sizeof(*change->displaced));
+    change->displaced[change->displaced_count++] = *id;
+}
+
+/* A displaced file that was not observed after all is back at its place, or gone if that is taken. */
+static void settle_displaced(struct change *change)
+{
+    for (size_t i = 0; i < change->displaced_count; i++) {
+        scope(record) struct record record = {0};
+        scope(record) struct record holder = {0};
+
+        if (!view_get(&change->view, &change->displaced[i], &record) ||
+            record.place != PLACE_PARKED)
+            continue;
+        if (view_get_by_name(&change->view, &record.update.parent, update_name(&record.update),
+                             &holder)) {
+            bury_tree(change, &record.update.id);
+            continue;
+        }
+        record.place = PLACE_TREE;
+        view_put(&change->view, &record);
+    }
+}
+
+enum status replica_change_commit(struct change *change, size_t *out_count)
+{
+    struct replica *replica = change->replica;
+    struct replica_state state = {0};
+
+    settle_displaced(change);
+    replica_state_copy(&state, &replica->state);
+    vector_copy(&state.vector, &change->vector);
+    state.number_last = change->stamper.number_last;
+
+    enum status st = replica_commit(replica, &state);
+
+    *out_count = st == ST_OK ? change->stamper.count : 0;
+    change_free(change);
+    return st;
 }
 
 static bool same_content_seen(const struct update *u, const struct observation *seen)

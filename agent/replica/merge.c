@@ -75,6 +75,14 @@ static void decide_children(struct plan *plan, struct merge_stack *stack,
     clash_yield(plan, loser, &winner->update);
 }
 
+static void put_dead(struct plan *plan, const struct update *tombstone)
+{
+    scope(record) struct record dead = {0};
+
+    update_copy(&dead.update, tombstone);
+    plan_put(plan, &dead);
+}
+
 /* The loser is empty now: it goes, with the tombstone that came, or with one of ours. */
 static void finish(struct plan *plan, const struct merge *merge, const struct update *tombstone)
 {
@@ -85,14 +93,10 @@ static void finish(struct plan *plan, const struct merge *merge, const struct up
         !view_get(&plan->view, &merge->winner, &winner))
         return;
     plan_remove(plan, &loser, PRESERVE_NONE);
-    if (tombstone != NULL) {
-        scope(record) struct record dead = {0};
-
-        update_copy(&dead.update, tombstone);
-        plan_put(plan, &dead);
-    } else {
+    if (tombstone != NULL)
+        put_dead(plan, tombstone);
+    else
         clash_yield(plan, &loser, &winner.update);
-    }
 }
 
 /*
@@ -154,35 +158,39 @@ bool merge_dirs(struct plan *plan, const struct file_id *loser, const struct fil
     return merge_children(plan, loser, winner, NULL, NULL);
 }
 
-/* We have nothing of the winner: the loser's directory becomes its directory. */
-static void take_over(struct plan *plan, const struct update *u, const struct record *loser)
+/*
+ * We have nothing of the winner: the loser's directory becomes its directory. @next is the winner's
+ * record with its version and place; @tombstone, if any, is what the loser becomes.
+ */
+static void take_over(struct plan *plan, struct record *next, const struct record *loser,
+                      const struct update *tombstone)
 {
-    scope(record) struct record next = {0};
     scope(record) struct record child = {0};
     struct file_id last;
     const struct file_id *after = NULL;
 
-    update_copy(&next.update, u);
-    next.place = PLACE_TREE;
-    next.object = loser->object;
-    next.witness = loser->witness;
-    if (!span_equal(update_name(u), update_name(&loser->update)))
-        plan_move(plan, loser, &next);
-    if (!update_same_attributes(u, &loser->update)) {
+    next->place = PLACE_TREE;
+    next->object = loser->object;
+    next->witness = loser->witness;
+    if (!span_equal(update_name(&next->update), update_name(&loser->update)))
+        plan_move(plan, loser, next);
+    if (!update_same_attributes(&next->update, &loser->update)) {
         scope(record) struct record standing = {0};
 
-        record_copy(&standing, &next);
-        plan_attributes(plan, &next, &standing);
+        record_copy(&standing, next);
+        plan_attributes(plan, next, &standing);
     }
-    clash_yield(plan, loser, u);
-    plan_put(plan, &next);
+    if (tombstone != NULL)
+        put_dead(plan, tombstone);
+    else
+        clash_yield(plan, loser, &next->update);
+    plan_put(plan, next);
     while (view_next_child(&plan->view, &loser->update.id, after, &child)) {
         last = child.update.id;
         after = &last;
-        set_parent(plan, &child, &u->id);
+        set_parent(plan, &child, &next->update.id);
         plan_put(plan, &child);
     }
-    plan_claim(plan, u);
 }
 
 /* The winner stands elsewhere with children of its own. */
@@ -252,20 +260,74 @@ bool merge_update(struct plan *plan, const struct update *u, const struct ruling
     }
     if (ruling->has_ours && ruling->ours.place != PLACE_NOWHERE)
         return bring_together(plan, u, &ruling->ours, &ruling->holder);
-    take_over(plan, u, &ruling->holder);
+
+    scope(record) struct record next = {0};
+
+    update_copy(&next.update, u);
+    take_over(plan, &next, &ruling->holder, NULL);
+    plan_claim(plan, u);
+    return true;
+}
+
+/* Whether a child lives in the directory whose own update is on the way. */
+static bool has_known_child(const struct plan *plan, const struct file_id *dir)
+{
+    const struct vector *known = plan->offers[plan->offer_index].sender_vector;
+    scope(record) struct record child = {0};
+    struct file_id last;
+    const struct file_id *after = NULL;
+
+    while (view_next_child(&plan->view, dir, after, &child)) {
+        if (vector_contains(known, &child.update.gvsn))
+            return true;
+        last = child.update.id;
+        after = &last;
+    }
+    return false;
+}
+
+/*
+ * Where the others went is no directory any more. Deleted since: it is revived, in the loser's stead.
+ * Lost in merges that contradict each other: a new directory takes over.
+ */
+static bool replace_heir(struct plan *plan, const struct update *u, const struct record *loser,
+                         enum heir kind, const struct file_id *heir)
+{
+    scope(record) struct record next = {0};
+    uint64_t saw_clock = u->clock;
+
+    if (has_known_child(plan, &u->id))
+        return false;
+    if (kind == HEIR_DEAD && view_get(&plan->view, heir, &next)) {
+        next.update.present = true;
+        saw_clock = next.update.clock;
+    } else {
+        update_copy(&next.update, &loser->update);
+        next.update.id = (struct file_id){.database = plan->stamper.database,
+                                          .number = plan->stamper.number_last + 1};
+    }
+    next.update.parent = loser->update.parent;
+    update_set_name(&next.update, update_name(&loser->update));
+    plan_stamp(plan, &next.update, saw_clock);
+    take_over(plan, &next, loser, u);
+    plan_claim(plan, u);
     return true;
 }
 
 bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
+    const struct vector *known = plan->offers[plan->offer_index].sender_vector;
+    const struct update *ours = &ruling->ours.update;
     scope(record) struct record winner = {0};
+    struct file_id heir;
+    enum heir kind = merge_heir(&plan->view, &u->merged_into, &heir);
 
-    if (!view_get(&plan->view, &u->merged_into, &winner) || !plan_knows_object(&winner))
+    if (kind != HEIR_LIVE)
+        return replace_heir(plan, u, &ruling->ours, kind, &heir);
+    if (!view_get(&plan->view, &heir, &winner) || !plan_knows_object(&winner))
         return false;
-    if (view_ancestry(&plan->view, &u->merged_into, &u->id) == ANCESTRY_BENEATH) {
+    if (view_ancestry(&plan->view, &heir, &u->id) == ANCESTRY_BENEATH) {
         /* It was moved into the loser by somebody else: it takes the loser's place instead. */
-        const struct update *ours = &ruling->ours.update;
-
         if (winner.place == PLACE_TREE)
             plan_park(plan, &winner);
         winner.update.parent = ours->parent;
@@ -273,10 +335,9 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
         plan_stamp(plan, &winner.update, 0);
         plan_put(plan, &winner);
     }
-    if (!merge_children(plan, &u->id, &u->merged_into, plan->offers[plan->offer_index].sender_vector,
-                        u))
+    if (!merge_children(plan, &u->id, &heir, known, u))
         return false;
-    merge_unpark(plan, &u->merged_into);
+    merge_unpark(plan, &heir);
     plan_claim(plan, u);
     return true;
 }

@@ -47,6 +47,7 @@
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
 #define TOMBSTONE_LIFE_DAYS        60
 #define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
+#define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
 #define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
 
 /* --- agent: db, watch, scan, stage, install, preserve --- */
