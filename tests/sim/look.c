@@ -159,12 +159,14 @@ static bool dir_id(const struct member *member, const struct object *object,
     return found;
 }
 
-/* Whether the records say just this, so that nothing need be read. */
+/* Whether the records say just this, so that nothing need be read. A directory's witness changes
+ * with its entries and proves nothing: its attributes are compared each time. */
 static bool is_recorded(const struct member *member, const struct entry *entry,
                         const struct file_id *parent)
 {
     struct record record = {0};
-    bool same = member->store.ops->get_by_object(member->store.arg, &entry->object, &record) &&
+    bool same = entry->kind == FILE_REGULAR &&
+                member->store.ops->get_by_object(member->store.arg, &entry->object, &record) &&
                 record.place == PLACE_TREE && file_id_equal(&record.update.parent, parent) &&
                 span_equal(update_name(&record.update), span_of_string(entry->name)) &&
                 witness_equal(&record.witness, &entry->witness);
@@ -250,8 +252,11 @@ static size_t tell_entries(struct member *member, struct change *change)
         }
         if (left == 0 || (!progress && force))
             return left;
-        /* Names that were exchanged wait for each other: one of them gives up its record. */
+        /* Names that were exchanged wait for each other: one of them gives up its record, with
+         * all below it, so everything is looked at once more. */
         force = !progress;
+        if (force)
+            member->dirty_all = true;
     }
 }
 
@@ -283,8 +288,13 @@ static void tell_gone(struct member *member, struct change *change)
             gone[gone_count++] = record->update.id;
         assert(gone_count < LOOK_ENTRY_COUNT_MAX);
     }
-    for (size_t i = 0; i < gone_count; i++)
+    for (size_t i = 0; i < gone_count; i++) {
+        record = table_get(table, &gone[i]);
+        if (record && record->update.present)
+            world_trace(member->world, member, "observes %s gone",
+                        (const char *)record->update.name);
         replica_observe_gone(change, &gone[i]);
+    }
 }
 
 /* A recorded file of a directory that was looked at may stand in one that was not. */

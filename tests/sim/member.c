@@ -22,7 +22,7 @@ struct member *member_new(struct world *world, unsigned index)
     member->index = index;
     member->memory = memstore_new(world->plan.fold);
     member->store = memstore_port(member->memory);
-    disk_init(&member->disk, &world->ledger);
+    disk_init(&member->disk, &world->ledger, world->plan.fold);
     return member;
 }
 
@@ -114,7 +114,7 @@ void member_start(struct member *member)
     }
     member->intake = intake_new();
     member->up = true;
-    member->unpark_wanted = true;
+    member->alone_since_ms = world->now_ms;
     world_trace(world, member, "starts");
     look_dirty_all(member);
     for (size_t i = 0; i < world->edge_count; i++) {
