@@ -83,12 +83,10 @@ static size_t apply(const struct plan *plan, const struct step_result *results, 
 
         switch (entry->kind) {
         case ENTRY_PUT:
-            /* Claimed with the record even if the offer has more to do: a version that the vector
-             * lacked would hide the older one that it replaced from our partners. */
             put_result(store, entry, results);
-            if (!vector_add(&state->vector, gvsn) || !entry->is_fresh)
+            if (!entry->is_fresh)
                 break;
-            issued++;
+            issued += vector_add(&state->vector, gvsn);
             if (gvsn->number > state->number_last)
                 state->number_last = gvsn->number;
             break;
