@@ -56,14 +56,6 @@ static void choose_name(const struct world *world, struct random_source *random,
     snprintf(name, DISK_NAME_SIZE, "%c", letter);
 }
 
-static bool name_is_taken(const struct world *world, const struct node *dir, const char *name)
-{
-    for (const struct node *child = dir->child; child; child = child->sibling) {
-        if (name_compare(span_of_string(child->name), span_of_string(name), world->plan.fold) == 0)
-            return true;
-    }
-    return false;
-}
 
 /* --- users --- */
 
@@ -75,9 +67,13 @@ static bool create(struct member *member, struct random_source *random, enum fil
     char name[DISK_NAME_SIZE];
 
     choose_name(world, random, name);
-    if (name_is_taken(world, dir, name) || list_nodes(member, nodes) >= NODE_COUNT_MAX)
+    if (disk_child(&member->disk, dir, name) || list_nodes(member, nodes) >= NODE_COUNT_MAX)
         return false;
     uint64_t content = kind == FILE_DIRECTORY ? 0 : ledger_new_content(&world->ledger);
+    while (kind == FILE_SYMLINK && content_size(content) > SYMLINK_SIZE_MAX) {
+        ledger_destroyed(&world->ledger, content); /* no link is that long */
+        content = ledger_new_content(&world->ledger);
+    }
     disk_create(&member->disk, dir, name, kind, content);
     look_dirty(member, dir);
     return true;
@@ -93,9 +89,7 @@ static bool move(struct member *member, struct random_source *random, bool far)
     struct node *old_dir = node->parent;
     struct node *dir = far ? choose_dir(member, random) : old_dir;
     choose_name(member->world, random, name);
-    const struct node *target = disk_child(dir, name);
-    if ((!target && name_is_taken(member->world, dir, name)) ||
-        !disk_rename(&member->disk, node, dir, name))
+    if (!disk_rename(&member->disk, node, dir, name))
         return false;
     look_dirty(member, old_dir);
     look_dirty(member, dir);
@@ -167,7 +161,7 @@ static bool copy(struct member *member, struct random_source *random)
         memcpy(name, original->name, sizeof(name));
     else
         choose_name(world, random, name);
-    if (name_is_taken(world, dir, name))
+    if (disk_child(&member->disk, dir, name))
         return false;
     disk_create(&member->disk, dir, name, FILE_REGULAR, original->content);
     look_dirty(member, dir);

@@ -75,20 +75,26 @@ static void add_entry(struct member *member, const struct node *node)
     memcpy(entry->name, node->name, sizeof(entry->name));
 }
 
-/* The entries of @top, and of directories beneath it: all of them, or those not known yet. */
+static void gather_dir(struct member *member, const struct node *dir)
+{
+    assert(member->looked_count < LOOK_ENTRY_COUNT_MAX);
+    member->looked[member->looked_count++] = object_of(dir);
+    for (const struct node *child = dir->child; child; child = child->sibling)
+        add_entry(member, child);
+}
+
+/* The entries of @top, and of directories beneath it: all of them, or those not known yet. Such a
+ * one may take the place of a recorded directory, so what was recorded in that is looked for too. */
 static void gather(struct member *member, const struct node *top, bool all)
 {
     size_t begin = member->entry_count;
 
-    for (const struct node *child = top->child; child; child = child->sibling)
-        add_entry(member, child);
+    gather_dir(member, top);
     for (size_t i = begin; i < member->entry_count; i++) {
         const struct node *node = disk_node(&member->disk, &member->entries[i].object);
 
-        if (node->kind != FILE_DIRECTORY || (!all && is_known(member, node)))
-            continue;
-        for (const struct node *child = node->child; child; child = child->sibling)
-            add_entry(member, child);
+        if (node->kind == FILE_DIRECTORY && (all || !is_known(member, node)))
+            gather_dir(member, node);
     }
 }
 
@@ -123,10 +129,8 @@ void look_begin(struct member *member)
             bool twice = false;
             for (size_t k = 0; k < member->looked_count && !twice; k++)
                 twice = object_equal(&member->looked[k], &object);
-            if (twice)
-                continue;
-            member->looked[member->looked_count++] = object;
-            gather(member, dir, false);
+            if (!twice)
+                gather(member, dir, false);
         }
     }
     member->dirty_all = false;
@@ -155,12 +159,14 @@ static bool dir_id(const struct member *member, const struct object *object,
     return found;
 }
 
-/* Whether the records say just this, so that nothing need be read. */
+/* Whether the records say just this, so that nothing need be read. A directory's witness changes
+ * with its entries and proves nothing: its attributes are compared each time. */
 static bool is_recorded(const struct member *member, const struct entry *entry,
                         const struct file_id *parent)
 {
     struct record record = {0};
-    bool same = member->store.ops->get_by_object(member->store.arg, &entry->object, &record) &&
+    bool same = entry->kind == FILE_REGULAR &&
+                member->store.ops->get_by_object(member->store.arg, &entry->object, &record) &&
                 record.place == PLACE_TREE && file_id_equal(&record.update.parent, parent) &&
                 span_equal(update_name(&record.update), span_of_string(entry->name)) &&
                 witness_equal(&record.witness, &entry->witness);
@@ -246,8 +252,11 @@ static size_t tell_entries(struct member *member, struct change *change)
         }
         if (left == 0 || (!progress && force))
             return left;
-        /* Names that were exchanged wait for each other: one of them gives up its record. */
+        /* Names that were exchanged wait for each other: one of them gives up its record, with
+         * all below it, so everything is looked at once more. */
         force = !progress;
+        if (force)
+            member->dirty_all = true;
     }
 }
 
@@ -279,8 +288,13 @@ static void tell_gone(struct member *member, struct change *change)
             gone[gone_count++] = record->update.id;
         assert(gone_count < LOOK_ENTRY_COUNT_MAX);
     }
-    for (size_t i = 0; i < gone_count; i++)
+    for (size_t i = 0; i < gone_count; i++) {
+        record = table_get(table, &gone[i]);
+        if (record && record->update.present)
+            world_trace(member->world, member, "observes %s gone",
+                        (const char *)record->update.name);
         replica_observe_gone(change, &gone[i]);
+    }
 }
 
 /* A recorded file of a directory that was looked at may stand in one that was not. */

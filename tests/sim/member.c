@@ -22,7 +22,7 @@ struct member *member_new(struct world *world, unsigned index)
     member->index = index;
     member->memory = memstore_new(world->plan.fold);
     member->store = memstore_port(member->memory);
-    disk_init(&member->disk, &world->ledger);
+    disk_init(&member->disk, &world->ledger, world->plan.fold);
     return member;
 }
 
@@ -89,6 +89,14 @@ static enum status open_replica(struct member *member)
     return replica_open(&options, &member->replica);
 }
 
+static void restart_later(struct member *member, int64_t away_ms)
+{
+    world_queue(member->world, away_ms,
+                (struct event){.kind = EVENT_RESTART,
+                               .member = member,
+                               .incarnation = member->incarnation});
+}
+
 void member_start(struct member *member)
 {
     struct world *world = member->world;
@@ -97,13 +105,16 @@ void member_start(struct member *member)
     enum status st = open_replica(member);
     if (st == ST_OK)
         st = apply_recover(member);
-    if (st != ST_OK) {
-        world_fail(world, "member %u does not start: %s", member->index, status_name(st));
+    if (st != ST_OK) { /* a failing store: the process ends and is started again */
+        replica_close(member->replica);
+        member->replica = NULL;
+        memstore_crash(member->memory);
+        restart_later(member, SECOND);
         return;
     }
     member->intake = intake_new();
     member->up = true;
-    member->unpark_wanted = true;
+    member->alone_since_ms = world->now_ms;
     world_trace(world, member, "starts");
     look_dirty_all(member);
     for (size_t i = 0; i < world->edge_count; i++) {
@@ -119,10 +130,7 @@ void member_crash(struct member *member, int64_t away_ms)
     world_trace(member->world, member, "crashes");
     forget_process(member);
     memstore_crash(member->memory);
-    world_queue(member->world, away_ms,
-                (struct event){.kind = EVENT_RESTART,
-                               .member = member,
-                               .incarnation = member->incarnation});
+    restart_later(member, away_ms);
 }
 
 void member_vector_grew(struct member *member)

@@ -43,6 +43,7 @@ struct member {
     int64_t skew_ms;
     enum work work;
     bool unpark_wanted;
+    int64_t alone_since_ms; /* the last stream's end, or the start */
     uint64_t stage_last;
 
     /* plan */
@@ -58,7 +59,7 @@ struct member {
     bool dirty_all;
     bool look_queued; /* EVENT_LOOK is on its way */
     bool look_due;
-    struct object looked[DIRTY_COUNT_MAX];
+    struct object looked[LOOK_ENTRY_COUNT_MAX];
     size_t looked_count;
     bool looked_all;
     bool rejudge_wanted; /* after the look: a step found something else on disk */

@@ -239,6 +239,7 @@ static void handle(struct world *world, const struct event *event)
         break;
     case EVENT_CONNECT:
         streams_connect(world, event->edge);
+        member_run(event->edge->to);
         break;
     case EVENT_STREAM_LOST:
         streams_lost(world, event->stream, member);
@@ -309,7 +310,7 @@ static void epilogue(struct world *world)
         disk_delete(&active->disk, victim);
         look_dirty(active, active->disk.root);
     }
-    if (!disk_child(active->disk.root, "z")) {
+    if (!disk_child(&active->disk, active->disk.root, "z")) {
         disk_create(&active->disk, active->disk.root, "z", FILE_REGULAR,
                     ledger_new_content(&world->ledger));
         look_dirty(active, active->disk.root);

@@ -129,8 +129,6 @@ static void pull_step(struct stream *stream, struct receiver_event *event,
         send_want(stream, actions.start_round);
     if (actions.no_more)
         intake_round_ended(member->intake, stream->id);
-    if (actions.round_failed)
-        member->unpark_wanted = true;
     if (actions.join)
         stream->join_wanted = true;
     if (receiver_deadline(stream->receiver, &when))
@@ -213,7 +211,7 @@ static void pull_end(struct stream *stream)
     stream->edge->stream = NULL;
     if (member->up) {
         intake_source_gone(member->intake, stream->id);
-        member->unpark_wanted = true;
+        member->alone_since_ms = member->world->now_ms;
     }
     streams_connect_later(member->world, stream->edge,
                           world_delay(member->world, 5 * SECOND));
@@ -388,11 +386,23 @@ static bool can_serve(const struct member *member)
     return state->initial_scan_done && state->initial_sync_done;
 }
 
+static bool has_stream(const struct world *world, const struct member *to)
+{
+    for (size_t i = 0; i < world->edge_count; i++) {
+        if (world->edges[i].to == to && world->edges[i].stream)
+            return true;
+    }
+    return false;
+}
+
 void streams_connect(struct world *world, struct edge *edge)
 {
     edge->connecting = false;
     if (edge->stream || !edge->to->up)
         return;
+    /* Who has been without partners for long no longer waits for their updates. */
+    if (!has_stream(world, edge->to) && world->now_ms - edge->to->alone_since_ms > 15 * SECOND)
+        edge->to->unpark_wanted = true;
     if (!edge->open || world->parted[edge->from->index][edge->to->index] ||
         !can_serve(edge->from) || !edge->to->scanned) {
         streams_connect_later(world, edge, 500 * MS + world_delay(world, 2 * SECOND));
