@@ -118,6 +118,8 @@
 #define REFUSAL_KEPT_MS            900000         /* after the last one of its kind */
 #define FLEET_TICK_MS              5000           /* how often time passes for the fleet */
 #define STATUS_DOCUMENT_LIFE_MS    1000           /* one rendering serves all viewers so long */
+#define PAGE_ROW_COUNT_MAX         200u           /* of one table; the worst come first */
+#define PAGE_DRAWN_MEMBERS_MAX     40u            /* more are not drawn, only listed */
 #define STATUS_CLIENT_COUNT_MAX    64u            /* HTTP connections at a time */
 #define STATUS_CLIENT_IDLE_S       30u
 #define DIRECTORY_POLL_INTERVAL_S_MAX 86400u      /* beside the notification of changes */

@@ -40,8 +40,9 @@ struct fleet_computer {
     const char *name; /* dNSHostName, unique in the plan but for case */
     char *const *principals;
     size_t principal_count;
-    const struct assignment *assignment; /* its digest is set */
-    struct span encoded;                 /* the assignment as the proto message */
+    /* its digest is set; NULL: none can be made now, and the agent keeps the one it has */
+    const struct assignment *assignment;
+    struct span encoded; /* the assignment as the proto message */
 };
 
 #define FLEET_PRESENCE_LIST(X)                                                                     \

@@ -130,6 +130,10 @@ static void decide_member(struct fleet *fleet, struct fleet_link *link)
     const struct assignment *assignment = agent->computer->assignment;
 
     link->declined = false;
+    if (!assignment) {
+        link_owe_nothing(fleet, link);
+        return;
+    }
     if (link->has_digest && memcmp(link->digest, assignment->digest, ASSIGNMENT_DIGEST_SIZE) == 0) {
         /* not yet judged under this plan: then it is what the hello said is in force */
         if (agent->acceptance == FLEET_ACCEPTANCE_UNKNOWN)
@@ -218,8 +222,10 @@ static void index_principals(struct fleet *fleet)
 /* An answer to an assignment that has changed since says nothing any more. */
 static void assign(struct row *row, const struct fleet_computer *computer)
 {
-    if (memcmp(row->agent.computer->assignment->digest, computer->assignment->digest,
-               ASSIGNMENT_DIGEST_SIZE) != 0) {
+    const struct assignment *before = row->agent.computer->assignment;
+    const struct assignment *now = computer->assignment;
+
+    if (!before || !now || memcmp(before->digest, now->digest, ASSIGNMENT_DIGEST_SIZE) != 0) {
         row->agent.acceptance = FLEET_ACCEPTANCE_UNKNOWN;
         text_set(&row->agent.problem, "");
     }

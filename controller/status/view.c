@@ -115,8 +115,11 @@ static struct share *cut_shares(const struct fleet *fleet, size_t *out_count)
     size_t agent_count = fleet_agent_count(fleet);
     size_t count = 0;
 
-    for (size_t i = 0; i < agent_count; i++)
-        count += fleet_agent_at(fleet, i)->computer->assignment->folder_count;
+    for (size_t i = 0; i < agent_count; i++) {
+        const struct assignment *assignment = fleet_agent_at(fleet, i)->computer->assignment;
+
+        count += assignment ? assignment->folder_count : 0;
+    }
     struct share *shares = mem_new(count, sizeof(*shares));
 
     *out_count = count;
@@ -125,7 +128,7 @@ static struct share *cut_shares(const struct fleet *fleet, size_t *out_count)
         const struct fleet_agent *agent = fleet_agent_at(fleet, i);
         const struct assignment *assignment = agent->computer->assignment;
 
-        for (size_t f = 0; f < assignment->folder_count; f++)
+        for (size_t f = 0; assignment && f < assignment->folder_count; f++)
             shares[count++] = (struct share){.agent = agent, .folder = &assignment->folders[f]};
     }
     qsort(shares, count, sizeof(*shares), compare_shares);
