@@ -61,6 +61,12 @@ void member_copy(struct member *to, const struct member *from)
 
 /* --- looking --- */
 
+/* With COTERIE_TRACE set, what happens is told. */
+static bool is_traced(void)
+{
+    return getenv("COTERIE_TRACE") != NULL;
+}
+
 static const struct record *record_of(const struct member *member, uint64_t number)
 {
     struct object object = modeldisk_object(number);
@@ -207,6 +213,8 @@ void member_scan(struct member *member)
     observe_missing(member, change);
     st = replica_change_commit(change, &count);
     assert(st == ST_OK);
+    if (is_traced() && count > 0)
+        printf("# member %u scanned %zu changes\n", member->index, count);
     st = replica_initial_scan_done(member->replica);
     assert(st == ST_OK);
     (void)st;
@@ -313,6 +321,26 @@ struct round {
     bool has_crashed;
 };
 
+static void trace_update(const char *what, const struct update *u)
+{
+    printf("#   %s %02x:%" PRIu64 " gvsn %02x:%" PRIu64 " parent %02x:%" PRIu64
+           " %s%s%s clock %" PRIu64 "\n",
+           what, u->id.database.bytes[1], u->id.number, u->gvsn.database.bytes[1], u->gvsn.number,
+           u->parent.database.bytes[1], u->parent.number, (const char *)u->name,
+           u->present ? "" : " (dead)", u->name_conflict ? " (name conflict)" : "", u->clock);
+}
+
+static void trace_steps(const struct step *steps, size_t count)
+{
+    static const char *const kinds[] = {"install", "mkdir",  "link",      "move",
+                                        "park",    "remove", "attributes"};
+
+    for (size_t i = 0; i < count; i++)
+        printf("#     %s %s%s%s\n", kinds[steps[i].kind],
+               steps[i].kind == STEP_MOVE ? steps[i].from_path : "",
+               steps[i].kind == STEP_MOVE ? " -> " : "", steps[i].path);
+}
+
 static bool roll(const struct round *round, unsigned percent)
 {
     return round->chaos != NULL && percent > 0 && random_chance(round->chaos->random, percent);
@@ -416,6 +444,8 @@ static void gather(struct round *round, struct batch *batch)
         if (verdict == VERDICT_BEHIND ||
             (verdict == VERDICT_FETCH && !can_serve(round, &item->update)))
             item->state = ITEM_FAILED;
+        if (is_traced() && item->state == ITEM_FAILED)
+            trace_update("refused", &item->update);
         if (item->state != ITEM_OPEN || verdict == VERDICT_WAIT)
             continue;
         if (verdict == VERDICT_FETCH) {
@@ -438,6 +468,8 @@ static size_t run_steps(struct round *round, const struct plan *plan, struct ste
 
     if (count > 0 && chaos != NULL && chaos->disturb != NULL)
         chaos->disturb(round->to, chaos->disturb_arg);
+    if (is_traced())
+        trace_steps(steps, count);
     for (size_t i = 0; i < count; i++) {
         if (roll(round, chaos != NULL ? chaos->crash_percent : 0)) {
             round->has_crashed = true;
@@ -456,6 +488,7 @@ static size_t run_steps(struct round *round, const struct plan *plan, struct ste
 /* One batch; returns whether anything was settled as done. */
 static bool run_batch(struct round *round, const struct batch *batch)
 {
+    static const char *const outcomes[] = {"done", "wait", "behind", "again"};
     struct member *to = round->to;
     struct plan *plan;
     size_t count;
@@ -493,6 +526,8 @@ static bool run_batch(struct round *round, const struct batch *batch)
         if (settled[i] == SETTLED_BEHIND)
             item->state = ITEM_FAILED;
         progress = progress || item->state != ITEM_OPEN;
+        if (is_traced())
+            trace_update(outcomes[settled[i]], &item->update);
     }
     if (count > 0 && results[count - 1].status != ST_OK)
         member_scan(to);
@@ -515,6 +550,8 @@ enum pull_result member_pull(struct member *to, struct member *from,
         vector_fini(&round.sender_vector);
         return PULL_NOTHING;
     }
+    if (is_traced())
+        printf("# member %u pulls from %u\n", to->index, from->index);
     collect(&round, replica_vector(to->replica));
     while (going && !round.has_crashed) {
         gather(&round, &batch);
@@ -526,6 +563,8 @@ enum pull_result member_pull(struct member *to, struct member *from,
         update_fini(&round.items[i].update);
     }
     free(round.items);
+    if (is_traced())
+        printf("#   %s\n", all_done ? "joined" : "partial");
     if (all_done && !round.has_crashed) {
         enum status st = replica_join(to->replica, &round.sender_vector);
 
