@@ -14,6 +14,7 @@
 #include "common/os/fileio.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 

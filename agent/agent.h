@@ -7,6 +7,7 @@
 #define AGENT_AGENT_H
 
 #include "agent/config.h"
+#include "common/base/guid.h"
 #include "common/os/loop.h"
 
 #include "proto/admin.pb-c.h"

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <ini.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,8 +15,19 @@
 struct parse {
     struct agent_config *config;
     const char *path;
+    FILE *file;
+    int line;
     char *problem;
 };
+
+/* The library as Debian builds it does not tell line numbers: count them where lines are read. */
+static char *next_line(char *text, int size, void *user)
+{
+    struct parse *parse = user;
+
+    parse->line++;
+    return fgets(text, size, parse->file);
+}
 
 static void set(char **field, const char *value)
 {
@@ -132,8 +144,7 @@ static const char *take(struct agent_config *c, const char *key, const char *val
     return NULL;
 }
 
-static int on_entry(void *user, const char *section, const char *key, const char *value,
-                    int line)
+static int on_entry(void *user, const char *section, const char *key, const char *value)
 {
     struct parse *parse = user;
     bool known = false;
@@ -143,9 +154,9 @@ static int on_entry(void *user, const char *section, const char *key, const char
         wanted = take(parse->config, key, value, &known);
     if (!known)
         parse->problem = mem_format("%s line %d: unknown key \"%s\" in section [%s]: see agent.conf(5)",
-                                    parse->path, line, key, section);
+                                    parse->path, parse->line, key, section);
     else if (wanted)
-        parse->problem = mem_format("%s line %d: %s = \"%s\" should be %s", parse->path, line, key,
+        parse->problem = mem_format("%s line %d: %s = \"%s\" should be %s", parse->path, parse->line, key,
                                     value, wanted);
     return parse->problem == NULL;
 }
@@ -162,7 +173,10 @@ bool agent_config_load(const char *path, struct agent_config *out_config, char *
     struct parse parse = {.config = &config, .path = path};
     char host[256] = "";
 
-    int result = ini_parse(path, on_entry, &parse);
+    parse.file = fopen(path, "re");
+    int result = parse.file ? ini_parse_stream(next_line, &parse, on_entry, &parse) : -1;
+    if (parse.file)
+        fclose(parse.file);
     if (result < 0)
         parse.problem = mem_format("cannot read %s: %s: create it or name another with --config",
                                    path, strerror(errno));

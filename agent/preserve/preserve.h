@@ -3,10 +3,10 @@
  * agent/preserve/preserve.h: losers and deleted files, kept with a record of who, when and why.
  *
  * An *entry* is one object (a file, a symlink, a directory with what was left in it) under its
- * number in the preserve directory, and one line in the *manifest* beside it: tab-separated text,
- * appended before the object moves in, so an entry without a line can come only from a power cut and
- * is listed with what is known. An entry lives as long as its object stands there; lines of entries
- * that have gone are dropped when the area is opened.
+ * number in the preserve directory, and one line in the *manifest* beside it (manifest.h), appended
+ * as soon as the object stands there. An object without a line comes only from a crash between the
+ * two: the next opening gives it one, with what is known. An entry lives as long as its object
+ * stands there; lines of entries that have gone are dropped in time.
  *
  * Quota: the oldest go first, but none younger than PRESERVE_AGE_MS_MIN; rather than drop a young
  * one the area stays above its quota and says so.

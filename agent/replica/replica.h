@@ -119,6 +119,11 @@ enum observed replica_observe(struct change *change, const struct observation *s
  * deepest first. */
 void replica_observe_gone(struct change *change, const struct file_id *id);
 
+/* The object of this record stands at another place that is held too, so that every observation of a
+ * cycle of renames comes back as OBSERVED_LATER: take it out of its place. The caller observes it at
+ * its new place in the same change. */
+void replica_observe_displaced(struct change *change, const struct file_id *id);
+
 /* Durable; the vector contains the new gvsns afterwards. @out_count: updates issued. */
 NODISCARD enum status replica_change_commit(struct change *change, size_t *out_count);
 void replica_change_abort(struct change *change);

@@ -172,7 +172,7 @@ static enum file_kind kind_of(uint16_t mode)
         return FILE_DIRECTORY;
     if (S_ISLNK(mode))
         return FILE_SYMLINK;
-    return (enum file_kind)0;
+    return FILE_KIND_NONE;
 }
 
 static void standing_fill(const struct statx *stx, struct standing *out)
@@ -220,7 +220,7 @@ static int look(int dir_fd, const char *name, int flags, struct standing *out)
     standing_fill(&stx, out);
     /* What is not replicated needs no identity, and may stand where there are no handles. Only a
      * root, which is looked at open, may be a mount point. */
-    if (out->kind == 0 || (out->mount_point && !(flags & AT_EMPTY_PATH)))
+    if (out->kind == FILE_KIND_NONE || (out->mount_point && !(flags & AT_EMPTY_PATH)))
         return 0;
     return read_object(dir_fd, name, flags & AT_EMPTY_PATH, &out->object);
 }

@@ -40,7 +40,7 @@ void spot_fini(struct spot *spot);
 
 /* What stands somewhere. */
 struct standing {
-    enum file_kind kind; /* 0: something that is not replicated (device, FIFO, socket) */
+    enum file_kind kind; /* FILE_KIND_NONE: not replicated (device, FIFO, socket) */
     bool mount_point;
     struct object object;
     struct witness witness;
@@ -78,12 +78,6 @@ int spot_remove_dir(const struct spot *spot);
  */
 int spot_discard(const struct spot *spot, int trash_fd);
 int beneath_empty_trash(int trash_fd);
-
-static inline bool object_is_none(const struct object *object)
-{
-    return object->size == 0;
-}
-
 
 /* Open an object by its handle through any descriptor of its file system; ESTALE when it is gone. */
 int object_open(int mount_fd, const struct object *object, int flags);

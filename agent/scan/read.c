@@ -188,7 +188,7 @@ static enum status read_object(const struct job *job, struct scan_content *out)
 
     if (fd < 0 || beneath_look_fd(fd, &standing) < 0)
         return errno == ENOENT || errno == ENOTDIR ? ST_GONE : report(job, "open", errno);
-    if (standing.kind == 0)
+    if (standing.kind == FILE_KIND_NONE)
         return ST_BADDATA;
     if (standing.kind != FILE_SYMLINK) {
         struct object seen = standing.object;

@@ -190,7 +190,7 @@ static void add_entry(struct scan *scan, const char *name, struct scan_batch *ba
         return;
     if (entry.skip == SCAN_SKIP_NONE)
         entry.skip = standing.mount_point                ? SCAN_SKIP_MOUNT
-                     : standing.kind == 0                ? SCAN_SKIP_SPECIAL
+                     : standing.kind == FILE_KIND_NONE                ? SCAN_SKIP_SPECIAL
                      : scan->depth + 1 > PATH_DEPTH_MAX ? SCAN_SKIP_TOO_DEEP
                                                          : SCAN_SKIP_NONE;
     entry.name = mem_copy_string(name);

@@ -250,17 +250,34 @@ static void judge_by(struct item *item, struct round_vector *vector)
     item->vector = round_vector_share(vector);
 }
 
-/* Each sender's offer stands for itself: the first one that can go on does. */
-static enum verdict judge_bids(struct replica *replica, struct item *item)
+/*
+ * Each sender's offer stands for itself: the first one that can go on does. A sender that must learn
+ * of something first gets its offer back. VERDICT_BEHIND: that was the last one, the item has left.
+ */
+static enum verdict judge_bids(struct intake *intake, struct replica *replica, struct item *item)
 {
-    for (size_t i = 0; i < item->bid_count; i++) {
-        struct round_vector *vector = item->bids[i].vector;
-        enum verdict verdict = replica_judge(replica, &item->update, &vector->vector);
+    for (size_t i = 0; i < item->bid_count;) {
+        struct bid *bid = &item->bids[i];
+        enum verdict verdict = replica_judge(replica, &item->update, &bid->vector->vector);
 
-        if (verdict != VERDICT_WAIT) {
-            judge_by(item, vector);
+        switch (verdict) {
+        case VERDICT_KNOWN:
+        case VERDICT_READY:
+        case VERDICT_FETCH:
+            judge_by(item, bid->vector);
             return verdict;
+        case VERDICT_WAIT:
+            i++;
+            break;
+        case VERDICT_BEHIND:
+            tell_settled(intake, bid->source, &item->update.gvsn, false);
+            item_remove_bid(item, bid->source);
+            break;
         }
+    }
+    if (item->bid_count == 0) {
+        leave(intake, item);
+        return VERDICT_BEHIND;
     }
     judge_by(item, item->bids[0].vector);
     return VERDICT_WAIT;
@@ -289,7 +306,9 @@ static void judge(struct intake *intake, struct replica *replica, struct item *i
         items_move(&intake->items, item, ITEM_HELD);
         return;
     }
-    switch (judge_bids(replica, item)) {
+    switch (judge_bids(intake, replica, item)) {
+    case VERDICT_BEHIND:
+        return;
     case VERDICT_WAIT:
         items_move(&intake->items, item, ITEM_WAIT);
         return;
@@ -345,12 +364,13 @@ static void judge_all(struct intake *intake, struct replica *replica)
 
 /* --- transfers --- */
 
-static struct bid *best_bid(struct item *item)
+/* The item has a source left. */
+static struct source *best_source(const struct item *item)
 {
-    struct bid *best = NULL;
+    const struct bid *best = NULL;
 
     for (size_t i = 0; i < item->bid_count; i++) {
-        struct bid *bid = &item->bids[i];
+        const struct bid *bid = &item->bids[i];
 
         if (bid->failed)
             continue;
@@ -359,7 +379,8 @@ static struct bid *best_bid(struct item *item)
              bid->source->active_count < best->source->active_count))
             best = bid;
     }
-    return best;
+    assert(best);
+    return best->source;
 }
 
 static struct item *next_to_fetch(const struct intake *intake)
@@ -375,7 +396,7 @@ static struct item *next_to_fetch(const struct intake *intake)
 
 static void start_fetching(struct intake *intake, struct item *item, struct intake_next *out_next)
 {
-    item->fetch_source = best_bid(item)->source;
+    item->fetch_source = best_source(item);
     item->fetch_source->active_count++;
     intake->fetching_count++;
     if (is_large(item))
@@ -518,6 +539,9 @@ void intake_planned(struct intake *intake, const enum settled *settled, struct i
             break;
         case SETTLED_WAIT:
             items_move(&intake->items, item, item->bid_count > 0 ? ITEM_WAIT : ITEM_JUDGE);
+            break;
+        case SETTLED_BEHIND:
+            settle(intake, item, false);
             break;
         case SETTLED_AGAIN:
             /* Steps run in the order of the offers, so the first one failed, the others were not

@@ -15,7 +15,8 @@
  *
  * An update whose gvsn our vector contains settles at once. One that is otherwise known goes
  * through a plan without steps, which claims its gvsn. An update that made a plan fail waits until
- * something changed locally (intake_rejudge) and does not hold up the rest of its batch.
+ * something changed locally (intake_rejudge) and does not hold up the rest of its batch. An update
+ * whose sender is behind settles as not done at once.
  *
  * The end of a round: an item that waits, of a source from which nothing more comes and of which
  * nothing else is under way, settles as not done. So every offer is settled after a bounded time,

@@ -145,6 +145,8 @@ static const char *flags_problem(const struct update *u)
         return "present and a name-conflict tombstone at once";
     if (u->merged && (!u->name_conflict || u->kind != FILE_DIRECTORY))
         return "merged, but not the name-conflict tombstone of a directory";
+    if (u->name_conflict && u->kind == FILE_DIRECTORY && !u->merged)
+        return "the name-conflict tombstone of a directory does not say where its children went";
     if (!u->merged && !file_id_equal(&u->merged_into, &nobody))
         return "not merged, but names a directory that it was merged into";
     if (u->merged && u->merged_into.number < VERSION_NUMBER_FIRST)

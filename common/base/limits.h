@@ -87,7 +87,7 @@
 #define RDC_CHUNK_COUNT_MAX       (1u << 30)      /* chunks of one file: 4 TiB at the mean of 4 KiB */
 #define RDC_CHUNK_BYTES_MIN       1u              /* after a forced cut, or at the end of a file */
 #define RDC_SEGMENT_LITERALS_MAX  (2u << 20)      /* literal bytes compressed together */
-#define RDC_SEGMENT_PREFIX_MAX    (6u << 20)      /* known bytes they are compressed against */
+#define RDC_SEGMENT_PREFIX_MAX    (8u << 20)      /* known bytes they are compressed against */
 #define RDC_SEGMENT_SCRIPT_MAX    (128u << 10)    /* bytes of one segment's script, unpacked */
 #define RDC_REASON_SIZE_MAX       512u            /* text of a failure frame */
 #define RDC_TREE_DEPTH_MAX        3u              /* levels above the chunks that are asked for */
@@ -141,6 +141,9 @@
 #define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
 #define TOMBSTONE_LIFE_DAYS        60
+#define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
+#define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
+#define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
 
 /* --- agent: root, attributes, db, watch, scan, stage, install, preserve --- */
 #define XATTR_VALUE_SIZE_MAX       65536u         /* one extended attribute's value (Linux XATTR_SIZE_MAX) */
@@ -158,6 +161,7 @@
 #define WATCH_DIRECTORY_COUNT_MAX  131072u        /* inotify watches of one folder */
 #define PRESERVE_AGE_MS_MIN        INT64_C(86400000) /* younger entries are never dropped for quota */
 #define INSTALL_DIR_SYNC_COUNT_MAX 64u            /* directories synced one by one; more: syncfs */
+#define INSTALL_SYNCFS_COUNT_MIN   32u            /* staged files of one batch synced by one syncfs */
 
 /* --- agent: transfer, folder --- */
 #define PROBLEM_COUNT_MAX          32u            /* problems kept by one folder or agent */

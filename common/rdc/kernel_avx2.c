@@ -99,9 +99,36 @@ static unsigned peaks(const uint32_t *maxima, unsigned reach)
     return lanes_at_least(centre, after) & ~lanes_at_least(before, centre) & 0xffu;
 }
 
-static uint64_t identity(const void *data, size_t size, uint64_t seed)
+static uint64_t identity(const void *data, size_t size, const struct rdc_secret *secret)
 {
-    return XXH3_128bits_withSeed(data, size, seed).low64;
+    return XXH3_128bits_withSecretandSeed(data, size, secret->bytes, sizeof(secret->bytes),
+                                          secret->seed)
+        .low64;
+}
+
+#define SKETCH_VECTORS 2
+
+static void sketch(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities, size_t count)
+{
+    static const uint32_t low_factor[RDC_SKETCH_LANES] = {SKETCH_LOW};
+    static const uint32_t high_factor[RDC_SKETCH_LANES] = {SKETCH_HIGH};
+
+    for (size_t v = 0; v < SKETCH_VECTORS; v++) {
+        const __m256i a = load((const uint8_t *)low_factor + v * LOAD_SIZE);
+        const __m256i b = load((const uint8_t *)high_factor + v * LOAD_SIZE);
+        __m256i smallest = load((const uint8_t *)least + v * LOAD_SIZE);
+
+        for (size_t i = 0; i < count; i++) {
+            __m256i low = _mm256_set1_epi32((int)(uint32_t)identities[i]);
+            __m256i high = _mm256_set1_epi32((int)(uint32_t)(identities[i] >> 32));
+            __m256i hash =
+                _mm256_add_epi32(_mm256_mullo_epi32(low, a), _mm256_mullo_epi32(high, b));
+
+            smallest = _mm256_min_epu32(smallest, hash);
+        }
+        _mm256_storeu_si256((__m256i_u *)(void *)(least + v * LOAD_SIZE / sizeof(*least)),
+                            smallest);
+    }
 }
 
 const struct rdc_kernel *rdc_kernel_avx2(void)
@@ -112,6 +139,7 @@ const struct rdc_kernel *rdc_kernel_avx2(void)
         .positions_at_least = positions_at_least,
         .peaks = peaks,
         .identity = identity,
+        .sketch = sketch,
     };
 
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? &kernel : NULL;

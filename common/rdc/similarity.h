@@ -10,11 +10,13 @@
 #ifndef COMMON_RDC_SIMILARITY_H
 #define COMMON_RDC_SIMILARITY_H
 
+#include "common/rdc/kernel.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define RDC_TRAIT_COUNT       16
+#define RDC_TRAIT_COUNT       RDC_SKETCH_LANES
 #define RDC_TRAIT_MATCHES_MIN 2u
 
 struct rdc_traits {
@@ -27,7 +29,8 @@ struct rdc_sketch {
 };
 
 void rdc_sketch_init(struct rdc_sketch *sketch);
-void rdc_sketch_add(struct rdc_sketch *sketch, uint64_t identity);
+void rdc_sketch_add(struct rdc_sketch *sketch, const struct rdc_kernel *kernel,
+                    const uint64_t *identities, size_t count);
 /* Depends on the set of identities added, not on their order. Zero for the empty set only. */
 struct rdc_traits rdc_sketch_traits(const struct rdc_sketch *sketch);
 

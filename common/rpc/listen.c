@@ -84,8 +84,8 @@ enum status listen_network(grpc_server *server, const struct tls_identity *ident
                   (unsigned)port, strerror(err));
         return err == EACCES || err == EPERM ? ST_REFUSED : ST_IO;
     }
-    scope_free char *target = mem_format(strchr(address, ':') ? "[%s]:%u" : "%s:%u", address,
-                                         (unsigned)port);
+    scope_free char *target =
+        mem_format(strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, (unsigned)port);
     grpc_server_credentials *credentials = tls_server_credentials(identity);
     int bound = grpc_server_add_http2_port(server, target, credentials);
     grpc_server_credentials_release(credentials);

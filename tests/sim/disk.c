@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/disk.h"
 
+#include "agent/replica/table.h"
 #include "common/base/mem.h"
 
 #include <assert.h>
@@ -34,11 +35,13 @@ static struct node *new_node(struct disk *disk, enum file_kind kind, uint64_t co
     return node;
 }
 
-void disk_init(struct disk *disk, struct ledger *ledger)
+void disk_init(struct disk *disk, struct ledger *ledger, bool fold)
 {
-    *disk = (struct disk){.ledger = ledger};
+    *disk = (struct disk){.ledger = ledger, .fold = fold};
     disk->root = new_node(disk, FILE_DIRECTORY, 0);
-    disk->root->area = AREA_TREE;
+    disk->root->area = AREA_ATTACHED;
+    disk->parked = new_node(disk, FILE_DIRECTORY, 0);
+    disk->parked->area = AREA_ATTACHED;
 }
 
 void disk_fini(struct disk *disk)
@@ -71,14 +74,15 @@ bool disk_in_tree(const struct disk *disk, const struct object *object)
 {
     const struct node *node = disk_node(disk, object);
 
-    return node && node->area == AREA_TREE;
+    return node && disk_is_below(node, disk->root);
 }
 
-struct node *disk_child(const struct node *dir, const char *name)
+struct node *disk_child(const struct disk *disk, const struct node *dir, const char *name)
 {
     struct node *child = dir->child;
 
-    while (child && strcmp(child->name, name) != 0)
+    while (child && name_compare(span_of_string(child->name), span_of_string(name),
+                                 disk->fold && dir != disk->parked) != 0)
         child = child->sibling;
     return child;
 }
@@ -87,8 +91,13 @@ struct node *disk_child(const struct node *dir, const char *name)
 static struct node *resolve_parent(const struct disk *disk, const char *path,
                                    char name[DISK_NAME_SIZE])
 {
+    static const char parked_dir[] = PARKED_DIR "/";
     struct node *dir = disk->root;
 
+    if (strncmp(path, parked_dir, sizeof(parked_dir) - 1) == 0) {
+        path += sizeof(parked_dir) - 1;
+        dir = disk->parked;
+    }
     for (;;) {
         const char *slash = strchr(path, '/');
         size_t size = slash ? (size_t)(slash - path) : strlen(path);
@@ -98,7 +107,7 @@ static struct node *resolve_parent(const struct disk *disk, const char *path,
         name[size] = '\0';
         if (!slash)
             return dir;
-        dir = disk_child(dir, name);
+        dir = disk_child(disk, dir, name);
         if (!dir || dir->kind != FILE_DIRECTORY)
             return NULL;
         path = slash + 1;
@@ -112,7 +121,7 @@ struct node *disk_resolve(const struct disk *disk, const char *path)
     if (*path == '\0')
         return disk->root;
     struct node *dir = resolve_parent(disk, path, name);
-    return dir ? disk_child(dir, name) : NULL;
+    return dir ? disk_child(disk, dir, name) : NULL;
 }
 
 bool disk_is_below(const struct node *node, const struct node *ancestor)
@@ -124,9 +133,9 @@ bool disk_is_below(const struct node *node, const struct node *ancestor)
 
 static void attach(struct node *node, struct node *dir, const char *name)
 {
-    assert(!node->parent && !disk_child(dir, name));
+    assert(!node->parent);
     snprintf(node->name, sizeof(node->name), "%s", name);
-    node->area = AREA_TREE;
+    node->area = AREA_ATTACHED;
     node->stage = 0;
     node->parent = dir;
     node->sibling = dir->child;
@@ -172,7 +181,7 @@ void disk_change_attributes(struct disk *disk, struct node *node, uint32_t attri
 
 bool disk_rename(struct disk *disk, struct node *node, struct node *dir, const char *name)
 {
-    struct node *target = disk_child(dir, name);
+    struct node *target = disk_child(disk, dir, name);
 
     if (disk_is_below(dir, node) || target == node ||
         (target && (target->kind == FILE_DIRECTORY || node->kind == FILE_DIRECTORY)))
@@ -260,16 +269,14 @@ static bool is_expected(const struct node *node, const struct step *step)
 {
     if (step->expect.size == 0)
         return !node;
-    if (!node || node->number == 0)
+    if (!node)
         return false;
     struct object object = object_of(node);
-    if (object.size != step->expect.size ||
-        memcmp(object.bytes, step->expect.bytes, object.size) != 0)
+    if (!object_equal(&object, &step->expect))
         return false;
-    return node->kind != FILE_REGULAR ||
-           (node->witness.size == step->expect_witness.size &&
-            node->witness.modified_ns == step->expect_witness.modified_ns &&
-            node->witness.changed_ns == step->expect_witness.changed_ns);
+    static const struct witness unchecked;
+    return node->kind != FILE_REGULAR || witness_equal(&step->expect_witness, &unchecked) ||
+           witness_equal(&node->witness, &step->expect_witness);
 }
 
 /* Take it out of the tree: kept when asked, else gone for good. */
@@ -282,19 +289,10 @@ static void displace(struct disk *disk, struct node *node, const struct step *st
     detach(node, keep ? AREA_PRESERVE : AREA_NOWHERE);
 }
 
-static struct node *find_parked(const struct disk *disk, const struct file_id *id)
-{
-    for (size_t i = disk->node_count; i-- > 0;) {
-        if (disk->nodes[i]->area == AREA_PARKED && file_id_equal(&disk->nodes[i]->parked, id))
-            return disk->nodes[i];
-    }
-    return NULL;
-}
-
 static enum status install(struct disk *disk, const struct step *step, struct node *dir,
                            const char *name, struct node **out_node)
 {
-    struct node *standing = disk_child(dir, name);
+    struct node *standing = disk_child(disk, dir, name);
 
     if (!is_expected(standing, step) || (standing && standing->kind == FILE_DIRECTORY))
         return ST_AGAIN;
@@ -320,10 +318,11 @@ static enum status install(struct disk *disk, const struct step *step, struct no
 static enum status move(struct disk *disk, const struct step *step, struct node *dir,
                         const char *name, struct node **out_node)
 {
-    struct node *node = step->from_path ? disk_resolve(disk, step->from_path)
-                                        : find_parked(disk, &step->id);
+    struct node *node = disk_resolve(disk, step->from_path);
 
-    if (!node || node == disk->root || !is_expected(node, step) || disk_child(dir, name) ||
+    struct node *standing = disk_child(disk, dir, name);
+
+    if (!node || node == disk->root || !is_expected(node, step) || (standing && standing != node) ||
         disk_is_below(dir, node))
         return ST_AGAIN;
     detach(node, AREA_NOWHERE);
@@ -338,8 +337,13 @@ static enum status take_out(struct disk *disk, const struct step *step, struct n
     if (!node || node == disk->root || !is_expected(node, step))
         return ST_AGAIN;
     if (step->kind == STEP_PARK) {
-        detach(node, AREA_PARKED);
-        node->parked = step->id;
+        char name[PARKED_NAME_SIZE];
+
+        replica_parked_name(&step->id, name);
+        if (disk_child(disk, disk->parked, name))
+            return ST_AGAIN;
+        detach(node, AREA_NOWHERE);
+        attach(node, disk->parked, name);
         stamp(disk, node, false);
         return ST_OK;
     }
@@ -353,8 +357,6 @@ static enum status execute(struct disk *disk, const struct step *step, struct no
 {
     char name[DISK_NAME_SIZE];
 
-    if (step->kind == STEP_REMOVE && !step->path)
-        return take_out(disk, step, find_parked(disk, &step->id));
     struct node *dir = resolve_parent(disk, step->path, name);
     if (!dir)
         return ST_AGAIN;
@@ -367,10 +369,10 @@ static enum status execute(struct disk *disk, const struct step *step, struct no
         return move(disk, step, dir, name, out_node);
     case STEP_PARK:
     case STEP_REMOVE:
-        *out_node = disk_child(dir, name);
+        *out_node = disk_child(disk, dir, name);
         return take_out(disk, step, *out_node);
     case STEP_ATTRIBUTES:
-        *out_node = disk_child(dir, name);
+        *out_node = disk_child(disk, dir, name);
         if (!*out_node || !is_expected(*out_node, step))
             return ST_AGAIN;
         (*out_node)->attributes = attributes_value(step->attributes);
@@ -385,18 +387,18 @@ void disk_execute(struct disk *disk, const struct step *step, struct step_result
     struct node *node = NULL;
 
     *out_result = (struct step_result){.status = execute(disk, step, &node)};
-    if (out_result->status == ST_OK && node && node->area != AREA_NOWHERE) {
+    if (out_result->status == ST_OK && node && node->area == AREA_ATTACHED) {
         out_result->object = object_of(node);
         out_result->witness = node->witness;
     }
 }
 
-bool disk_put_back(struct disk *disk, struct node *node, const char *path)
+bool disk_move_to(struct disk *disk, struct node *node, const char *path)
 {
     char name[DISK_NAME_SIZE];
     struct node *dir = resolve_parent(disk, path, name);
 
-    if (!dir || disk_child(dir, name) || disk_is_below(dir, node))
+    if (!dir || disk_child(disk, dir, name) || disk_is_below(dir, node))
         return false;
     detach(node, AREA_NOWHERE);
     attach(node, dir, name);

@@ -13,10 +13,11 @@
 #include "agent/replica/replica.h"
 #include "tests/sim/ledger.h"
 
-#define DISK_NAME_SIZE 8
+#define DISK_NAME_SIZE PARKED_NAME_SIZE
 #define DISK_PATH_SIZE 512
 
-enum area { AREA_NOWHERE, AREA_TREE, AREA_STAGE, AREA_PARKED, AREA_PRESERVE };
+/* Of objects that are in no directory; the others stand beneath the root or the parked directory. */
+enum area { AREA_NOWHERE, AREA_ATTACHED, AREA_STAGE, AREA_PRESERVE };
 
 struct node {
     uint64_t number; /* the object's identity */
@@ -27,11 +28,10 @@ struct node {
     struct witness witness;
     uint64_t create_time;
     char name[DISK_NAME_SIZE];
-    struct node *parent; /* in the tree; NULL for the root and elsewhere */
+    struct node *parent; /* NULL unless attached, and for the root and the parked directory */
     struct node *child;
     struct node *sibling;
     uint64_t stage;
-    struct file_id parked;
 };
 
 struct disk {
@@ -39,20 +39,22 @@ struct disk {
     size_t node_count;
     size_t node_capacity;
     struct node *root;
+    struct node *parked; /* PARKED_DIR */
     int64_t now_ns; /* set by the member before each use: time stamps of changes */
     int64_t stamp_last_ns;
     struct ledger *ledger;
+    bool fold; /* names that differ only in case are one name */
 };
 
-void disk_init(struct disk *disk, struct ledger *ledger);
+void disk_init(struct disk *disk, struct ledger *ledger, bool fold);
 void disk_fini(struct disk *disk);
 
 struct object object_of(const struct node *node);
 /* NULL when there is no such object. It may stand in any area. */
 struct node *disk_node(const struct disk *disk, const struct object *object);
 bool disk_in_tree(const struct disk *disk, const struct object *object);
-struct node *disk_child(const struct node *dir, const char *name);
-/* By names from the root; NULL: not there. */
+struct node *disk_child(const struct disk *disk, const struct node *dir, const char *name);
+/* By names from the root, or from PARKED_DIR; NULL: not there. */
 struct node *disk_resolve(const struct disk *disk, const char *path);
 bool disk_is_below(const struct node *node, const struct node *ancestor); /* or the same */
 
@@ -75,7 +77,8 @@ struct object disk_stage(struct disk *disk, uint64_t stage, enum file_kind kind,
 void disk_drop_stage(struct disk *disk, uint64_t stage);
 void disk_drop_all_stages(struct disk *disk);
 void disk_execute(struct disk *disk, const struct step *step, struct step_result *out_result);
-/* Put a parked object back into the tree (recovery). False when the place is taken or gone. */
-bool disk_put_back(struct disk *disk, struct node *node, const char *path);
+/* Move an object of the tree or the parked directory to a free place (recovery). False when the
+ * place is taken or its directory gone. */
+bool disk_move_to(struct disk *disk, struct node *node, const char *path);
 
 #endif

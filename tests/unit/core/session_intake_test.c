@@ -447,9 +447,9 @@ static void a_gone_partners_own_items_leave_with_their_stages(void **state)
 static void a_partner_may_go_while_its_update_is_planned(void **state)
 {
     struct fixture *f = *state;
-    enum settled ends[] = {SETTLED_DONE, SETTLED_WAIT, SETTLED_AGAIN};
+    enum settled ends[] = {SETTLED_DONE, SETTLED_WAIT, SETTLED_BEHIND, SETTLED_AGAIN};
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         size_t count;
 
         offer(f, 1, 20);
@@ -499,6 +499,24 @@ static void a_round_is_judged_by_its_own_vector(void **state)
     vector_fini(&second);
 }
 
+static void a_sender_that_is_behind_gets_its_offer_back_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    verdicts[20] = VERDICT_BEHIND;
+    offer(f, 1, 20);
+    offer(f, 2, 20);
+    assert_settled(f, 1, 20, false);
+    assert_settled(f, 2, 20, false);
+    assert_int_equal(intake_item_count(f->intake), 0);
+
+    offer(f, 1, 21);
+    assert_int_equal(next(f), INTAKE_PLAN);
+    plan(f, SETTLED_BEHIND);
+    assert_settled(f, 1, 21, false);
+    assert_int_equal(next(f), INTAKE_IDLE);
+}
+
 static void every_offer_is_settled_once_under_random_ends(void **state)
 {
     struct fixture *f = *state;
@@ -507,7 +525,7 @@ static void every_offer_is_settled_once_under_random_ends(void **state)
 
     for (uint64_t i = 10; i < 900; i++) {
         seed = seed * 1103515245u + 12345u;
-        verdicts[i] = (enum verdict)((seed >> 16) % 4);
+        verdicts[i] = (enum verdict)((seed >> 16) % 5);
         struct update update = version_of(10 + (seed >> 20) % 100, i, 1);
         for (intake_source source = 0; source < 3; source++)
             offer_update(f, source, &update, 0);
@@ -524,7 +542,7 @@ static void every_offer_is_settled_once_under_random_ends(void **state)
             told[f->next.source][f->next.gvsn.number]++;
             break;
         case INTAKE_PLAN:
-            plan(f, (enum settled)((seed >> 16) % 3));
+            plan(f, (enum settled)((seed >> 16) % 4));
             break;
         case INTAKE_DROP:
             break;
@@ -569,6 +587,7 @@ int main(void)
         PROMISE(a_partner_may_go_while_its_update_is_planned),
         PROMISE(another_senders_vector_may_let_an_update_go_on),
         PROMISE(a_round_is_judged_by_its_own_vector),
+        PROMISE(a_sender_that_is_behind_gets_its_offer_back_at_once),
         PROMISE(every_offer_is_settled_once_under_random_ends),
     };
 
