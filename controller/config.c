@@ -42,7 +42,7 @@ static const struct key keys[] = {
     KEY(base, VALUE_TEXT, ""),
     KEY(keytab, VALUE_TEXT, "/etc/krb5.keytab"),
     KEY(principal, VALUE_TEXT, ""),
-    KEY(service, VALUE_TEXT, "host"),
+    KEY(service, VALUE_TEXT, ""),
     KEY(realm, VALUE_TEXT, ""),
     KEY(listen, VALUE_ADDRESS, "0.0.0.0"),
     KEY(port, VALUE_PORT, "7721"),

@@ -83,9 +83,6 @@ static void on_directory_read(const struct ad_watch_news *news, void *arg)
 
     if (controller->stopping)
         return;
-    if (!controller->reading || controller->directory_problem[0] != '\0')
-        log_info(controller->log, "directory=%s read base=\"%s\" changes_noticed_by=%s", news->uri,
-                 news->base, news->notification);
     set_text(&controller->directory_uri, news->uri);
     set_text(&controller->directory_base, news->base);
     set_text(&controller->directory_problem, "");

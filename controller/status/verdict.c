@@ -59,7 +59,10 @@ void verdict_member(struct view *view, struct view_member *member)
     else if (agent->acceptance == FLEET_ACCEPTANCE_REFUSED)
         set_member(member, HEALTH_DEGRADED, "assignment-refused", agent->problem);
     else if (!member->fresh)
-        set_member(member, HEALTH_UNKNOWN, "silent", silence(view, agent));
+        set_member(member, HEALTH_UNKNOWN,
+                   agent->presence == FLEET_ATTACHED ? "silent"
+                                                     : fleet_presence_name(agent->presence),
+                   silence(view, agent));
     else if (!member->report)
         set_member(member, HEALTH_BUSY, "assigned", "the agent does not report this folder yet");
     else
