@@ -19,8 +19,8 @@
 struct connection_assignment {
     struct guid connection;
     struct guid partner_member;
-    char *partner_name;       /* dNSHostName */
-    char *partner_host;       /* where to connect; inbound only, "" otherwise */
+    char *partner_name; /* dNSHostName */
+    char *partner_host; /* where to connect; inbound only, "" otherwise */
     uint16_t partner_port;
     char **partner_principals;
     size_t partner_principal_count;
@@ -65,12 +65,19 @@ struct assignment {
 
 void assignment_free(struct assignment *assignment); /* NULL allowed */
 
-/* Serialise as the proto message; sets the digest in the bytes and in @assignment.
- * Equal assignments (generation apart) give equal digests. */
+/*
+ * Serialise as the proto message, appended to @out. Puts folders and connections into the order of
+ * their GUIDs and sets the digest, in the bytes and in @assignment. NULL strings count as "".
+ * Equal assignments (generation apart) give equal digests, in whatever order their lists stood.
+ */
 void assignment_encode(struct assignment *assignment, struct buf *out);
 
-/* Check and read. On failure *out_problem (caller frees) says which object breaks which rule, and
- * nothing else is set. assignment_decode(assignment_encode(x)) equals x. */
+/*
+ * Check and read. On failure *out_problem (caller frees) says which object breaks which rule, and
+ * nothing else is set. Takes at most ASSIGNMENT_MEMORY_MAX beside the result. Every string of the
+ * result is set; a folder with a problem, or disabled, may lack its root_path, and a disabled
+ * inbound connection its host. assignment_decode(assignment_encode(x)) equals x when x is valid.
+ */
 bool assignment_decode(struct span bytes, struct assignment **out_assignment, char **out_problem);
 
 #endif

@@ -9,13 +9,13 @@
 #ifndef COMMON_MODEL_FILTER_H
 #define COMMON_MODEL_FILTER_H
 
+#include "common/base/limits.h"
 #include "common/base/span.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #define FILTER_FILE_DEFAULT "~*, *.bak, *.tmp"
-#define PRIVATE_DIR_NAME    ".coterie" /* at the folder's root: staging, preserve area, marker */
 
 struct filter {
     char **patterns;
@@ -23,10 +23,13 @@ struct filter {
 };
 
 void filter_fini(struct filter *filter);
-/* Adds the patterns of a comma-separated list. False when it exceeds limits.h. */
+/* Adds the patterns of a comma-separated list, empty ones left out. False when the list, a pattern
+ * or their number exceeds limits.h; the patterns before that one stay added. */
 bool filter_add_list(struct filter *filter, const char *list);
+/* Adds one pattern as it is. False when it is empty or exceeds limits.h. */
 bool filter_add(struct filter *filter, const char *pattern);
-/* Linear in pattern times name at worst, never exponential. */
+/* Whether some pattern matches the whole of @name, or it is PRIVATE_DIR_NAME in any case. "?" takes
+ * one character of UTF-8. At worst pattern times name steps, whatever the number of stars. */
 bool filter_matches(const struct filter *filter, struct span name);
 
 #endif

@@ -160,6 +160,8 @@ NODISCARD enum status rpc_server_open(struct rpc *rpc, const struct rpc_server_o
 void rpc_server_close(struct rpc_server *server, int64_t grace_ms, loop_fn done, void *arg);
 uint16_t rpc_server_port(const struct rpc_server *server);
 
+/* Take a stream over. Again later, also in a callback, to hand it to another owner: only the events
+ * and @arg change. */
 void rpc_stream_accept(struct rpc_stream *stream, const struct rpc_stream_events *events, void *arg);
 
 #endif

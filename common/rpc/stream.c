@@ -585,9 +585,9 @@ static void start_server(struct rpc_stream *stream, void *arg)
 {
     grpc_op op = {.op = GRPC_OP_SEND_INITIAL_METADATA};
 
-    assert(stream->server && !stream->accepted);
+    assert(stream->server);
     stream->arg = arg;
-    if (stream->over || stream->end_decided)
+    if (stream->accepted || stream->over || stream->end_decided)
         return;
     stream->accepted = true;
     stream->initial_sent = true;
