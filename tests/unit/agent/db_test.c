@@ -3,6 +3,7 @@
 
 #include "common/base/instant.h"
 #include "common/base/mem.h"
+#include "tests/unit/agent/temp_root.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -64,11 +65,9 @@ static int open_fixture(void **state)
 static int close_fixture(void **state)
 {
     struct fixture *f = *state;
-    char *command = mem_format("rm -r '%s'", f->dir);
 
     db_close(f->db);
-    assert_int_equal(system(command), 0);
-    free(command);
+    temp_remove_tree(f->dir);
     free(f->dir);
     free(f->path);
     free(f);

@@ -66,10 +66,15 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+void temp_remove_tree(const char *path)
+{
+    assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 void temp_root_close(struct temp_root *t)
 {
     root_close(t->root);
-    assert_int_equal(nftw(t->base, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    temp_remove_tree(t->base);
     free(t->base);
     free(t->path);
     log_capture(NULL, NULL);

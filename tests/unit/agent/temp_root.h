@@ -28,6 +28,9 @@ void temp_root_close(struct temp_root *t);
 /* Close and open the root again, with its token. */
 void temp_root_reopen(struct temp_root *t);
 
+/* Remove a directory and all that it holds. */
+void temp_remove_tree(const char *path);
+
 /* These assert that they work. Paths are beneath the root. */
 void temp_write(const struct temp_root *t, const char *path, const char *content);
 void temp_make_dir(const struct temp_root *t, const char *path);
