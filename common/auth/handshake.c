@@ -15,6 +15,7 @@
 #include "common/auth/credentials.h"
 #include "common/auth/explain.h"
 #include "common/auth/keytab.h"
+#include "common/auth/ticket.h"
 #include "common/auth/transcript.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
@@ -364,9 +365,9 @@ static OM_uint32 initiate(struct auth_handshake *handshake, struct span peer_tok
     gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
     OM_uint32 ignored;
 
-    OM_uint32 major = gss_init_sec_context(
-        out_minor, handshake->cred, &handshake->context, handshake->target,
-        (gss_OID)gss_mech_krb5, WANTED_FLAGS, 0, &binding, &in, NULL, &out, out_flags, NULL);
+    OM_uint32 major = gss_init_sec_context(out_minor, handshake->cred, &handshake->context,
+                                           handshake->target, (gss_OID)gss_mech_krb5, WANTED_FLAGS,
+                                           0, &binding, &in, NULL, &out, out_flags, NULL);
     buf_append(token, out.value, out.length);
     gss_release_buffer(&ignored, &out);
     return major;
@@ -375,9 +376,9 @@ static OM_uint32 initiate(struct auth_handshake *handshake, struct span peer_tok
 static enum auth_step fail_initiate(struct auth_handshake *handshake, OM_uint32 major,
                                     OM_uint32 minor)
 {
-    scope_free char *doing = mem_format("cannot authenticate to %s/%s as %s", handshake->service,
-                                        handshake->host,
-                                        auth_credentials_principal(handshake->credentials));
+    scope_free char *doing =
+        mem_format("cannot authenticate to %s/%s as %s", handshake->service, handshake->host,
+                   auth_credentials_principal(handshake->credentials));
 
     return fail_gss(handshake, doing, major, minor);
 }
@@ -405,7 +406,6 @@ static enum auth_step initiator_signs(struct auth_handshake *handshake, const Au
                                       struct buf *out)
 {
     scope(buf) struct buf rest = {0};
-    gss_name_t target = GSS_C_NO_NAME;
     OM_uint32 minor;
     OM_uint32 flags = 0;
 
@@ -417,13 +417,10 @@ static enum auth_step initiator_signs(struct auth_handshake *handshake, const Au
         return fail_initiate(handshake, major, minor);
     if (!check_context(handshake, flags))
         return AUTH_FAILED;
-    major = gss_inquire_context(&minor, handshake->context, NULL, &target, NULL, NULL, NULL, NULL,
-                                NULL);
-    if (GSS_ERROR(major))
-        return fail_initiate(handshake, major, minor);
-    bool named = take_peer_name(handshake, target);
-    gss_release_name(&minor, &target);
-    if (!named || !sign(handshake, TRANSCRIPT_INITIATOR, 0, out))
+    handshake->peer = ticket_service(buf_span(&handshake->initiator_token));
+    if (!handshake->peer || strlen(handshake->peer) > PRINCIPAL_SIZE_MAX)
+        return fail_text(handshake, "the KDC's ticket does not name the partner's service");
+    if (!sign(handshake, TRANSCRIPT_INITIATOR, 0, out))
         return AUTH_FAILED;
     handshake->phase = PHASE_SIGNED;
     return AUTH_SEND;
@@ -457,9 +454,9 @@ static bool accept_token(struct auth_handshake *handshake)
     OM_uint32 flags = 0;
     OM_uint32 life_s = 0;
 
-    OM_uint32 major = gss_accept_sec_context(
-        &minor, &handshake->context, credentials_acceptor(handshake->credentials), &in, &binding,
-        &source, NULL, &out, &flags, &life_s, NULL);
+    OM_uint32 major = gss_accept_sec_context(&minor, &handshake->context,
+                                             credentials_acceptor(handshake->credentials), &in,
+                                             &binding, &source, NULL, &out, &flags, &life_s, NULL);
     if (major != GSS_S_COMPLETE) {
         fail_gss(handshake, "the client's ticket is not accepted", major, minor);
     } else if (take_peer_name(handshake, source)) {
@@ -537,7 +534,8 @@ static enum auth_step step_acceptor(struct auth_handshake *handshake, const Auth
     return fail_text(handshake, "the client sent a message after the handshake's end");
 }
 
-enum auth_step auth_handshake_step(struct auth_handshake *handshake, struct span in, struct buf *out)
+enum auth_step auth_handshake_step(struct auth_handshake *handshake, struct span in,
+                                   struct buf *out)
 {
     scope_message AuthMessage *message = parse(in);
 

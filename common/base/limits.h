@@ -14,6 +14,7 @@
 #define NAME_SIZE_MAX        255                  /* bytes of one path component (Linux NAME_MAX) */
 #define PATH_DEPTH_MAX       2048                 /* components below a folder root */
 #define SYMLINK_SIZE_MAX     4095                 /* bytes of a symlink's target */
+#define PRIVATE_DIR_NAME     ".coterie"           /* beneath a folder's root, never replicated */
 #define PRINCIPAL_SIZE_MAX   512                  /* a Kerberos principal as text */
 
 /* --- rpc --- */
@@ -38,6 +39,7 @@
 #define RPC_PING_INTERVAL_MS_MIN  10000           /* a client that pings faster is dropped */
 #define RPC_RECONNECT_DELAY_MS_MIN 500
 #define RPC_RECONNECT_DELAY_MS_MAX 10000
+#define RPC_RENEWAL_RETRY_MS_MIN  1000            /* after a failed renewal of a session */
 
 /* --- auth --- */
 #define AUTH_TOKEN_SIZE_MAX       (64u << 10)     /* a GSS token; Active Directory's end at 64 KiB */
@@ -80,6 +82,15 @@
 #define TOMBSTONE_LIFE_MIN_MAX       UINT64_C(2147483647)
 
 /* --- rdc --- */
+#define RDC_FRAME_SIZE_MAX        (256u << 10)    /* one frame of the exchange */
+#define RDC_SEED_COUNT_MAX        5u              /* seeds of one receiver, bases of one sender */
+#define RDC_CHUNK_COUNT_MAX       (1u << 30)      /* chunks of one file: 4 TiB at the mean of 4 KiB */
+#define RDC_CHUNK_BYTES_MIN       1u              /* after a forced cut, or at the end of a file */
+#define RDC_SEGMENT_LITERALS_MAX  (2u << 20)      /* literal bytes compressed together */
+#define RDC_SEGMENT_PREFIX_MAX    (8u << 20)      /* known bytes they are compressed against */
+#define RDC_SEGMENT_SCRIPT_MAX    (128u << 10)    /* bytes of one segment's script, unpacked */
+#define RDC_REASON_SIZE_MAX       512u            /* text of a failure frame */
+#define RDC_TREE_DEPTH_MAX        3u              /* levels above the chunks that are asked for */
 
 /* --- controller: topology and plan --- */
 #define FINDING_COUNT_MAX            10000             /* reported one by one; the rest is counted */
@@ -90,11 +101,88 @@
 #define RDC_SIZE_KB_DEFAULT          64
 
 /* --- controller --- */
+#define CONTROLLER_PORT_DEFAULT    7721           /* where agents attach */
+#define STATUS_PORT_DEFAULT        7720           /* HTTP: page, JSON, metrics */
+#define REPORT_INTERVAL_MS_MAX     15000          /* an agent reports at least so often */
+#define REPORT_FRESH_MS            45000          /* an older report proves nothing */
+#define DETACHED_FRESH_MS          10000          /* how long a report outlives its stream */
+#define ATTACH_GRACE_MS            60000          /* after a start, before a missing agent is a finding */
+#define HELLO_WAIT_MS              15000          /* an attached agent says hello within */
+#define REPORT_FOLDER_COUNT_MAX    1024u          /* folders in one report */
+#define REPORT_CONNECTION_COUNT_MAX 8192u         /* connections in one folder's report */
+#define REPORT_PROBLEM_COUNT_MAX   64u            /* kept at each level of a report */
+#define REPORT_TEXT_SIZE_MAX       1024u          /* kept of one text in a report */
+#define STRANGER_COUNT_MAX         256u           /* agents without a member that are remembered */
+#define STRANGER_KEPT_MS           3600000        /* after they went away */
+#define REFUSAL_COUNT_MAX          64u            /* refused authentications that are remembered */
+#define REFUSAL_KEPT_MS            900000         /* after the last one of its kind */
+#define FLEET_TICK_MS              5000           /* how often time passes for the fleet */
+#define STATUS_DOCUMENT_LIFE_MS    1000           /* one rendering serves all viewers so long */
+#define PAGE_ROW_COUNT_MAX         200u           /* of one table; the worst come first */
+#define PAGE_DRAWN_MEMBERS_MAX     40u            /* more are not drawn, only listed */
+#define STATUS_CLIENT_COUNT_MAX    64u            /* HTTP connections at a time */
+#define STATUS_CLIENT_IDLE_S       30u
+#define DIRECTORY_POLL_INTERVAL_S_MAX 86400u      /* beside the notification of changes */
+#define SHUTDOWN_GRACE_MS          2000           /* for streams to end in order */
 
 /* --- agent: core (version, replica, session) --- */
+#define ATTRIBUTES_SIZE_MAX        (256u << 10)   /* one file's serialised attributes */
+#define VECTOR_DATABASE_COUNT_MAX  65536u         /* databases in one vector from outside */
+#define VECTOR_INTERVAL_COUNT_MAX  262144u        /* intervals in one vector from outside */
+#define SESSION_CREDIT_COUNT       4096u          /* updates under way in one session */
+#define SESSION_CREDIT_COUNT_MAX   65536u         /* credits that a receiver may give at once */
+#define SESSION_SEARCH_COUNT_MAX   4096u          /* records looked at before a search rests */
+#define SESSION_RETRY_MS_FIRST     1000
+#define SESSION_RETRY_MS_MAX       300000
+#define SESSION_FORWARD_DELAY_MS   50             /* before updates of others are passed on */
+#define FETCH_ACTIVE_MAX           16u            /* transfers at a time in one folder */
+#define FETCH_LARGE_ACTIVE_MAX     4u             /* of these, transfers of large content */
+#define FETCH_LARGE_SIZE_MIN       (1u << 20)     /* bytes from which content counts as large */
+#define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
+#define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
+#define TOMBSTONE_LIFE_DAYS        60
+#define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
+#define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
+#define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
 
-/* --- agent: db, watch, scan, stage, install, preserve --- */
+/* --- agent: root, attributes, db, watch, scan, stage, install, preserve --- */
+#define XATTR_VALUE_SIZE_MAX       65536u         /* one extended attribute's value (Linux XATTR_SIZE_MAX) */
+#define XATTR_LIST_SIZE_MAX        65536u         /* all names of one file (Linux XATTR_LIST_MAX) */
+#define ACL_ENTRY_COUNT_MAX        1024u
+#define IDENTITY_KEPT_MS           30000          /* an answer of the name service, found or not */
+#define DB_LOG_BYTES_MAX           (64u << 20)    /* write-ahead log before a checkpoint is due */
+#define DB_CACHE_BYTES             (64u << 20)    /* the writer's page cache */
+#define DB_READER_CACHE_BYTES      (8u << 20)
+#define SCAN_BATCH_COUNT_MAX       1024u          /* entries handed out at a time */
+#define READ_BLOCK_SIZE            (1u << 20)     /* content is read and copied in blocks of this */
+#define READ_KEEP_BYTES            (4u << 20)     /* larger files leave the page cache once hashed */
+#define WATCH_BATCH_MS             8              /* events of this long are coalesced */
+#define WATCH_PLACE_COUNT_MAX      65536u         /* dirty places in one batch; more: rescan */
+#define WATCH_DIRECTORY_COUNT_MAX  131072u        /* inotify watches of one folder */
+#define PRESERVE_AGE_MS_MIN        INT64_C(86400000) /* younger entries are never dropped for quota */
+#define INSTALL_DIR_SYNC_COUNT_MAX 64u            /* directories synced one by one; more: syncfs */
+#define INSTALL_SYNCFS_COUNT_MIN   32u            /* staged files of one batch synced by one syncfs */
 
 /* --- agent: transfer, folder --- */
+#define PROBLEM_COUNT_MAX          32u            /* problems kept by one folder or agent */
+#define AGENT_PORT_DEFAULT         7722
+#define CONTROLLER_PORT_DEFAULT    7721
+#define INLINE_SIZE_MAX            (64u << 10)    /* content that travels inside an update */
+#define INLINE_BATCH_BYTES         (4u << 20)     /* content read ahead for one stream */
+#define SEND_BATCH_COUNT           128u           /* updates whose content is read in one go */
+#define STAGE_BATCH_COUNT          256u           /* updates whose inline content is staged in one go */
+#define EXAMINE_BATCH_COUNT        512u           /* files read before they are recorded in one commit */
+#define EXAMINE_BATCH_BYTES        (64u << 20)    /* bytes read before they are recorded */
+#define EXAMINE_DELAY_MS           10             /* after the first event of a quiet folder */
+#define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
+#define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
+#define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */
+#define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
+#define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
+#define PARTNER_RETRY_MS_MAX       10000
+#define REPORT_INTERVAL_MS         2000           /* agent to controller */
+#define FULL_SCAN_INTERVAL_MS      (24 * 3600 * 1000)
+#define ROOT_CHECK_INTERVAL_MS     2000           /* is the folder's root still the one we know */
+#define WORKER_COUNT               4u
 
 #endif

@@ -9,13 +9,13 @@
 #ifndef COMMON_MODEL_FILTER_H
 #define COMMON_MODEL_FILTER_H
 
+#include "common/base/limits.h"
 #include "common/base/span.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #define FILTER_FILE_DEFAULT "~*, *.bak, *.tmp"
-#define PRIVATE_DIR_NAME    ".coterie" /* at the folder's root: staging, preserve area, marker */
 
 struct filter {
     char **patterns;

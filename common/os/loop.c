@@ -221,6 +221,9 @@ void loop_free(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     uv_run(&loop->uv, UV_RUN_DEFAULT);
+    pthread_mutex_lock(&loop->lock);
+    loop->stopping = false; /* it may be run again */
+    pthread_mutex_unlock(&loop->lock);
 }
 
 void loop_stop(struct loop *loop)

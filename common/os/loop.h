@@ -28,7 +28,7 @@ typedef void (*loop_fn)(void *arg);
 struct loop *loop_new(unsigned worker_count);
 void loop_free(struct loop *loop);
 
-/* Runs until loop_stop(); then returns when running work has come back. */
+/* Runs until loop_stop(); then returns when running work has come back. May be called again. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop); /* any thread */
 

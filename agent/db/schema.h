@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/db/schema.h: the database's format, version 1.
+ *
+ * A SQLite file with application_id DB_APPLICATION_ID and user_version DB_SCHEMA_VERSION.
+ *
+ *   meta     one row: whose database it is, whether it was closed cleanly, the counters
+ *   state    one row: the replica's state
+ *   records  one row for each file id, tombstones included
+ *   intents  updates whose effect on the disk is under way, by position from 0
+ *
+ * A file id or gvsn is a key of 24 bytes: the guid, then the number big-endian, so that keys sort as
+ * the values do. The columns beside `body` are what is looked up; `body` holds everything:
+ *
+ *   record  witness (3 x u64), update_encode()
+ *   state   database guid, last number u64, flags u8 (1 initial scan done, 2 initial sync done),
+ *           vector_encode()
+ *   intent  object blob, update_encode()
+ *
+ * `sum` is xxh3-64 over key, place, object and body of a record, over the body of the others. `name`
+ * is folded to lower case (ASCII) when meta.folded is 1. `clock` is the update's clock less 2^63, so
+ * that SQLite's signed integers order it.
+ */
+#ifndef AGENT_DB_SCHEMA_H
+#define AGENT_DB_SCHEMA_H
+
+#include "agent/db/connection.h"
+#include "agent/db/db.h"
+
+#define DB_APPLICATION_ID 0x436f7465 /* "Cote" */
+#define DB_SCHEMA_VERSION 1
+#define DB_PAGE_SIZE      4096
+
+/* With a rowid, the indices hold 4 bytes for a record instead of a key of 24. */
+#define DB_RECORDS_FORM ""
+
+/* Create what is not there, and compare what is with @options. @out_created, @out_clean: as found. */
+NODISCARD enum status schema_open(struct connection *c, const struct db_options *options,
+                                  bool *out_created, bool *out_clean);
+/* The same for a reader: compares only. */
+NODISCARD enum status schema_check(struct connection *c, const struct db_options *options);
+
+#endif

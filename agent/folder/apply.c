@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the intake to the disk: what to fetch, what to plan, the steps on a worker, the results back
+ * into the replica. One plan is under way at a time.
+ */
+#include "agent/folder/parts.h"
+
+#include "common/base/limits.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void run_steps(void *arg)
+{
+    struct folder *f = arg;
+
+    f->result_count = install_run(f->install, f->steps, f->step_count, f->results);
+}
+
+/* One line and one problem for what could not be put on disk. */
+static void step_failed(struct folder *f, const struct step *step, enum status status)
+{
+    scope(buf) struct buf name = {0};
+    scope_free char *key = mem_format("file:%s", step->path);
+
+    buf_append_escaped(&name, step->path, strlen(step->path));
+    switch (status) {
+    case ST_AGAIN:
+    case ST_GONE:
+        local_look(f->local, step->path);
+        if (step->kind == STEP_MOVE && step->from_path)
+            local_look(f->local, step->from_path);
+        return;
+    case ST_FULL:
+        folder_problem(f, "space", buf_text(&name), "no space left on the folder's file system",
+                       "free space, or enlarge the file system or its quota");
+        return;
+    case ST_REFUSED:
+    case ST_BADDATA:
+        folder_problem(f, key, buf_text(&name), "the file system refuses this change",
+                       "see the log for the cause; immutable files and full attribute space are the "
+                       "usual ones");
+        return;
+    case ST_IO:
+    case ST_OK:
+    case ST_STOP:
+        folder_problem(f, "io", buf_text(&name), "the disk reported an error",
+                       "check the disk and the kernel's log");
+        return;
+    }
+}
+
+static void count_conflicts(struct folder *f)
+{
+    for (size_t i = 0; i < f->result_count; i++) {
+        const struct step *step = &f->steps[i];
+
+        if (f->results[i].status == ST_OK && (step->preserve == PRESERVE_CONFLICT ||
+                                              step->preserve == PRESERVE_NAME_CONFLICT)) {
+            scope(buf) struct buf name = {0};
+
+            f->conflict_count++;
+            buf_append_escaped(&name, step->path, strlen(step->path));
+            log_info(&f->log, "conflict: the losing version was preserved file=%s", buf_text(&name));
+        }
+    }
+}
+
+static void clear_problems(struct folder *f)
+{
+    for (size_t i = 0; i < f->result_count; i++) {
+        scope_free char *key = mem_format("file:%s", f->steps[i].path);
+
+        if (f->results[i].status == ST_OK)
+            problem_clear(&f->problems, key);
+    }
+    if (f->result_count == f->step_count && f->step_count > 0) {
+        problem_clear(&f->problems, "space");
+        problem_clear(&f->problems, "io");
+    }
+}
+
+static void settle(struct folder *f)
+{
+    enum settled *settled = mem_new(f->offer_count, sizeof(*settled));
+    struct plan *plan = f->plan;
+    size_t issued = 0;
+
+    count_conflicts(f);
+    clear_problems(f);
+    /* the steps belong to the plan: look at the failed one first */
+    if (f->result_count > 0 && f->results[f->result_count - 1].status != ST_OK)
+        step_failed(f, &f->steps[f->result_count - 1], f->results[f->result_count - 1].status);
+    f->plan = NULL;
+    if (replica_settle(plan, f->results, f->result_count, settled, &issued) != ST_OK) {
+        for (size_t i = 0; i < f->offer_count; i++)
+            settled[i] = SETTLED_AGAIN;
+        folder_store_failed(f);
+    }
+    free(f->results);
+    f->results = NULL;
+    f->steps = NULL;
+    if (f->offer_count > 0)
+        intake_planned(f->intake, settled, loop_now(f->services->loop));
+    free(settled);
+    folder_vector_grew(f, NULL);
+    pull_try_joins(f);
+    local_resume(f->local);
+}
+
+static void steps_done(void *arg)
+{
+    struct folder *f = arg;
+
+    settle(f);
+    apply_kick(f);
+}
+
+/* The plan is made: carry it out. */
+static void carry_out(struct folder *f, struct plan *plan, size_t offer_count)
+{
+    f->plan = plan;
+    f->offer_count = offer_count;
+    f->steps = replica_plan_steps(plan, &f->step_count);
+    f->result_count = 0;
+    f->results = mem_new(f->step_count, sizeof(*f->results));
+    if (f->step_count == 0) {
+        settle(f);
+        return;
+    }
+    if (replica_intend(plan) != ST_OK) {
+        /* nothing was done: settling with no results drops the plan */
+        settle(f);
+        folder_store_failed(f);
+        return;
+    }
+    folder_work(f, run_steps, steps_done, f);
+}
+
+static void make_plan(struct folder *f)
+{
+    size_t count;
+    const struct offer *offers = intake_batch(f->intake, &count);
+    struct plan *plan;
+
+    if (replica_plan(f->replica, walltime_now(), offers, count, &plan) != ST_OK) {
+        enum settled *settled = mem_new(count, sizeof(*settled));
+
+        for (size_t i = 0; i < count; i++)
+            settled[i] = SETTLED_AGAIN;
+        intake_planned(f->intake, settled, loop_now(f->services->loop));
+        free(settled);
+        folder_store_failed(f);
+        return;
+    }
+    carry_out(f, plan, count);
+}
+
+static void unpark(struct folder *f)
+{
+    struct plan *plan;
+
+    f->unpark_wanted = false;
+    if (replica_plan_unpark(f->replica, walltime_now(), &plan) != ST_OK)
+        folder_store_failed(f);
+    else
+        carry_out(f, plan, 0);
+}
+
+/* One thing the intake asks for; false when there is nothing. */
+static bool next_thing(struct folder *f)
+{
+    struct intake_next next;
+
+    intake_next(f->intake, f->replica, loop_now(f->services->loop), f->plan != NULL, &next);
+    switch (next.kind) {
+    case INTAKE_FETCH:
+        fetching_start(f, next.source, next.update);
+        return true;
+    case INTAKE_SETTLED:
+        pull_settled(f, next.source, &next.gvsn, next.done);
+        return true;
+    case INTAKE_PLAN:
+        make_plan(f);
+        return true;
+    case INTAKE_DROP:
+        content_drop(f, next.stage);
+        return true;
+    case INTAKE_IDLE:
+        if (f->unpark_wanted && !f->plan && !pull_any_open(f) &&
+            intake_item_count(f->intake) == 0) {
+            unpark(f);
+            return true;
+        }
+        return false;
+    }
+    return false;
+}
+
+void apply_kick(struct folder *f)
+{
+    if (f->applying) {
+        f->apply_again = true;
+        return;
+    }
+    f->applying = true;
+    do {
+        f->apply_again = false;
+        while (f->intake && !f->store_broken && f->state != FOLDER_CLOSING && next_thing(f))
+            ;
+    } while (f->apply_again);
+    f->applying = false;
+}

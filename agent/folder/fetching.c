@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Content: our fetches from partners, and theirs from us. */
+#include "agent/folder/parts.h"
+
+#include "agent/transfer/fetch.h"
+#include "common/base/limits.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+
+#include <stdlib.h>
+
+
+struct serving {
+    struct serving *next;
+    struct folder *folder;
+    struct guid connection;
+    struct fetch_server *server;
+};
+
+static struct fetch_services services_for(struct folder *f, const struct guid *connection)
+{
+    return (struct fetch_services){
+        .loop = f->services->loop,
+        .root = f->root,
+        .connection = *connection,
+        .folder = f->guid,
+        .database = replica_state(f->replica)->database,
+        .group = f->assignment->group,
+        .log = &f->log,
+        .job_begin = folder_job_begin,
+        .job_end = folder_job_end,
+        .arg = f,
+    };
+}
+
+static void on_fetched(const struct fetch_result *result, intake_source source, void *arg)
+{
+    struct folder *f = arg;
+
+    if (!result->ok)
+        log_info(&f->log, "fetch failed, trying again: %s", result->reason);
+    if (!result->ok && (result->status == ST_FULL || result->status == ST_IO))
+        folder_stage_trouble(f, result->status);
+    intake_fetched(f->intake, source, &result->gvsn, result->ok, result->staged.number,
+                   &result->staged.object, loop_now(f->services->loop));
+    apply_kick(f);
+}
+
+struct fetch_client *fetching_open(struct folder *f, intake_source source,
+                                   struct rpc_channel *channel,
+                                   const struct connection_assignment *connection)
+{
+    struct fetch_client_options options = {
+        .services = services_for(f, &connection->connection),
+        .channel = channel,
+        .stage = f->stage,
+        .source = source,
+        .on_fetched = on_fetched,
+        .arg = f,
+    };
+
+    return fetch_client_open(&options);
+}
+
+/* Our own version of the file is the best seed there is. */
+static bool find_seed(struct folder *f, const struct update *update, struct fetch_seed *out)
+{
+    struct record record = {0};
+    bool found = false;
+
+    if (!f->reader.ops->get(f->reader.arg, &update->id, &record))
+        return false;
+    if (record.update.present && record.place == PLACE_TREE &&
+        record.update.kind == FILE_REGULAR && record.update.size > 0 &&
+        replica_path(f->replica, &update->id, &out->path)) {
+        out->object = record.object;
+        out->witness = record.witness;
+        out->hash = record.update.hash;
+        out->size = record.update.size;
+        found = true;
+    }
+    record_fini(&record);
+    return found;
+}
+
+void fetching_start(struct folder *f, intake_source source, const struct update *update)
+{
+    struct fetch_client *client = pull_fetch_client(f, source);
+    struct fetch_seed seed = {0};
+
+    if (!client) {
+        intake_fetched(f->intake, source, &update->gvsn, false, 0, NULL,
+                       loop_now(f->services->loop));
+        return;
+    }
+    bool seeded = find_seed(f, update, &seed);
+    fetch_client_start(client, update, seeded ? &seed : NULL);
+    free(seed.path);
+}
+
+/* --- for partners --- */
+
+static bool find_version(const struct file_id *id, const struct gvsn *gvsn,
+                         struct record *out_record, char **out_path, void *arg)
+{
+    struct serving *v = arg;
+    struct folder *f = v->folder;
+
+    if (!f->reader.ops->get(f->reader.arg, id, out_record))
+        return false;
+    if (gvsn_equal(&out_record->update.gvsn, gvsn) && out_record->update.present &&
+        out_record->place == PLACE_TREE && out_record->update.kind == FILE_REGULAR &&
+        replica_path(f->replica, id, out_path))
+        return true;
+    record_fini(out_record);
+    *out_record = (struct record){0};
+    return false;
+}
+
+static void serving_free(struct serving *v)
+{
+    struct serving **at = &v->folder->servings;
+
+    while (*at != v)
+        at = &(*at)->next;
+    *at = v->next;
+    free(v);
+}
+
+static void on_served(struct fetch_server *server, void *arg)
+{
+    (void)server;
+    serving_free(arg);
+}
+
+void fetching_serve(struct folder *f, struct rpc_stream *stream,
+                    const struct connection_assignment *connection)
+{
+    struct serving *v = MEM_NEW(struct serving);
+    struct fetch_server_options options = {
+        .services = services_for(f, &connection->connection),
+        .stream = stream,
+        .find = find_version,
+        .on_end = on_served,
+        .arg = v,
+    };
+
+    v->folder = f;
+    v->connection = connection->connection;
+    v->next = f->servings;
+    f->servings = v;
+    v->server = fetch_server_open(&options);
+}
+
+void fetching_check(struct folder *f)
+{
+    for (struct serving *v = f->servings; v; v = v->next) {
+        const char *reason = connection_closed_reason(folder_find_outbound(f, &v->connection));
+
+        if (reason)
+            fetch_server_finish(v->server, RPC_END_STOPPED, reason);
+    }
+}
+
+void fetching_close_all(struct folder *f)
+{
+    while (f->servings) {
+        struct serving *v = f->servings;
+
+        fetch_server_close(v->server);
+        serving_free(v);
+    }
+}

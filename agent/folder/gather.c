@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/folder/local.h"
+
+#include "agent/root/beneath.h"
+#include "common/base/limits.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+static struct finding *add_finding(struct gathering *g, enum finding_kind kind, const char *path)
+{
+    if (g->finding_count == g->finding_capacity) {
+        g->finding_capacity = g->finding_capacity ? 2 * g->finding_capacity : 64;
+        g->findings = mem_resize(g->findings, g->finding_capacity, sizeof(*g->findings));
+    }
+    struct finding *f = &g->findings[g->finding_count++];
+    *f = (struct finding){.kind = kind, .path = mem_copy_string(path)};
+    return f;
+}
+
+static void finding_fini(struct finding *f)
+{
+    scan_content_fini(&f->content);
+    free(f->path);
+}
+
+void gathering_clear(struct gathering *g)
+{
+    for (size_t i = 0; i < g->finding_count; i++)
+        finding_fini(&g->findings[i]);
+    for (size_t i = 0; i < g->place_count; i++)
+        free(g->places[i]);
+    free(g->findings);
+    free(g->places);
+    buf_fini(&g->problem);
+    g->findings = NULL;
+    g->places = NULL;
+    g->finding_count = g->finding_capacity = g->place_count = 0;
+    g->bytes_read = 0;
+    g->scan_finished = false;
+    g->status = ST_OK;
+}
+
+static char *join(const char *dir, const char *name)
+{
+    return dir[0] == '\0' ? mem_copy_string(name) : mem_format("%s/%s", dir, name);
+}
+
+static bool store_get_by_object(struct gathering *g, const struct object *object,
+                                struct record *out)
+{
+    struct store store = db_reader_store(g->reader);
+
+    return store.ops->get_by_object(store.arg, object, out);
+}
+
+/* The file id of a directory on disk: the root's, or its record's. */
+static bool directory_id(struct gathering *g, const struct object *dir, struct file_id *out_id)
+{
+    struct object root = root_object(g->root);
+    struct record record = {0};
+
+    if (object_equal(dir, &root)) {
+        *out_id = g->root_id;
+        return true;
+    }
+    if (!store_get_by_object(g, dir, &record))
+        return false;
+    *out_id = record.update.id;
+    record_fini(&record);
+    return true;
+}
+
+/* A record's object is not where it should be: gone, or to be looked at where it is now. */
+static bool locate_missing(struct gathering *g, const struct record *record, const char *path)
+{
+    scope_free char *now = NULL;
+    struct finding *f;
+
+    if (record->place != PLACE_TREE)
+        return true;
+    switch (root_locate(g->root, &record->object, &now)) {
+    case ROOT_LOCATED_INSIDE:
+        if (strcmp(now, path) != 0)
+            add_finding(g, FINDING_LOOK, now);
+        return false;
+    case ROOT_LOCATED_OUTSIDE:
+    case ROOT_LOCATED_GONE:
+        f = add_finding(g, FINDING_GONE, path);
+        f->id = record->update.id;
+        f->object = record->object;
+        return true;
+    case ROOT_LOCATED_PRIVATE: /* an install has it in hand */
+    case ROOT_LOCATED_UNKNOWN:
+        add_finding(g, FINDING_LATER, path);
+        return false;
+    }
+    return false;
+}
+
+static void read_entry(struct gathering *g, const char *path, const struct object *parent,
+                       const struct record *record, bool holder_gone)
+{
+    struct scan_content content = {0};
+    struct span recorded =
+        record ? span_of(record->update.attributes, record->update.attributes_size)
+               : (struct span){0};
+    enum status st = scan_read(g->root, path, recorded, g->stop, &content);
+    struct finding *f;
+
+    switch (st) {
+    case ST_OK:
+        g->bytes_read += content.size;
+        f = add_finding(g, FINDING_PRESENT, path);
+        f->content = content;
+        f->parent = *parent;
+        f->known = record != NULL;
+        f->holder_gone = holder_gone;
+        if (record)
+            f->id = record->update.id;
+        return;
+    case ST_AGAIN:
+        add_finding(g, FINDING_LATER, path);
+        return;
+    case ST_GONE:
+    case ST_STOP:
+        return;
+    case ST_REFUSED:
+        f = add_finding(g, FINDING_FAILED, path);
+        f->problem = "no permission to read it";
+        return;
+    case ST_FULL:
+        f = add_finding(g, FINDING_FAILED, path);
+        f->problem = "its extended attributes are larger than can be replicated";
+        return;
+    case ST_BADDATA:
+        f = add_finding(g, FINDING_SKIPPED, path);
+        f->problem = "not a file, directory or symbolic link";
+        return;
+    case ST_IO:
+        f = add_finding(g, FINDING_FAILED, path);
+        f->problem = "the disk reported an error";
+        return;
+    }
+}
+
+/* Is this a second name of a file that already stands, recorded, under another one? */
+static bool is_second_name(struct gathering *g, const struct record *record, const char *path,
+                           uint32_t link_count)
+{
+    struct store store = db_reader_store(g->reader);
+    scope(buf) struct buf recorded = {0};
+    struct record parent = {0};
+    struct standing standing;
+    struct spot spot;
+
+    if (link_count < 2 || record->update.kind == FILE_DIRECTORY)
+        return false;
+    /* the recorded path, from the name up */
+    buf_append(&recorded, record->update.name, record->update.name_size);
+    struct file_id up = record->update.parent;
+    while (!file_id_equal(&up, &g->root_id)) {
+        if (!store.ops->get(store.arg, &up, &parent))
+            return false;
+        struct buf longer = {0};
+        buf_append(&longer, parent.update.name, parent.update.name_size);
+        buf_append(&longer, "/", 1);
+        buf_append(&longer, recorded.data, recorded.size);
+        buf_fini(&recorded);
+        recorded = longer;
+        up = parent.update.parent;
+        record_fini(&parent);
+    }
+    if (strcmp(buf_text(&recorded), path) == 0)
+        return false;
+    if (spot_open(root_fd(g->root), buf_text(&recorded), &spot) != 0)
+        return false;
+    bool stands = spot_look(&spot, &standing) == 0 &&
+                  object_equal(&standing.object, &record->object);
+    spot_fini(&spot);
+    return stands;
+}
+
+/* What stands at one name of a directory, against the records. */
+static void compare_entry(struct gathering *g, const char *path, const char *name,
+                          const struct object *parent, const struct file_id *parent_id,
+                          const struct object *object, const struct witness *witness,
+                          uint32_t link_count)
+{
+    struct store store = db_reader_store(g->reader);
+    struct record record = {0};
+    bool holder_gone = true;
+
+    if (store_get_by_object(g, object, &record)) {
+        bool same_place = record.place == PLACE_TREE && parent_id &&
+                          file_id_equal(&record.update.parent, parent_id) &&
+                          span_equal(update_name(&record.update), span_of_string(name));
+
+        if (same_place && witness_equal(&record.witness, witness)) {
+            add_finding(g, FINDING_FINE, path);
+        } else if (!same_place && is_second_name(g, &record, path, link_count)) {
+            struct finding *f = add_finding(g, FINDING_SKIPPED, path);
+
+            f->problem = "a further hard link to a file that is replicated under another name";
+        } else if (record.place == PLACE_TREE) {
+            read_entry(g, path, parent, &record, true);
+        } else {
+            add_finding(g, FINDING_LATER, path);
+        }
+        record_fini(&record);
+        return;
+    }
+    if (parent_id && store.ops->get_by_name(store.arg, parent_id, span_of_string(name), &record)) {
+        scope_free char *now = NULL;
+
+        holder_gone = root_locate(g->root, &record.object, &now) != ROOT_LOCATED_INSIDE;
+        if (!holder_gone)
+            add_finding(g, FINDING_LOOK, now);
+        read_entry(g, path, parent, holder_gone ? &record : NULL, holder_gone);
+        /* the new object is not the record's: only its attributes were of use */
+        if (g->finding_count > 0 && g->findings[g->finding_count - 1].kind == FINDING_PRESENT)
+            g->findings[g->finding_count - 1].known = false;
+        record_fini(&record);
+        return;
+    }
+    read_entry(g, path, parent, NULL, true);
+}
+
+/* --- scanning --- */
+
+/* Names met in the directory that is being walked, to find out what is missing. */
+struct met {
+    char *name;
+    UT_hash_handle hh;
+};
+
+static void met_clear(struct met **met)
+{
+    struct met *item;
+    struct met *next;
+
+    HASH_ITER(hh, *met, item, next)
+    {
+        HASH_DEL(*met, item);
+        free(item->name);
+        free(item);
+    }
+}
+
+static void met_add(struct met **met, const char *name)
+{
+    struct met *item = MEM_NEW(struct met);
+
+    item->name = mem_copy_string(name);
+    HASH_ADD_KEYPTR(hh, *met, item->name, strlen(item->name), item);
+}
+
+/* Recorded children of a directory that the walk has not met. */
+static void find_missing(struct gathering *g, const char *dir_path, const struct file_id *dir_id,
+                         struct met *met)
+{
+    struct store store = db_reader_store(g->reader);
+    struct record child = {0};
+    struct file_id after;
+    const struct file_id *from = NULL;
+
+    while (store.ops->next_child(store.arg, dir_id, from, &child)) {
+        struct met *item;
+        scope_free char *path = join(dir_path, (const char *)child.update.name);
+
+        after = child.update.id;
+        from = &after;
+        HASH_FIND(hh, met, child.update.name, child.update.name_size, item);
+        if (!item)
+            locate_missing(g, &child, path);
+        record_fini(&child);
+    }
+}
+
+static void compare_batch(struct gathering *g, const struct scan_batch *batch, struct met **met)
+{
+    struct file_id dir_id;
+    bool known = directory_id(g, &batch->dir, &dir_id);
+
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        const struct scan_entry *e = &batch->entries[i];
+        scope_free char *path = join(batch->path, e->name);
+
+        met_add(met, e->name);
+        if (e->skip != SCAN_SKIP_NONE) {
+            struct finding *f = add_finding(g, FINDING_SKIPPED, path);
+
+            f->problem = scan_skip_name(e->skip);
+            continue;
+        }
+        compare_entry(g, path, e->name, &batch->dir, known ? &dir_id : NULL, &e->object,
+                      &e->witness, e->link_count);
+    }
+    if (batch->dir_done) {
+        if (batch->dir_complete && known)
+            find_missing(g, batch->path, &dir_id, *met);
+        met_clear(met);
+    }
+}
+
+static void gather_scan(struct gathering *g)
+{
+    struct scan_batch batch = {0};
+    struct met *met = NULL;
+    bool in_dir = false;
+
+    /* a directory is taken whole: what is missing is known at its end only */
+    while (in_dir ||
+           (g->finding_count < EXAMINE_BATCH_COUNT && g->bytes_read < EXAMINE_BATCH_BYTES)) {
+        enum status st = scan_next(g->scan, &batch);
+
+        if (st == ST_GONE || st == ST_STOP) {
+            g->scan_finished = true;
+            break;
+        }
+        if (st != ST_OK) {
+            g->status = st;
+            break;
+        }
+        if (batch.finished) {
+            g->scan_finished = true;
+            break;
+        }
+        compare_batch(g, &batch, &met);
+        in_dir = !batch.dir_done;
+    }
+    met_clear(&met);
+    scan_batch_fini(&batch);
+}
+
+/* --- places --- */
+
+static bool is_filtered(const struct gathering *g, const char *path, enum file_kind kind)
+{
+    const char *name = strrchr(path, '/');
+    const struct filter *filter = kind == FILE_DIRECTORY ? g->dir_filter : g->file_filter;
+
+    return filter_matches(filter, span_of_string(name ? name + 1 : path));
+}
+
+/* Nothing stands there: whoever is recorded there has gone or moved. */
+static void look_absent(struct gathering *g, const char *path, const struct file_id *parent_id,
+                        const char *name)
+{
+    struct store store = db_reader_store(g->reader);
+    struct record record = {0};
+
+    if (!parent_id ||
+        !store.ops->get_by_name(store.arg, parent_id, span_of_string(name), &record)) {
+        add_finding(g, FINDING_FINE, path);
+        return;
+    }
+    locate_missing(g, &record, path);
+    record_fini(&record);
+}
+
+static void look_at(struct gathering *g, const char *path)
+{
+    struct standing parent;
+    struct standing standing;
+    struct spot spot;
+    struct file_id parent_id;
+
+    if (path[0] == '\0' || spot_open(root_fd(g->root), path, &spot) != 0)
+        return; /* the directory above has gone: its own absence is found above it */
+    if (beneath_look_fd(spot.dir_fd, &parent) != 0) {
+        spot_fini(&spot);
+        return;
+    }
+    bool known = directory_id(g, &parent.object, &parent_id);
+    if (spot_look(&spot, &standing) != 0) {
+        look_absent(g, path, known ? &parent_id : NULL, spot.name);
+    } else if (standing.kind == 0 || standing.mount_point) {
+        struct finding *f = add_finding(g, FINDING_SKIPPED, path);
+
+        f->problem = standing.mount_point ? scan_skip_name(SCAN_SKIP_MOUNT)
+                                          : scan_skip_name(SCAN_SKIP_SPECIAL);
+    } else if (!is_filtered(g, path, standing.kind)) {
+        compare_entry(g, path, spot.name, &parent.object, known ? &parent_id : NULL,
+                      &standing.object, &standing.witness, standing.link_count);
+    }
+    spot_fini(&spot);
+}
+
+void gather(struct gathering *g)
+{
+    g->status = root_check(g->root, &g->problem);
+    if (g->status != ST_OK)
+        return;
+    if (g->scan)
+        gather_scan(g);
+    for (size_t i = 0; i < g->place_count; i++)
+        look_at(g, g->places[i]);
+    struct store store = db_reader_store(g->reader);
+    if (g->status == ST_OK && store.ops->failed(store.arg))
+        g->status = ST_IO;
+    if (g->status == ST_OK)
+        g->status = root_check(g->root, &g->problem);
+}
+
+bool finding_still_stands(const struct root *root, const struct finding *finding)
+{
+    struct standing standing;
+    struct spot spot;
+    scope_free char *path = NULL;
+
+    if (finding->kind == FINDING_GONE) {
+        enum root_located where = root_locate(root, &finding->object, &path);
+
+        return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE;
+    }
+    if (finding->kind != FINDING_PRESENT)
+        return true;
+    if (spot_open(root_fd(root), finding->path, &spot) != 0)
+        return false;
+    struct standing parent;
+    bool same = spot_look(&spot, &standing) == 0 &&
+                object_equal(&standing.object, &finding->content.object) &&
+                beneath_look_fd(spot.dir_fd, &parent) == 0 &&
+                object_equal(&parent.object, &finding->parent);
+    if (same && standing.kind == FILE_REGULAR)
+        same = witness_equal(&standing.witness, &finding->content.witness);
+    spot_fini(&spot);
+    return same;
+}

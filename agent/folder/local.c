@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the disk to the replica: scans and events become observations, in one durable commit a
+ * batch.
+ *
+ * One gathering (gather.c) is under way at a time, on a worker. Its findings are recorded when no
+ * plan is under way, each after a last look; what does not stand any more, or can not be recorded
+ * yet, is looked at again.
+ */
+#include "agent/folder/local.h"
+
+#include "agent/folder/parts.h"
+#include "common/base/limits.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+/* A path that must be looked at. */
+struct sight {
+    char *path;
+    UT_hash_handle hh;
+};
+
+struct waiter {
+    struct waiter *next;
+    loop_fn done;
+    void *arg;
+};
+
+struct local {
+    struct folder *folder;
+    struct gathering gathering;
+    struct loop_timer *timer;
+    atomic_bool stop;
+    bool gathering_now; /* a worker has it */
+    bool gathered;      /* findings wait to be recorded */
+    bool timer_runs;
+
+    struct sight *places; /* to look at soon */
+    struct sight *later;  /* to look at when EXAMINE_RETRY_MS have passed */
+    bool scan_wanted;
+    char **subtrees; /* new directories whose content was not seen by any event */
+    size_t subtree_count;
+
+    struct scan *scan; /* under way */
+    bool scan_is_full;
+    bool first_scan_told;
+    struct waiter *waiters;
+    struct walltime full_scan_ended;
+};
+
+static void kick(struct local *l);
+static void on_timer(void *arg);
+
+static bool place_add(struct sight **places, const char *path)
+{
+    struct sight *place;
+
+    HASH_FIND_STR(*places, path, place);
+    if (place)
+        return false;
+    place = MEM_NEW(struct sight);
+    place->path = mem_copy_string(path);
+    HASH_ADD_KEYPTR(hh, *places, place->path, strlen(place->path), place);
+    return true;
+}
+
+static void places_clear(struct sight **places)
+{
+    struct sight *place;
+    struct sight *next;
+
+    HASH_ITER(hh, *places, place, next)
+    {
+        HASH_DEL(*places, place);
+        free(place->path);
+        free(place);
+    }
+}
+
+struct local *local_new(struct folder *f)
+{
+    struct local *l = MEM_NEW(struct local);
+    struct db_options options = {
+        .folder = f->guid,
+        .token = root_token(f->root),
+        .case_insensitive = f->assignment->case_insensitive,
+        .log = &f->log,
+    };
+    scope_free char *path = root_database_path(f->root);
+
+    l->folder = f;
+    l->timer = loop_timer_new(f->services->loop, on_timer, l);
+    options.path = path;
+    if (db_reader_open(&options, &l->gathering.reader) != ST_OK) {
+        loop_timer_free(l->timer);
+        free(l);
+        return NULL;
+    }
+    l->gathering.root = f->root;
+    l->gathering.file_filter = &f->file_filter;
+    l->gathering.dir_filter = &f->dir_filter;
+    l->gathering.root_id = replica_root(f->replica);
+    l->gathering.stop = &l->stop;
+    return l;
+}
+
+static void tell_waiters(struct local *l)
+{
+    struct waiter *list = l->waiters;
+
+    l->waiters = NULL;
+    for (struct waiter *next; list; list = next) {
+        next = list->next;
+        list->done(list->arg);
+        free(list);
+    }
+}
+
+void local_free(struct local *l)
+{
+    if (!l)
+        return;
+    tell_waiters(l);
+    scan_end(l->scan);
+    gathering_clear(&l->gathering);
+    db_reader_close(l->gathering.reader);
+    places_clear(&l->places);
+    places_clear(&l->later);
+    for (size_t i = 0; i < l->subtree_count; i++)
+        free(l->subtrees[i]);
+    free(l->subtrees);
+    loop_timer_free(l->timer);
+    free(l);
+}
+
+void local_stop(struct local *l)
+{
+    atomic_store(&l->stop, true);
+    loop_timer_stop(l->timer);
+}
+
+/* --- recording --- */
+
+static void wants_subtree(struct local *l, const char *path)
+{
+    l->subtrees = mem_resize(l->subtrees, l->subtree_count + 1, sizeof(*l->subtrees));
+    l->subtrees[l->subtree_count++] = mem_copy_string(path);
+}
+
+/* Ids of directories that this change made: not in the store yet. */
+struct fresh_dir {
+    struct object object;
+    struct file_id id;
+    UT_hash_handle hh;
+};
+
+struct recording {
+    struct local *local;
+    struct change *change;
+    struct fresh_dir *fresh;
+};
+
+static bool parent_of(struct recording *r, const struct object *object, struct file_id *out_id)
+{
+    struct folder *f = r->local->folder;
+    struct object root = root_object(f->root);
+    struct fresh_dir *fresh;
+    struct record record = {0};
+
+    if (object_equal(object, &root)) {
+        *out_id = replica_root(f->replica);
+        return true;
+    }
+    HASH_FIND(hh, r->fresh, object, sizeof(*object), fresh);
+    if (fresh) {
+        *out_id = fresh->id;
+        return true;
+    }
+    if (!f->reader.ops->get_by_object(f->reader.arg, object, &record))
+        return false;
+    *out_id = record.update.id;
+    record_fini(&record);
+    return true;
+}
+
+static void remember_dir(struct recording *r, const struct object *object,
+                         const struct file_id *id)
+{
+    struct fresh_dir *fresh = MEM_NEW(struct fresh_dir);
+
+    fresh->object = *object;
+    fresh->id = *id;
+    HASH_ADD(hh, r->fresh, object, sizeof(fresh->object), fresh);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* The directory above must be recorded first. */
+static void look_above(struct local *l, const char *path)
+{
+    scope_free char *above = mem_copy_string(path);
+    char *slash = strrchr(above, '/');
+
+    if (slash) {
+        *slash = '\0';
+        place_add(&l->places, above);
+    }
+    place_add(&l->later, path);
+}
+
+static void record_present(struct recording *r, struct finding *found)
+{
+    struct local *l = r->local;
+    struct observation seen = {
+        .name = span_of_string(base_name(found->path)),
+        .kind = found->content.kind,
+        .object = found->content.object,
+        .witness = found->content.witness,
+        .size = found->content.size,
+        .hash = found->content.hash,
+        .attributes = buf_span(&found->content.attributes),
+        .create_time = found->content.create_time,
+    };
+    struct file_id id;
+
+    if (!parent_of(r, &found->parent, &seen.parent)) {
+        look_above(l, found->path);
+        return;
+    }
+    switch (replica_observe(r->change, &seen, found->holder_gone, &id)) {
+    case OBSERVED_LATER:
+        place_add(&l->later, found->path);
+        return;
+    case OBSERVED_NEW:
+        if (seen.kind == FILE_DIRECTORY) {
+            remember_dir(r, &seen.object, &id);
+            /* a walk goes on into it by itself; an event may have come from a move into the tree */
+            if (!l->gathering.scan)
+                wants_subtree(l, found->path);
+        }
+        return;
+    case OBSERVED_SAME:
+    case OBSERVED_CHANGED:
+    case OBSERVED_MOVED:
+        return;
+    }
+}
+
+static void record_problem(struct local *l, const struct finding *found)
+{
+    scope(buf) struct buf name = {0};
+    scope_free char *key = mem_format("file:%s", found->path);
+
+    buf_append_escaped(&name, found->path, strlen(found->path));
+    folder_problem(l->folder, key, buf_text(&name), found->problem,
+                   found->kind == FINDING_SKIPPED
+                       ? "it is left out; move it out of the folder to silence this"
+                       : "correct the cause; it is tried again at the next scan");
+}
+
+static void record_finding(struct recording *r, struct finding *found)
+{
+    struct local *l = r->local;
+    scope_free char *key = NULL;
+
+    if (!finding_still_stands(l->folder->root, found)) {
+        place_add(&l->later, found->path);
+        return;
+    }
+    switch (found->kind) {
+    case FINDING_PRESENT:
+        record_present(r, found);
+        break;
+    case FINDING_GONE:
+        replica_observe_gone(r->change, &found->id);
+        break;
+    case FINDING_LOOK:
+        place_add(&l->places, found->path);
+        break;
+    case FINDING_LATER:
+        place_add(&l->later, found->path);
+        break;
+    case FINDING_SKIPPED:
+    case FINDING_FAILED:
+        record_problem(l, found);
+        return;
+    case FINDING_FINE:
+        break;
+    }
+    if (l->folder->problems.count > 0) {
+        key = mem_format("file:%s", found->path);
+        problem_clear(&l->folder->problems, key);
+    }
+}
+
+/* Known objects first: a move frees the name that a new object took. */
+static void record_findings(struct local *l)
+{
+    struct folder *f = l->folder;
+    struct recording r = {.local = l, .change = replica_change_begin(f->replica, walltime_now())};
+    struct fresh_dir *fresh;
+    struct fresh_dir *next;
+    size_t count = 0;
+
+    for (int pass = 0; pass < 3; pass++) {
+        for (size_t i = 0; i < l->gathering.finding_count; i++) {
+            struct finding *found = &l->gathering.findings[i];
+            bool is_new = found->kind == FINDING_PRESENT && !found->known;
+            int mine = found->kind == FINDING_GONE ? 1 : is_new ? 2 : 0;
+
+            if (mine == pass)
+                record_finding(&r, found);
+        }
+    }
+    HASH_ITER(hh, r.fresh, fresh, next)
+    {
+        HASH_DEL(r.fresh, fresh);
+        free(fresh);
+    }
+    if (replica_change_commit(r.change, &count) != ST_OK) {
+        folder_store_failed(f);
+        return;
+    }
+    if (count > 0) {
+        log_debug(&f->log, "recorded local changes count=%zu", count);
+        folder_vector_grew(f, NULL);
+        intake_rejudge(f->intake);
+        apply_kick(f);
+    }
+}
+
+static void scan_over(struct local *l)
+{
+    scan_end(l->scan);
+    l->scan = NULL;
+    l->gathering.scan = NULL;
+    if (!l->scan_is_full)
+        return;
+    l->full_scan_ended = walltime_now();
+    log_info(&l->folder->log, "scan finished");
+    if (!l->first_scan_told) {
+        l->first_scan_told = true;
+        folder_scanned(l->folder);
+    }
+}
+
+static void record(struct local *l)
+{
+    struct folder *f = l->folder;
+    enum status status = l->gathering.status;
+
+    l->gathered = false;
+    if (status != ST_OK) {
+        scope_free char *problem = mem_copy_string(buf_text(&l->gathering.problem));
+
+        gathering_clear(&l->gathering);
+        if (l->scan_is_full)
+            l->scan_wanted = true;
+        folder_root_lost(f, status, problem);
+        return;
+    }
+    bool over = l->gathering.scan_finished;
+    record_findings(l);
+    gathering_clear(&l->gathering);
+    if (over && l->scan)
+        scan_over(l);
+    kick(l);
+}
+
+static void gather_done(void *arg)
+{
+    struct local *l = arg;
+
+    l->gathering_now = false;
+    l->gathered = true;
+    local_resume(l);
+}
+
+void local_resume(struct local *l)
+{
+    struct folder *f = l->folder;
+
+    if (!l->gathered || f->plan || f->store_broken || f->state == FOLDER_CLOSING ||
+        f->state == FOLDER_TROUBLE)
+        return;
+    record(l);
+}
+
+/* --- gathering --- */
+
+static void run_gather(void *arg)
+{
+    struct local *l = arg;
+
+    gather(&l->gathering);
+}
+
+static void start_gathering(struct local *l)
+{
+    l->gathering_now = true;
+    folder_work(l->folder, run_gather, gather_done, l);
+}
+
+static void take_places(struct local *l)
+{
+    struct gathering *g = &l->gathering;
+    struct sight *place;
+    struct sight *next;
+
+    g->places = mem_new(EXAMINE_BATCH_COUNT, sizeof(*g->places));
+    HASH_ITER(hh, l->places, place, next)
+    {
+        if (g->place_count == EXAMINE_BATCH_COUNT)
+            break;
+        HASH_DEL(l->places, place);
+        g->places[g->place_count++] = place->path;
+        free(place);
+    }
+}
+
+static void begin_scan(struct local *l, const char *path, bool full)
+{
+    struct folder *f = l->folder;
+    struct scan_options options = {
+        .root = f->root,
+        .path = path,
+        .recursive = true,
+        .file_filter = &f->file_filter,
+        .dir_filter = &f->dir_filter,
+        .stop = &l->stop,
+    };
+
+    l->scan = scan_begin(&options);
+    l->scan_is_full = full;
+    if (full)
+        log_info(&f->log, "scan begins");
+}
+
+static void kick(struct local *l)
+{
+    if (l->gathering_now || l->gathered || atomic_load(&l->stop))
+        return;
+    if (l->places) {
+        /* events first: they are what somebody waits for */
+        l->gathering.scan = NULL;
+        take_places(l);
+        start_gathering(l);
+        return;
+    }
+    if (!l->scan && l->scan_wanted) {
+        l->scan_wanted = false;
+        problem_clear_prefix(&l->folder->problems, "file:");
+        begin_scan(l, "", true);
+    }
+    if (!l->scan && l->subtree_count > 0) {
+        scope_free char *path = l->subtrees[--l->subtree_count];
+
+        begin_scan(l, path, false);
+    }
+    if (l->scan) {
+        l->gathering.scan = l->scan;
+        start_gathering(l);
+        return;
+    }
+    if (l->later) {
+        if (!l->timer_runs) {
+            l->timer_runs = true;
+            loop_timer_start(l->timer, EXAMINE_RETRY_MS);
+        }
+        return;
+    }
+    tell_waiters(l);
+}
+
+static void on_timer(void *arg)
+{
+    struct local *l = arg;
+    struct sight *place;
+    struct sight *next;
+
+    l->timer_runs = false;
+    HASH_ITER(hh, l->later, place, next)
+    {
+        HASH_DEL(l->later, place);
+        place_add(&l->places, place->path);
+        free(place->path);
+        free(place);
+    }
+    kick(l);
+}
+
+/* --- asked from outside --- */
+
+void local_scan(struct local *l)
+{
+    l->scan_wanted = true;
+    kick(l);
+}
+
+void local_watch(struct local *l, struct watch_batch *batch)
+{
+    if (batch->rescan) {
+        log_info(&l->folder->log, "events were lost, looking at the whole tree");
+        l->scan_wanted = true;
+    }
+    for (size_t i = 0; i < batch->place_count; i++) {
+        const struct watch_place *p = &batch->places[i];
+        scope_free char *path = p->name[0] == '\0'     ? mem_copy_string(p->dir_path)
+                                : p->dir_path[0] == '\0' ? mem_copy_string(p->name)
+                                                         : mem_format("%s/%s", p->dir_path, p->name);
+
+        if (path[0] != '\0')
+            place_add(&l->places, path);
+    }
+    watch_batch_free(batch);
+    kick(l);
+}
+
+void local_look(struct local *l, const char *path)
+{
+    place_add(&l->later, path);
+    kick(l);
+}
+
+void local_rescan(struct local *l, loop_fn done, void *arg)
+{
+    struct waiter *waiter = MEM_NEW(struct waiter);
+
+    waiter->done = done;
+    waiter->arg = arg;
+    waiter->next = l->waiters;
+    l->waiters = waiter;
+    l->scan_wanted = true;
+    kick(l);
+}
+
+bool local_is_busy(const struct local *l)
+{
+    return l->gathering_now || l->gathered || l->scan || l->scan_wanted || l->places || l->later ||
+           l->subtree_count > 0;
+}

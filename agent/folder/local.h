@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/folder/local.h: private to agent/folder: one examination of the disk, on a worker.
+ *
+ * A *gathering* walks a part of a scan, or looks at places that events named, compares what it
+ * meets with the committed records and reads what differs. It yields *findings*; local.c records
+ * them on the loop thread when no plan is under way, after a last look that each still stands.
+ */
+#ifndef AGENT_FOLDER_LOCAL_H
+#define AGENT_FOLDER_LOCAL_H
+
+#include "agent/db/db.h"
+#include "agent/scan/scan.h"
+
+#include <stdatomic.h>
+
+enum finding_kind {
+    FINDING_PRESENT, /* something new or changed stands at path */
+    FINDING_GONE,    /* the record's object is nowhere in the tree */
+    FINDING_LOOK,    /* path must be looked at (something moved there) */
+    FINDING_LATER,   /* path was changing while it was read */
+    FINDING_SKIPPED, /* not replicated, problem says why */
+    FINDING_FAILED,  /* could not be read, problem says why */
+    FINDING_FINE,    /* as recorded: earlier problems of this path are over */
+};
+
+struct finding {
+    enum finding_kind kind;
+    char *path;                  /* beneath the root */
+    struct file_id id;           /* GONE; PRESENT: of the record with this object, when known */
+    bool known;                  /* PRESENT: the object has a record */
+    bool holder_gone;            /* PRESENT, not known: whoever held the name is nowhere */
+    struct object object;        /* GONE: of the record */
+    struct object parent;        /* PRESENT: the directory it stands in */
+    struct scan_content content; /* PRESENT */
+    const char *problem;         /* SKIPPED, FAILED */
+};
+
+struct gathering {
+    const struct root *root;
+    const struct filter *file_filter;
+    const struct filter *dir_filter;
+    struct db_reader *reader; /* the worker's own */
+    struct file_id root_id;
+    const atomic_bool *stop;
+
+    /* what to do: continue this scan, or look at these places */
+    struct scan *scan;
+    char **places;
+    size_t place_count;
+
+    /* the result */
+    struct finding *findings;
+    size_t finding_count;
+    size_t finding_capacity;
+    uint64_t bytes_read;
+    bool scan_finished;
+    enum status status;      /* other than ST_OK: of the root or the store; findings are void */
+    struct buf problem;      /* cause and remedy when the root failed its check */
+};
+
+/* Works until the scan has ended, all places are done, or EXAMINE_BATCH_COUNT findings or
+ * EXAMINE_BATCH_BYTES bytes are there. Checks the root before and after. Blocks. */
+void gather(struct gathering *g);
+void gathering_clear(struct gathering *g); /* findings and places, not the scan */
+
+/* The last look: true when what the finding says is still so. Quick. */
+bool finding_still_stands(const struct root *root, const struct finding *finding);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/folder/parts.h: private to agent/folder: what its files share.
+ *
+ *   folder.c   life of a folder: opens the parts, watches the root, closes
+ *   local.c    disk to replica: scans, looks at places that changed, records
+ *   pull.c     partners' updates in;  fetching.c  their content
+ *   apply.c    intake to disk: fetches, plans, installs, settles
+ *   serve.c    our records out to partners;  content.c  reading and staging
+ *   report.c   what the status says
+ */
+#ifndef AGENT_FOLDER_PARTS_H
+#define AGENT_FOLDER_PARTS_H
+
+#include "agent/db/db.h"
+#include "agent/folder/folder.h"
+#include "agent/install/install.h"
+#include "agent/replica/replica.h"
+#include "agent/report/problems.h"
+#include "agent/session/intake.h"
+#include "agent/session/receiver.h"
+#include "agent/stage/stage.h"
+#include "agent/watch/watch.h"
+
+#define REPLICATION_PROTOCOL_VERSION 1u
+#define BACKLOG_COUNT_MAX            10000u /* a longer backlog is shown as this */
+
+/*
+ *            parts open          first scan recorded      root or store in trouble
+ *  OPENING -------------> SCANNING ---------------> RUNNING -------------------+
+ *     ^                                                                        |
+ *     '---------------------------- after a delay ------------------ TROUBLE <-'
+ *  any of them: HELD while the assignment disables the folder or names a problem; CLOSING at the end
+ */
+#define FOLDER_STATES(X)                                                                           \
+    X(OPENING, "opening") X(SCANNING, "scanning") X(RUNNING, "replicating") X(TROUBLE, "stopped")  \
+    X(HELD, "held") X(CLOSING, "closing")
+enum folder_state {
+#define X(name, text) FOLDER_##name,
+    FOLDER_STATES(X)
+#undef X
+};
+
+struct pull;
+struct serve;
+struct fetch_client;
+struct serving;
+struct local;
+
+struct folder {
+    const struct folder_services *services;
+    const struct folder_assignment *assignment;
+    struct guid guid;
+    struct filter file_filter; /* the assignment's, as long as the folder is open */
+    struct filter dir_filter;
+    struct log_ctx log;
+    enum folder_state state;
+    struct problems problems;
+    struct loop_timer *tick;
+    unsigned job_count; /* worker jobs under way */
+    bool store_broken;
+    loop_fn closed;
+    void *closed_arg;
+
+    /* the parts; NULL until open */
+    struct root *root;
+    struct db *db;
+    struct db_reader *db_reader; /* of the loop thread */
+    struct store reader;
+    struct replica *replica;
+    struct stage *stage;
+    struct preserve *preserve;
+    struct install *install;
+    struct watch *watch;
+    struct local *local;
+    struct intake *intake;
+
+    struct pull *pulls;
+    struct serve *serves;
+    struct serving *servings;
+    intake_source source_last;
+
+    /* apply.c */
+    struct plan *plan; /* under way */
+    struct step_result *results;
+    const struct step *steps;
+    size_t step_count;
+    size_t result_count;
+    size_t offer_count;
+    bool applying;
+    bool apply_again;
+    bool unpark_wanted;
+
+    uint64_t conflict_count;
+};
+
+/* --- folder.c --- */
+/* Run on a worker; the folder stays until @done has run. */
+void folder_work(struct folder *f, loop_fn work, loop_fn done, void *arg);
+/* For parts that use loop_work() themselves. */
+void folder_job_begin(void *folder);
+void folder_job_end(void *folder);
+bool folder_is_running(const struct folder *f); /* serves and pulls */
+void folder_store_failed(struct folder *f);
+void folder_stage_trouble(struct folder *f, enum status status);
+/* Our vector has grown; @except already knows. */
+void folder_vector_grew(struct folder *f, const struct pull *except);
+void folder_scanned(struct folder *f); /* the first scan is recorded */
+void folder_root_lost(struct folder *f, enum status status, const char *problem);
+void folder_problem(struct folder *f, const char *key, const char *object, const char *cause,
+                    const char *remedy);
+const char *folder_state_text(enum folder_state state);
+const struct connection_assignment *folder_find_inbound(const struct folder *f,
+                                                        const struct guid *connection);
+const struct connection_assignment *folder_find_outbound(const struct folder *f,
+                                                         const struct guid *connection);
+/* Why the connection carries nothing now; NULL: it is open. */
+const char *connection_closed_reason(const struct connection_assignment *connection);
+
+/* --- local.c --- */
+struct local *local_new(struct folder *f);
+void local_free(struct local *local); /* no job under way; NULL allowed */
+void local_scan(struct local *local);
+void local_watch(struct local *local, struct watch_batch *batch);
+void local_look(struct local *local, const char *path);
+void local_rescan(struct local *local, loop_fn done, void *arg);
+void local_resume(struct local *local); /* a plan has ended: what waited may be recorded */
+bool local_is_busy(const struct local *local);
+void local_stop(struct local *local); /* end running scans soon */
+
+/* --- pull.c --- */
+void pull_check(struct folder *f); /* against assignment, schedule and state */
+void pull_close_all(struct folder *f);
+void pull_settled(struct folder *f, intake_source source, const struct gvsn *gvsn, bool done);
+void pull_vector_grew(struct folder *f, const struct pull *except);
+void pull_try_joins(struct folder *f);
+struct fetch_client *pull_fetch_client(struct folder *f, intake_source source);
+bool pull_any_open(const struct folder *f); /* a partner may still send something */
+bool pull_is_busy(const struct folder *f);
+
+struct pull_status {
+    bool linked;
+    bool open;
+    bool in_sync;
+    bool refused;
+    uint64_t unsettled;
+    const char *state;
+    const char *trouble;
+    struct walltime last_sync;
+    uint64_t updates_done;
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+};
+bool pull_status(const struct folder *f, const struct guid *connection, struct pull_status *out);
+
+/* --- fetching.c --- */
+struct fetch_client *fetching_open(struct folder *f, intake_source source,
+                                   struct rpc_channel *channel,
+                                   const struct connection_assignment *connection);
+void fetching_start(struct folder *f, intake_source source, const struct update *update);
+void fetching_serve(struct folder *f, struct rpc_stream *stream,
+                    const struct connection_assignment *connection);
+void fetching_close_all(struct folder *f);
+void fetching_check(struct folder *f);
+
+/* --- apply.c --- */
+void apply_kick(struct folder *f);
+
+/* --- serve.c --- */
+void serve_open(struct folder *f, struct rpc_stream *stream,
+                const struct connection_assignment *connection);
+void serve_kick(struct folder *f);
+void serve_check(struct folder *f);
+void serve_close_all(struct folder *f);
+
+struct serve_status {
+    bool in_sync;
+    uint64_t backlog;
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+};
+bool serve_status(const struct folder *f, const struct guid *connection, struct serve_status *out);
+
+/* --- content.c; these block, for workers --- */
+/* The content that @record claims, at most @size_max bytes; false when it is not there any more. */
+bool content_read_whole(struct folder *f, const char *path, const struct record *record,
+                        size_t size_max, struct buf *out);
+/* Stage content that came inside an update. *out_problem is set when it is not what the update says. */
+enum status content_stage_whole(struct folder *f, struct span content, const struct update *update,
+                                uint64_t *out_stage, struct object *out_object,
+                                const char **out_problem);
+void content_drop(struct folder *f, uint64_t stage);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/replica/engine.h: what the replica's own files share; nobody else includes it.
+ */
+#ifndef AGENT_REPLICA_ENGINE_H
+#define AGENT_REPLICA_ENGINE_H
+
+#include "agent/replica/replica.h"
+#include "agent/replica/view.h"
+
+/* A version that left our vector. */
+struct undone {
+    struct file_id id;
+    struct gvsn gvsn;
+};
+
+struct replica {
+    struct replica_options options;
+    struct replica_state state; /* as last committed */
+    struct file_id root;
+    struct undone *undone;      /* what was changed here without a say and is to come again (rule 9) */
+    size_t undone_count;
+    bool busy;                  /* a change or plan is open */
+    char *intent_path;          /* what replica_intent() lent last */
+};
+
+/* --- fresh versions (stamp.c) --- */
+
+struct stamper {
+    struct guid database;
+    uint64_t number_last;
+    uint64_t now;
+    size_t count;
+};
+
+void stamper_init(struct stamper *stamper, const struct replica *replica, struct walltime now);
+
+/* Make @u a fresh version of ours that beats everything with a clock up to @saw_clock. */
+void stamp(struct stamper *stamper, struct update *u, uint64_t saw_clock);
+/* @u as a tombstone; not stamped yet. */
+void make_tombstone(struct update *u);
+/* @u as the tombstone of a name clash's loser, merged into @winner if it is a directory. */
+void make_name_conflict(struct update *u, const struct file_id *winner);
+
+/* --- durable change of state (replica.c) --- */
+
+/* Commit the store's open transaction together with this state, which is taken over (also on
+ * failure) and becomes the replica's. */
+NODISCARD enum status replica_commit(struct replica *replica, struct replica_state *take_state);
+
+/* Rule 9: whether what changes here counts at all. */
+bool replica_has_say(const struct replica *replica);
+/* Whether our version of this file yields to everything: stamped by us, who have no say. */
+bool replica_yields(const struct replica *replica, const struct record *record);
+/* Whether nobody else has ever heard of the file. */
+bool replica_is_unheard(const struct replica *replica, const struct record *record);
+
+/* --- what the rules say of one update (judge.c) --- */
+
+enum ruling_kind {
+    RULING_KNOWN,
+    RULING_CLAIM,      /* lesser, nothing to lose */
+    RULING_BEHIND,
+    RULING_WAIT,
+    RULING_BURY,       /* a tombstone: nothing stands in its way */
+    RULING_REVIVE,     /* a tombstone, answered with a fresh live version */
+    RULING_REHOME,     /* a merged directory's tombstone: our children move to the winner first */
+    RULING_KEEP_PLACE, /* it would close a cycle */
+    RULING_PLACE,      /* its name is free */
+    RULING_PARK,       /* the holder of its name has moved on */
+    RULING_CLASH,      /* it takes the name from the holder */
+};
+
+struct ruling {
+    enum ruling_kind kind;
+    bool has_ours;
+    struct record ours;   /* our record of the file */
+    struct record holder; /* PARK, CLASH */
+    bool is_concurrent;   /* ours is present and the sender does not know it */
+    bool needs_content;
+};
+
+void ruling_fini(struct ruling *ruling);
+
+/* Where the children of a merged directory belong. */
+enum heir {
+    HEIR_LIVE,    /* *out_id is a live directory */
+    HEIR_DEAD,    /* *out_id was deleted since */
+    HEIR_UNKNOWN, /* we have not heard of it yet */
+    HEIR_NONE,    /* two merges contradict each other: there is none */
+};
+enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
+                     struct file_id *out_id);
+
+/* @processed: what counts as processed; @out is overwritten. */
+void rule(const struct replica *replica, const struct view *view, const struct vector *processed,
+          const struct update *update, const struct vector *sender_vector, struct ruling *out);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules of replica.h for one update, read only. Whatever is decided about an update is decided
+ * here; the other files carry it out.
+ */
+#include "agent/replica/engine.h"
+
+#include "common/base/scope.h"
+
+bool replica_has_say(const struct replica *replica)
+{
+    return !replica->options.read_only &&
+           (replica->options.primary || replica->state.initial_sync_done);
+}
+
+bool replica_yields(const struct replica *replica, const struct record *record)
+{
+    return !replica_has_say(replica) &&
+           guid_equal(&record->update.gvsn.database, &replica->state.database);
+}
+
+bool replica_is_unheard(const struct replica *replica, const struct record *record)
+{
+    return replica_yields(replica, record) &&
+           guid_equal(&record->update.id.database, &replica->state.database);
+}
+
+void ruling_fini(struct ruling *ruling)
+{
+    record_fini(&ruling->ours);
+    record_fini(&ruling->holder);
+    *ruling = (struct ruling){0};
+}
+
+/* Rule 1 for an update that is not greater: what has nothing to lose may be claimed. */
+static enum ruling_kind rule_lesser(const struct update *u, const struct update *ours)
+{
+    if (!u->present || u->kind == FILE_DIRECTORY || update_same_content(u, ours))
+        return RULING_CLAIM;
+    return RULING_BEHIND;
+}
+
+enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
+                     struct file_id *out_id)
+{
+    scope(record) struct record record = {0};
+
+    *out_id = *merged_into;
+    for (unsigned hop = 0; hop < MERGE_HOP_MAX; hop++) {
+        if (!view_get(view, out_id, &record))
+            return HEIR_UNKNOWN;
+        if (record.update.present)
+            return record.update.kind == FILE_DIRECTORY ? HEIR_LIVE : HEIR_NONE;
+        if (!record.update.merged)
+            return record.update.kind == FILE_DIRECTORY ? HEIR_DEAD : HEIR_NONE;
+        *out_id = record.update.merged_into;
+    }
+    return HEIR_NONE;
+}
+
+/* Rule 3 for a greater tombstone. One child decides: the others are asked when it is gone. */
+static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
+                                       const struct vector *sender_vector,
+                                       const struct ruling *ruling)
+{
+    scope(record) struct record child = {0};
+    struct file_id heir;
+
+    if (!ruling->has_ours || !ruling->ours.update.present || u->kind != FILE_DIRECTORY ||
+        !view_next_child(view, &u->id, NULL, &child))
+        return RULING_BURY;
+    if (vector_contains(sender_vector, &child.update.gvsn))
+        return RULING_WAIT;
+    if (!u->merged)
+        return RULING_REVIVE;
+    return merge_heir(view, &u->merged_into, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
+}
+
+/* Rule 4 between two files that both want the name: whether @u takes it from @holder. */
+static bool wins_name(const struct replica *replica, const struct update *u,
+                      const struct record *holder)
+{
+    bool is_dir = u->kind == FILE_DIRECTORY;
+    bool holder_is_dir = holder->update.kind == FILE_DIRECTORY;
+
+    if (replica_yields(replica, holder))
+        return true;
+    if (is_dir != holder_is_dir)
+        return is_dir;
+    return update_compare(u, &holder->update) > 0;
+}
+
+static enum ruling_kind rule_present(const struct replica *replica, const struct view *view,
+                                     const struct update *u, const struct vector *sender_vector,
+                                     struct ruling *ruling)
+{
+    if (!file_id_equal(&u->parent, &view->root)) {
+        scope(record) struct record parent = {0};
+
+        if (!view_get(view, &u->parent, &parent))
+            return RULING_WAIT;
+        if (!parent.update.present || parent.update.kind != FILE_DIRECTORY)
+            return RULING_BEHIND;
+    }
+    switch (view_ancestry(view, &u->parent, &u->id)) {
+    case ANCESTRY_APART:
+        break;
+    case ANCESTRY_BENEATH:
+        return RULING_KEEP_PLACE;
+    case ANCESTRY_BROKEN:
+        return RULING_BEHIND; /* too deep */
+    }
+    if (!view_get_by_name(view, &u->parent, update_name(u), &ruling->holder) ||
+        file_id_equal(&ruling->holder.update.id, &u->id))
+        return RULING_PLACE;
+    if (vector_contains(sender_vector, &ruling->holder.update.gvsn))
+        return RULING_PARK;
+    return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : RULING_BEHIND;
+}
+
+static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,
+                                  const struct update *u, const struct vector *sender_vector,
+                                  struct ruling *ruling)
+{
+    const struct record *ours = &ruling->ours;
+
+    if (ruling->has_ours && ours->update.kind != u->kind) {
+        log_warn(replica->options.log, "a partner changed the kind of a file: refused");
+        return RULING_BEHIND;
+    }
+    if (ruling->has_ours && !replica_yields(replica, ours)) {
+        int order = update_compare(u, &ours->update);
+
+        if (order < 0)
+            return rule_lesser(u, &ours->update);
+        if (order == 0 && ours->place != PLACE_PARKED)
+            return RULING_CLAIM;
+    }
+    if (!u->present)
+        return rule_tombstone(view, u, sender_vector, ruling);
+    return rule_present(replica, view, u, sender_vector, ruling);
+}
+
+/* Whether the update's content stands on this disk where it can be used as it is. */
+static bool has_content(const struct update *u, const struct ruling *ruling)
+{
+    bool on_disk = ruling->has_ours && ruling->ours.place != PLACE_NOWHERE;
+
+    if (!u->present || u->kind == FILE_DIRECTORY)
+        return true;
+    if (on_disk)
+        return update_same_content(u, &ruling->ours.update);
+    return ruling->kind == RULING_CLASH && update_same_content(u, &ruling->holder.update);
+}
+
+void rule(const struct replica *replica, const struct view *view, const struct vector *processed,
+          const struct update *update, const struct vector *sender_vector, struct ruling *out)
+{
+    *out = (struct ruling){.kind = RULING_KNOWN};
+    if (vector_contains(processed, &update->gvsn))
+        return;
+    out->has_ours = view_get(view, &update->id, &out->ours);
+    out->is_concurrent = out->has_ours && out->ours.update.present &&
+                         !vector_contains(sender_vector, &out->ours.update.gvsn);
+    out->kind = rule_kind(replica, view, update, sender_vector, out);
+    out->needs_content = !has_content(update, out);
+}
+
+enum verdict replica_judge(struct replica *replica, const struct update *update,
+                           const struct vector *sender_vector)
+{
+    struct view view;
+    struct ruling ruling;
+    enum verdict verdict = VERDICT_KNOWN;
+
+    view_init(&view, &replica->options.store, &replica->root);
+    rule(replica, &view, &replica->state.vector, update, sender_vector, &ruling);
+    switch (ruling.kind) {
+    case RULING_KNOWN:
+        break;
+    case RULING_BEHIND:
+        verdict = VERDICT_BEHIND;
+        break;
+    case RULING_WAIT:
+        verdict = VERDICT_WAIT;
+        break;
+    case RULING_CLAIM:
+    case RULING_BURY:
+    case RULING_REVIVE:
+    case RULING_REHOME:
+    case RULING_KEEP_PLACE:
+        verdict = VERDICT_READY;
+        break;
+    case RULING_PLACE:
+    case RULING_PARK:
+    case RULING_CLASH:
+        verdict = ruling.needs_content ? VERDICT_FETCH : VERDICT_READY;
+        break;
+    }
+    ruling_fini(&ruling);
+    view_fini(&view);
+    return verdict;
+}

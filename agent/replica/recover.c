@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * After a crash or a broken session: what the disk shows of a plan that was not settled, and parked
+ * files whose update did not come.
+ */
+#include "agent/replica/plan.h"
+
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* The record that an intent stands for. */
+static void intended_record(const struct intent *intent, struct record *out)
+{
+    update_copy(&out->update, &intent->update);
+    out->place = intent->update.present ? PLACE_TREE : PLACE_NOWHERE;
+    out->object = intent->update.present ? intent->object : (struct object){0};
+    out->witness = (struct witness){0};
+}
+
+/* The path at which the disk shows the intent, when all intents before it are done. */
+static char *intent_path(const struct view *view, const struct intent *intent)
+{
+    scope(record) struct record record = {0};
+    bool in_tree = false;
+
+    intended_record(intent, &record);
+    if (!intent->update.present) {
+        scope(record) struct record standing = {0};
+
+        if (view_get(view, &intent->update.id, &standing) && standing.place != PLACE_NOWHERE)
+            return view_path(view, &standing, &in_tree);
+    }
+    return view_path(view, &record, &in_tree);
+}
+
+bool replica_intent(struct replica *replica, size_t index, struct intent *out_intent,
+                    const char **out_path)
+{
+    const struct store *store = &replica->options.store;
+    struct view view;
+
+    if (!store->ops->get_intent(store->arg, index, out_intent))
+        return false;
+    view_init_overlay(&view, store, &replica->root, replica->options.case_insensitive);
+    for (size_t i = 0; i < index; i++) {
+        struct intent before = {0};
+        scope(record) struct record record = {0};
+
+        if (store->ops->get_intent(store->arg, i, &before)) {
+            intended_record(&before, &record);
+            view_put(&view, &record);
+        }
+        intent_fini(&before);
+    }
+    free(replica->intent_path);
+    replica->intent_path = intent_path(&view, out_intent);
+    view_fini(&view);
+    if (replica->intent_path == NULL)
+        replica->intent_path = mem_copy_string("");
+    *out_path = replica->intent_path;
+    return true;
+}
+
+/* Whether the record may take effect: what came before it may have been dropped. */
+static bool fits(const struct replica *replica, const struct view *view,
+                 const struct record *record)
+{
+    scope(record) struct record other = {0};
+    const struct update *u = &record->update;
+
+    if (view_get(view, &u->id, &other) && !replica_yields(replica, &other) &&
+        update_compare(u, &other.update) < 0)
+        return false;
+    if (!u->present)
+        return u->kind != FILE_DIRECTORY || !view_next_child(view, &u->id, NULL, &other);
+    if (!view_is_live_dir(view, &u->parent) ||
+        view_ancestry(view, &u->parent, &u->id) != ANCESTRY_APART)
+        return false;
+    return !view_get_by_name(view, &u->parent, update_name(u), &other) ||
+           file_id_equal(&other.update.id, &u->id);
+}
+
+enum status replica_recover(struct replica *replica, const bool *done,
+                            const struct step_result *results, size_t count)
+{
+    const struct store *store = &replica->options.store;
+    struct replica_state state = {0};
+    struct view view;
+
+    assert(!replica->busy);
+    replica_state_copy(&state, &replica->state);
+    view_init(&view, store, &replica->root);
+    store->ops->begin(store->arg);
+    for (size_t i = 0; i < count; i++) {
+        struct intent intent = {0};
+        scope(record) struct record record = {0};
+
+        if (done[i] && store->ops->get_intent(store->arg, i, &intent)) {
+            intended_record(&intent, &record);
+            if (intent.update.present) {
+                record.object = results[i].object;
+                record.witness = results[i].witness;
+            }
+            if ((record.object.size > 0 || !intent.update.present) &&
+                fits(replica, &view, &record)) {
+                view_put(&view, &record);
+                vector_add(&state.vector, &intent.update.gvsn);
+                if (guid_equal(&intent.update.gvsn.database, &state.database) &&
+                    intent.update.gvsn.number > state.number_last)
+                    state.number_last = intent.update.gvsn.number;
+            }
+        }
+        intent_fini(&intent);
+    }
+    store->ops->clear_intents(store->arg);
+    view_fini(&view);
+    return replica_commit(replica, &state);
+}
+
+enum status replica_plan_unpark(struct replica *replica, struct walltime now,
+                                struct plan **out_plan)
+{
+    const struct store *store = &replica->options.store;
+    struct plan *plan = plan_new(replica, now, NULL, 0);
+    scope(record) struct record parked = {0};
+    struct file_id last;
+    const struct file_id *after = NULL;
+
+    while (store->ops->next_parked(store->arg, after, &parked)) {
+        last = parked.update.id;
+        after = &last;
+        (void)clash_unpark(plan, &last, false);
+    }
+    if (store->ops->failed(store->arg)) {
+        plan_free(plan);
+        return ST_IO;
+    }
+    *out_plan = plan;
+    return ST_OK;
+}

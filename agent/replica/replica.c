@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/replica/engine.h"
+
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum status replica_commit(struct replica *replica, struct replica_state *take_state)
+{
+    const struct store *store = &replica->options.store;
+
+    store->ops->put_state(store->arg, take_state);
+
+    enum status st = store->ops->commit(store->arg);
+
+    if (st == ST_OK) {
+        replica_state_fini(&replica->state);
+        replica->state = *take_state;
+    } else {
+        replica_state_fini(take_state);
+    }
+    *take_state = (struct replica_state){0};
+    return st;
+}
+
+/* The store is new: number from the first that is not reserved. */
+static enum status begin_state(struct replica *replica)
+{
+    const struct store *store = &replica->options.store;
+    struct replica_state state = {
+        .database = replica->options.fresh_database,
+        .number_last = VERSION_NUMBER_FIRST - 1,
+    };
+
+    if (store->ops->failed(store->arg))
+        return ST_IO;
+    store->ops->begin(store->arg);
+    return replica_commit(replica, &state);
+}
+
+static enum status load(struct replica *replica)
+{
+    const struct store *store = &replica->options.store;
+
+    if (!store->ops->get_state(store->arg, &replica->state))
+        return begin_state(replica);
+    if (replica->state.number_last < VERSION_NUMBER_FIRST - 1 ||
+        guid_is_zero(&replica->state.database)) {
+        log_error(replica->options.log,
+                  "the database holds no valid state: move it aside, the folder is scanned anew");
+        return ST_BADDATA;
+    }
+    return ST_OK;
+}
+
+enum status replica_open(const struct replica_options *options, struct replica **out_replica)
+{
+    struct replica *replica = MEM_NEW(struct replica);
+
+    replica->options = *options;
+    replica->root = file_id_root(&options->folder);
+
+    enum status st = load(replica);
+
+    if (st != ST_OK) {
+        replica_close(replica);
+        return st;
+    }
+    *out_replica = replica;
+    return ST_OK;
+}
+
+void replica_close(struct replica *replica)
+{
+    if (replica == NULL)
+        return;
+    assert(!replica->busy);
+    replica_state_fini(&replica->state);
+    free(replica->undone);
+    free(replica->intent_path);
+    free(replica);
+}
+
+const struct vector *replica_vector(const struct replica *replica)
+{
+    return &replica->state.vector;
+}
+
+const struct replica_state *replica_state(const struct replica *replica)
+{
+    return &replica->state;
+}
+
+struct file_id replica_root(const struct replica *replica)
+{
+    return replica->root;
+}
+
+/* Commit a state that differs from ours in nothing but itself. */
+static enum status commit_state(struct replica *replica, struct replica_state *take_state)
+{
+    const struct store *store = &replica->options.store;
+
+    assert(!replica->busy);
+    store->ops->begin(store->arg);
+    return replica_commit(replica, take_state);
+}
+
+enum status replica_initial_scan_done(struct replica *replica)
+{
+    struct replica_state state = {0};
+
+    if (replica->state.initial_scan_done)
+        return ST_OK;
+    replica_state_copy(&state, &replica->state);
+    state.initial_scan_done = true;
+    if (replica->options.primary)
+        state.initial_sync_done = true;
+    return commit_state(replica, &state);
+}
+
+/* A round that began before something was undone does not bring it again: the next one will. */
+static void keep_undone(struct replica *replica, struct vector *joined)
+{
+    const struct store *store = &replica->options.store;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < replica->undone_count; i++) {
+        const struct undone undone = replica->undone[i];
+        scope(record) struct record record = {0};
+
+        if (store->ops->get(store->arg, &undone.id, &record) && !replica_yields(replica, &record))
+            continue;
+        vector_remove(joined, &undone.gvsn);
+        replica->undone[kept++] = undone;
+    }
+    replica->undone_count = kept;
+}
+
+enum status replica_join(struct replica *replica, const struct vector *sender_vector)
+{
+    struct replica_state state = {0};
+
+    if (replica->state.initial_sync_done && vector_covers(&replica->state.vector, sender_vector))
+        return ST_OK;
+    replica_state_copy(&state, &replica->state);
+    vector_join(&state.vector, sender_vector);
+    keep_undone(replica, &state.vector);
+    state.initial_sync_done = true;
+    return commit_state(replica, &state);
+}
+
+enum status replica_expire(struct replica *replica, struct walltime now, int64_t life_ms,
+                           size_t *out_count)
+{
+    const struct store *store = &replica->options.store;
+    int64_t before = now.ns - life_ms * NS_PER_MS;
+    struct replica_state state = {0};
+    size_t count = 0;
+
+    assert(!replica->busy);
+    *out_count = 0;
+    if (before <= 0)
+        return ST_OK;
+    store->ops->begin(store->arg);
+    while (count < EXPIRE_COUNT_MAX) {
+        scope(record) struct record record = {0};
+
+        if (!store->ops->next_expired(store->arg, (uint64_t)before, &record))
+            break;
+        store->ops->forget(store->arg, &record.update.id);
+        count++;
+    }
+    replica_state_copy(&state, &replica->state);
+
+    enum status st = replica_commit(replica, &state);
+
+    if (st == ST_OK)
+        *out_count = count;
+    return st;
+}
+
+bool replica_path(struct replica *replica, const struct file_id *id, char **out_path)
+{
+    struct view view;
+    scope(record) struct record record = {0};
+    scope_free char *path = NULL;
+    bool in_tree = false;
+
+    if (file_id_equal(id, &replica->root)) {
+        *out_path = mem_copy_string("");
+        return true;
+    }
+    view_init(&view, &replica->options.store, &replica->root);
+    if (view_get(&view, id, &record) && record.update.present)
+        path = view_path(&view, &record, &in_tree);
+    view_fini(&view);
+    if (path == NULL || !in_tree)
+        return false;
+    *out_path = path;
+    path = NULL;
+    return true;
+}

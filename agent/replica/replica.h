@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/replica/replica.h: one member's copy of one folder: what is true, what wins, what to do.
+ *
+ * Pure: no clock, disk, network or thread of its own. Local observations and partners' updates come
+ * in as values; steps for the disk come out; results come back; records change only in a durable
+ * commit of the store (store.h). The same code runs in the agent (agent/folder) and in tests/sim.
+ *
+ * Rules, all of them functions of (our record, the update, the sender's vector), so that every
+ * member decides alike. "The sender knows" a version when its vector contains the gvsn. Everywhere
+ * one law holds: a vector that contains a gvsn belongs to a member whose record of that file is that
+ * version or a greater one, and whatever content it gave up for that is superseded or preserved.
+ *
+ *  1. The greater update of a file wins (update_compare). A lesser one that has no content of its own
+ *     to lose (a tombstone, a directory, the content that we hold) is claimed. Any other lesser one
+ *     is refused as *behind* and not claimed: it was made without knowing ours, and its member keeps
+ *     that content until it receives ours and preserves it. Behind resolves itself as soon as the
+ *     sender has learned what we know; until then the two are honestly out of sync.
+ *  2. Conflict or successor: if the sender knows our version, its greater update supersedes ours.
+ *     Otherwise the two are concurrent: our content is preserved where it stood on disk, unless both
+ *     contents are equal.
+ *  3. A live record's parent is a live directory. Parents come before children; an update whose
+ *     parent is unknown waits; one whose parent is dead here is behind. The tombstone of a directory
+ *     waits while children that the sender knew are still here (their updates are on the way), and
+ *     revives the directory with a fresh version when a child that the sender did not know lives in
+ *     it. So whoever holds the child answers, once.
+ *  4. Names are unique among live children of a parent. If the sender knows the record that holds the
+ *     name, it has moved or deleted it since: the holder is parked until its own update comes.
+ *     Otherwise it is a name clash. A directory beats what is not one, else the greater update wins.
+ *     Two directories merge: the lesser one's children move to the greater with fresh versions, it
+ *     becomes a name-conflict tombstone that says where they went. Else the lesser becomes a
+ *     name-conflict tombstone and its content is preserved. Who holds the loser does this: an arriving
+ *     loser is behind, its own member will see the winner.
+ *  5. A move that would make a directory its own ancestor is answered with a fresh version of the
+ *     moved directory that keeps our place for it.
+ *  6. A fresh version has the next number of our database and clock = max(all it saw + 1, now).
+ *  7. The vector claims a gvsn only in the commit that makes its update durable here (or a greater
+ *     one, by rule 1). A sender's whole vector is joined only after a complete round of which every
+ *     update was settled as done.
+ *  8. Content on disk that we have not seen is never touched: each step names what it expects to
+ *     find; when the disk shows something else the update waits and the folder looks again.
+ *  9. Before its first sync a member that is not primary has no say, and serves nobody; a read-only
+ *     member never has. Whatever it stamped itself yields to any update of the same file or name. What
+ *     it found of its own at such a name is forgotten rather than tombstoned, since nobody has ever
+ *     heard of it: equal content and directories are taken over where they stand, without transfer,
+ *     differing content is preserved, a directory in the way of a file is set aside under another
+ *     name. What it received and then deleted (read-only: or changed) leaves its vector and comes
+ *     again.
+ *
+ * Use. Local:   change = replica_change_begin(); observe…; replica_change_commit().
+ *      Remote:  replica_judge() on arrival (is content needed?); when content is staged:
+ *               replica_plan() → steps; replica_intend(); the folder executes the steps in order;
+ *               replica_settle() with the results.
+ * Only one change or plan is open at a time.
+ */
+#ifndef AGENT_REPLICA_REPLICA_H
+#define AGENT_REPLICA_REPLICA_H
+
+#include "agent/replica/store.h"
+#include "common/base/instant.h"
+#include "common/base/log.h"
+
+struct replica;
+
+struct replica_options {
+    struct guid folder;
+    struct store store;
+    bool primary;             /* first scan stamps with FENCE_INITIAL_PRIMARY */
+    bool read_only;           /* local changes are undone, never stamped */
+    bool case_insensitive;    /* names that differ only in ASCII case clash */
+    struct guid fresh_database; /* used when the store has no state yet */
+    const struct log_ctx *log;
+};
+
+/* Errors: ST_IO (store), ST_BADDATA (state in the store breaks a rule). */
+NODISCARD enum status replica_open(const struct replica_options *options, struct replica **out_replica);
+void replica_close(struct replica *replica); /* NULL allowed */
+
+/* Borrowed until the next commit. */
+const struct vector *replica_vector(const struct replica *replica);
+const struct replica_state *replica_state(const struct replica *replica);
+struct file_id replica_root(const struct replica *replica);
+
+/* --- local changes --- */
+
+/* Something seen on disk in the tree. */
+struct observation {
+    struct file_id parent;
+    struct span name;
+    enum file_kind kind;
+    struct object object;
+    struct witness witness;
+    uint64_t size;
+    struct content_hash hash;
+    struct span attributes;
+    uint64_t create_time;
+};
+
+enum observed {
+    OBSERVED_SAME,    /* as recorded, perhaps with a new witness */
+    OBSERVED_NEW,
+    OBSERVED_CHANGED, /* content or attributes */
+    OBSERVED_MOVED,   /* place, perhaps content too */
+    OBSERVED_LATER,   /* its parent or the holder of its name must be looked at first */
+};
+
+struct change;
+
+struct change *replica_change_begin(struct replica *replica, struct walltime now);
+
+/*
+ * The object stands at this place with this content. An object we know is the same file wherever it
+ * stands. An unknown object at a recorded name whose own object has gone is a new version of that
+ * file when the kinds agree (editors replace by rename), else a tombstone and a new file; the caller
+ * has looked whether the recorded object still stands elsewhere and reported that first
+ * (@holder_gone true), otherwise OBSERVED_LATER.
+ */
+enum observed replica_observe(struct change *change, const struct observation *seen,
+                              bool holder_gone, struct file_id *out_id);
+
+/* The object of a present record is not in the tree any more. Children are tombstoned with it,
+ * deepest first. */
+void replica_observe_gone(struct change *change, const struct file_id *id);
+
+/* The object of this record stands at another place that is held too, so that every observation of a
+ * cycle of renames comes back as OBSERVED_LATER: take it out of its place. The caller observes it at
+ * its new place in the same change. */
+void replica_observe_displaced(struct change *change, const struct file_id *id);
+
+/* Durable; the vector contains the new gvsns afterwards. @out_count: updates issued. */
+NODISCARD enum status replica_change_commit(struct change *change, size_t *out_count);
+void replica_change_abort(struct change *change);
+
+/* The first scan has seen the whole tree. */
+NODISCARD enum status replica_initial_scan_done(struct replica *replica);
+
+/* --- partners' updates --- */
+
+enum verdict {
+    VERDICT_KNOWN,  /* processed before: settle it as done at once */
+    VERDICT_READY,  /* plan it: no content needed, or it is on this disk already */
+    VERDICT_FETCH,  /* content needed first */
+    VERDICT_WAIT,   /* another update must be processed first; judge again later */
+    VERDICT_BEHIND, /* the sender must learn something of ours first: settle it as not done at once */
+};
+
+/* Cheap; no write. */
+enum verdict replica_judge(struct replica *replica, const struct update *update,
+                           const struct vector *sender_vector);
+
+struct offer {
+    const struct update *update;
+    const struct vector *sender_vector;
+    bool staged;          /* content stands ready under this object */
+    struct object object; /* of the staged file */
+    uint64_t stage;       /* the folder's own name for it */
+};
+
+enum preserve_reason { PRESERVE_NONE, PRESERVE_DELETED, PRESERVE_CONFLICT, PRESERVE_NAME_CONFLICT };
+
+enum step_kind {
+    STEP_INSTALL,    /* put the staged file at the place; exchange it with what is expected there */
+    STEP_MAKE_DIR,
+    STEP_MAKE_LINK,  /* symlink; its target was staged as content */
+    STEP_MOVE,       /* from its recorded place (tree or parked) to the place */
+    STEP_PARK,       /* from its place into the private directory */
+    STEP_REMOVE,     /* take it out of the tree; preserve it when asked */
+    STEP_ATTRIBUTES, /* set attributes of what stands at the place */
+};
+
+/*
+ * One thing to do on disk. Paths are names joined by '/' beneath the root; owned by the plan. What is
+ * parked stands at PARKED_DIR/<replica_parked_name()>, and paths may lead through it.
+ */
+struct step {
+    enum step_kind kind;
+    size_t offer_index;            /* the offer that asked for it */
+    struct file_id id;
+    enum file_kind file_kind;
+    const char *path;              /* the place; for PARK and REMOVE where it stands now */
+    const char *from_path;         /* MOVE: where it stands now */
+    struct span attributes;        /* INSTALL, MAKE_DIR, MAKE_LINK, ATTRIBUTES */
+    uint64_t stage;                /* INSTALL, MAKE_LINK */
+    struct object expect;          /* what must stand there (at from_path for MOVE); none: nothing */
+    struct witness expect_witness; /* of a regular file; all zero: an earlier step put it there */
+    enum preserve_reason preserve; /* of what is displaced or removed */
+    struct gvsn preserve_gvsn;     /* of the version that is preserved */
+};
+
+#define PARKED_DIR       PRIVATE_DIR_NAME "/parked"
+#define PARKED_NAME_SIZE (GUID_TEXT_SIZE + 21)
+
+/* "<database>-<number>": the name of a parked object. */
+void replica_parked_name(const struct file_id *id, char out_name[PARKED_NAME_SIZE]);
+
+struct step_result {
+    /* ST_OK; ST_AGAIN: the disk shows something else than expected (the folder will look and
+     * report); ST_FULL, ST_IO, ST_REFUSED: could not be done */
+    enum status status;
+    /* What stands at the place (parked: in the private directory) now; after every step but REMOVE:
+     * a rename alone changes the witness. */
+    struct object object;
+    struct witness witness;
+};
+
+struct plan;
+
+/*
+ * Decide a batch of offers in order. Later ones see the effect of earlier ones. *out_plan holds the
+ * steps; offers that turn out to be known or to wait have none. replica_plan_verdict() tells each.
+ */
+NODISCARD enum status replica_plan(struct replica *replica, struct walltime now,
+                                   const struct offer *offers, size_t offer_count,
+                                   struct plan **out_plan);
+const struct step *replica_plan_steps(const struct plan *plan, size_t *out_count);
+
+/* Make the plan's intents durable, before the first step touches the disk. Not needed without steps. */
+NODISCARD enum status replica_intend(struct plan *plan);
+
+enum settled {
+    SETTLED_DONE,   /* processed; its gvsn is claimed */
+    SETTLED_WAIT,   /* as VERDICT_WAIT or FETCH: judge it again after others */
+    SETTLED_BEHIND, /* as VERDICT_BEHIND: not done, and no use before the sender's next round */
+    SETTLED_AGAIN,  /* a step failed (the first of these) or was not reached: offer it again */
+};
+
+/*
+ * @results for the first @result_count steps: the folder stops at the first that is not ST_OK (its
+ * result is the last). Commits what was done up to there, in one durable transaction, and with it
+ * all offers whose steps were all done; frees the plan. @out_settled has one entry for each offer. @out_issued: fresh versions of our own
+ * that this made (revivals, conflicts).
+ */
+NODISCARD enum status replica_settle(struct plan *plan, const struct step_result *results,
+                                     size_t result_count, enum settled *out_settled,
+                                     size_t *out_issued);
+
+/* A complete round's sender vector, after all its updates were settled as done. Durable. */
+NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
+
+/*
+ * Parked records whose update did not come: plan their way back to their place, or resolve the name
+ * clash that now stands. For when no partner is left that could still bring the update: a clash is
+ * final, and the file would have moved elsewhere. Steps and settling as for replica_plan(), with no
+ * offers.
+ */
+NODISCARD enum status replica_plan_unpark(struct replica *replica, struct walltime now,
+                                          struct plan **out_plan);
+
+/*
+ * After a crash, before anything else: for each intent the folder says whether the disk shows the
+ * update's effect: its object stands at the path (a directory or symlink when it has none), for a
+ * tombstone nothing of ours does. An object that stands elsewhere beneath the root was installed and
+ * not yet moved: the folder moves it to the path if that is free, and says done.
+ * replica_recover() commits those that are done and drops the rest: what it drops comes again, and
+ * a scan tells the difference. Parked records may still stand in the tree: replica_observe() takes
+ * them back.
+ */
+bool replica_intent(struct replica *replica, size_t index, struct intent *out_intent,
+                    const char **out_path /* of its place; owned by the replica until next call */);
+NODISCARD enum status replica_recover(struct replica *replica, const bool *done,
+                                      const struct step_result *results, size_t count);
+
+/* Drop tombstones older than @life_ms; returns how many through *out_count. */
+NODISCARD enum status replica_expire(struct replica *replica, struct walltime now, int64_t life_ms,
+                                     size_t *out_count);
+
+/* Path of a live record beneath the root ("" for the root), or false when it is not in the tree.
+ * Free the text. */
+bool replica_path(struct replica *replica, const struct file_id *id, char **out_path);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where an object stands now: its handle, opened, asked for its path. */
+#include "agent/root/root.h"
+
+#include "agent/root/beneath.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+#include "common/model/filter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The kernel answers with at most one page. */
+#define LINK_SIZE_MAX 4096
+
+/* False with errno when the kernel can not tell; ENAMETOOLONG for what does not fit. */
+static bool path_of(int fd, char out[LINK_SIZE_MAX])
+{
+    char link[64];
+    ssize_t size;
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    size = readlink(link, out, LINK_SIZE_MAX);
+    if (size < 0)
+        return false;
+    if (size >= LINK_SIZE_MAX) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    out[size] = '\0';
+    return true;
+}
+
+static bool leads_to(const struct root *root, const char *path, const struct object *object)
+{
+    struct standing standing;
+    scope_fd int fd = beneath_open(root_fd(root), path, O_PATH);
+
+    return fd >= 0 && beneath_look_fd(fd, &standing) == 0 &&
+           object_equal(&standing.object, object);
+}
+
+static enum root_located unknown(const struct root *root, int err)
+{
+    log_warn(root_log(root), "an object could not be located root=%s: %s", root_path(root),
+             strerror(err));
+    return ROOT_LOCATED_UNKNOWN;
+}
+
+/* The part of @path below the directory @top, or NULL. */
+static const char *below(const char *path, const char *top)
+{
+    size_t size = strcmp(top, "/") == 0 ? 0 : strlen(top);
+
+    if (strncmp(path, top, size) != 0 || path[size] != '/')
+        return NULL;
+    return path + size + 1;
+}
+
+enum root_located root_locate(const struct root *root, const struct object *object,
+                              char **out_path)
+{
+    struct object own = root_object(root);
+    char top[LINK_SIZE_MAX];
+    char path[LINK_SIZE_MAX];
+    const char *inside;
+    struct stat st;
+    scope_fd int fd = -1;
+
+    if (object_equal(object, &own)) {
+        *out_path = mem_copy_string("");
+        return ROOT_LOCATED_INSIDE;
+    }
+    fd = object_open(root_fd(root), object, O_PATH);
+    if (fd < 0)
+        return errno == ESTALE || errno == ENOENT ? ROOT_LOCATED_GONE : unknown(root, errno);
+    if (fstat(fd, &st) < 0)
+        return unknown(root, errno);
+    /* Unlinked, and kept alive by somebody who has it open. */
+    if (st.st_nlink == 0)
+        return ROOT_LOCATED_GONE;
+    if (!path_of(root_fd(root), top) || !path_of(fd, path))
+        return unknown(root, errno);
+    inside = below(path, top);
+    if (!inside)
+        return strcmp(path, "/") == 0 ? unknown(root, ENODATA) : ROOT_LOCATED_OUTSIDE;
+    if (strcmp(inside, PRIVATE_DIR_NAME) == 0 || below(inside, PRIVATE_DIR_NAME))
+        return ROOT_LOCATED_PRIVATE;
+    /* Text from /proc can mislead (a name that ends in " (deleted)", a mount in between): believe it
+     * only when the path leads back to the object. */
+    if (!leads_to(root, inside, object))
+        return unknown(root, ESTALE);
+    *out_path = mem_copy_string(inside);
+    return ROOT_LOCATED_INSIDE;
+}

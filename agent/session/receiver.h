@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/session/receiver.h: the pulling side of one session: one folder over one connection.
+ *
+ * Pure: events in, actions out; the folder turns actions into messages of proto/replication.proto
+ * (PROTOCOL.md, Replicate) and messages into events.
+ *
+ *            opened                round start
+ *  OPENING ----------> WAITING ------------------> RECEIVING
+ *                      ^  ^  \ want                  | round done
+ *          all settled |  |   (vector grew)          v
+ *          and joined  |  '--------------------- SETTLING
+ *                      |      retry delay over       | something could not be settled
+ *                      '-------- PAUSED <------------'
+ *
+ * Rules. A Want with start_round goes out on entering WAITING; in WAITING, a grown vector sends a
+ * Want without it. An update counts against the credits (SESSION_CREDIT_COUNT) until it is settled;
+ * credits go back in portions. A repeat of an update that is not settled yet is not handed on.
+ * When all credits are used the sender is as silent as after a round, so updates that wait for
+ * another one are given back then too (no_more): the round goes on and they come in the next one.
+ * The sender's vector is joined when the round was complete and every update of it was settled as
+ * done. When some were not: PAUSED for the retry delay (1 s, doubling to SESSION_RETRY_MS_MAX, reset
+ * by progress), then a new round; nothing is remembered but the vector, so any loss of the stream
+ * resumes from the database alone. Any message out of order is a violation: FAIL with the reason.
+ */
+#ifndef AGENT_SESSION_RECEIVER_H
+#define AGENT_SESSION_RECEIVER_H
+
+#include "agent/replica/replica.h"
+#include "agent/version/update.h"
+#include "agent/version/vector.h"
+#include "common/base/instant.h"
+
+#define RECEIVER_STATES(X) X(OPENING) X(WAITING) X(RECEIVING) X(SETTLING) X(PAUSED) X(FAILED)
+enum receiver_state {
+#define X(name) RECEIVER_##name,
+    RECEIVER_STATES(X)
+#undef X
+};
+const char *receiver_state_name(enum receiver_state state);
+
+enum receiver_event_kind {
+    RECEIVER_EVENT_OPENED,
+    RECEIVER_EVENT_ROUND_START, /* vector, round */
+    RECEIVER_EVENT_UPDATE,      /* gvsn */
+    RECEIVER_EVENT_ROUND_DONE,  /* round, complete */
+    RECEIVER_EVENT_SETTLED,     /* gvsn, done: an update handed out before */
+    RECEIVER_EVENT_JOINED,      /* the JOIN action is durable */
+    RECEIVER_EVENT_VECTOR_GREW, /* our own vector, from elsewhere */
+    RECEIVER_EVENT_TICK,        /* now has reached receiver_deadline() */
+};
+
+struct receiver_event {
+    enum receiver_event_kind kind;
+    struct instant now;
+    uint32_t round;
+    const struct vector *vector;
+    struct gvsn gvsn;
+    bool complete;
+    bool done;
+};
+
+struct receiver_actions {
+    bool send_want;    /* with our current vector */
+    bool start_round;  /* in that want */
+    uint32_t credit;   /* send so many credits; 0: none */
+    bool deliver;      /* the update of this event goes to the intake; else it is a repeat */
+    bool no_more;      /* nothing comes before something settles: intake_round_ended() */
+    bool join;         /* join receiver_sender_vector() to ours, durably; then JOINED */
+    bool round_failed; /* a round ended unsettled: parked records may be put back */
+    const char *fail;  /* end the session: the broken rule */
+};
+
+struct receiver;
+
+struct receiver *receiver_new(void);
+void receiver_free(struct receiver *receiver); /* NULL allowed */
+void receiver_step(struct receiver *receiver, const struct receiver_event *event,
+                   struct receiver_actions *out_actions);
+
+enum receiver_state receiver_state(const struct receiver *receiver);
+/* The sender's vector of the running or last round; empty before the first. Borrowed. */
+const struct vector *receiver_sender_vector(const struct receiver *receiver);
+/* When a TICK is due; false: never. */
+bool receiver_deadline(const struct receiver *receiver, struct instant *out_when);
+/* True comparison of both sides: our vector covers the sender's latest and no round runs. False
+ * before the session's first round, which every sender makes even when it has nothing to send. */
+bool receiver_in_sync(const struct receiver *receiver, const struct vector *ours);
+uint64_t receiver_unsettled_count(const struct receiver *receiver);
+
+#endif

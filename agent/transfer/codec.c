@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/transfer/codec.h"
+
+#include "common/base/mem.h"
+
+#include <stdlib.h>
+
+bool guid_from_message(ProtobufCBinaryData field, struct guid *out)
+{
+    if (field.len != GUID_SIZE)
+        return false;
+    memcpy(out->bytes, field.data, GUID_SIZE);
+    return true;
+}
+
+/* The generated type has no const; the packer only reads. */
+static ProtobufCBinaryData borrow(const void *data, size_t size)
+{
+    union {
+        const void *from;
+        uint8_t *to;
+    } cast = {.from = data};
+
+    return (ProtobufCBinaryData){.data = cast.to, .len = size};
+}
+
+ProtobufCBinaryData guid_to_message(const struct guid *id)
+{
+    return borrow(id->bytes, GUID_SIZE);
+}
+
+static void version_to_message(const struct guid *database, uint64_t number,
+                               Coterie__V1__Version *out)
+{
+    coterie__v1__version__init(out);
+    out->database_guid = guid_to_message(database);
+    out->number = number;
+}
+
+static bool version_from_message(const Coterie__V1__Version *message, struct guid *database,
+                                 uint64_t *number)
+{
+    if (!message || !guid_from_message(message->database_guid, database))
+        return false;
+    *number = message->number;
+    return *number > 0;
+}
+
+static Coterie__V1__FileKind kind_to_message(enum file_kind kind)
+{
+    switch (kind) {
+    case FILE_REGULAR:
+        return COTERIE__V1__FILE_KIND__FILE_KIND_FILE;
+    case FILE_DIRECTORY:
+        return COTERIE__V1__FILE_KIND__FILE_KIND_DIRECTORY;
+    case FILE_SYMLINK:
+        return COTERIE__V1__FILE_KIND__FILE_KIND_SYMLINK;
+    case FILE_KIND_NONE:
+        break;
+    }
+    return COTERIE__V1__FILE_KIND__FILE_KIND_UNSPECIFIED;
+}
+
+static bool kind_from_message(Coterie__V1__FileKind message, enum file_kind *out)
+{
+    if (message == COTERIE__V1__FILE_KIND__FILE_KIND_FILE)
+        *out = FILE_REGULAR;
+    else if (message == COTERIE__V1__FILE_KIND__FILE_KIND_DIRECTORY)
+        *out = FILE_DIRECTORY;
+    else if (message == COTERIE__V1__FILE_KIND__FILE_KIND_SYMLINK)
+        *out = FILE_SYMLINK;
+    else
+        return false;
+    return true;
+}
+
+void update_to_message(const struct update *u, struct update_message *out)
+{
+    coterie__v1__update__init(&out->update);
+    version_to_message(&u->id.database, u->id.number, &out->file_id);
+    version_to_message(&u->gvsn.database, u->gvsn.number, &out->gvsn);
+    version_to_message(&u->parent.database, u->parent.number, &out->parent_id);
+    out->update.file_id = &out->file_id;
+    out->update.gvsn = &out->gvsn;
+    out->update.parent_id = &out->parent_id;
+    if (u->merged) {
+        version_to_message(&u->merged_into.database, u->merged_into.number, &out->merged_into);
+        out->update.merged_into = &out->merged_into;
+    }
+    out->update.name = borrow(u->name, u->name_size);
+    out->update.present = u->present;
+    out->update.name_conflict = u->name_conflict;
+    out->update.kind = kind_to_message(u->kind);
+    out->update.fence = u->fence;
+    out->update.clock = u->clock;
+    out->update.create_time = u->create_time;
+    out->update.size = u->size;
+    if (u->present && u->kind != FILE_DIRECTORY)
+        out->update.content_hash = borrow(u->hash.bytes, CONTENT_HASH_SIZE);
+    out->update.attributes = borrow(u->attributes, u->attributes_size);
+}
+
+const char *update_from_message(const Coterie__V1__Update *m, struct update *out)
+{
+    struct update u = {0};
+
+    if (!version_from_message(m->file_id, &u.id.database, &u.id.number))
+        return "update without a file id";
+    if (!version_from_message(m->gvsn, &u.gvsn.database, &u.gvsn.number))
+        return "update without a gvsn";
+    if (!version_from_message(m->parent_id, &u.parent.database, &u.parent.number))
+        return "update without a parent";
+    if (m->merged_into) {
+        if (!version_from_message(m->merged_into, &u.merged_into.database, &u.merged_into.number))
+            return "bad merge target";
+        u.merged = true;
+    }
+    if (!kind_from_message(m->kind, &u.kind))
+        return "unknown kind of file";
+    if (m->name.len == 0 || m->name.len > NAME_SIZE_MAX)
+        return "name empty or too long";
+    if (m->attributes.len > ATTRIBUTES_SIZE_MAX)
+        return "attributes too large";
+    if (m->content_hash.len != 0 && m->content_hash.len != CONTENT_HASH_SIZE)
+        return "content hash of a wrong size";
+    if (m->present && u.kind != FILE_DIRECTORY && m->content_hash.len == 0)
+        return "file without a content hash";
+    u.present = m->present;
+    u.name_conflict = m->name_conflict;
+    u.fence = m->fence;
+    u.clock = m->clock;
+    u.create_time = m->create_time;
+    u.size = m->size;
+    if (m->content_hash.len > 0)
+        memcpy(u.hash.bytes, m->content_hash.data, CONTENT_HASH_SIZE);
+    update_set_name(&u, span_of(m->name.data, m->name.len));
+    update_set_attributes(&u, span_of(m->attributes.data, m->attributes.len));
+    const char *problem = update_problem(&u);
+    if (problem) {
+        update_fini(&u);
+        return problem;
+    }
+    *out = u;
+    return NULL;
+}
+
+Coterie__V1__VersionVector *vector_to_message(const struct vector *v)
+{
+    Coterie__V1__VersionVector *message = MEM_NEW(Coterie__V1__VersionVector);
+
+    coterie__v1__version_vector__init(message);
+    message->n_entries = v->entry_count;
+    message->entries = mem_new(v->entry_count, sizeof(*message->entries));
+    for (size_t i = 0; i < v->entry_count; i++) {
+        const struct vector_entry *from = &v->entries[i];
+        Coterie__V1__VectorEntry *entry = MEM_NEW(Coterie__V1__VectorEntry);
+
+        coterie__v1__vector_entry__init(entry);
+        entry->database_guid = borrow(mem_copy(from->database.bytes, GUID_SIZE), GUID_SIZE);
+        entry->n_bounds = 2 * from->interval_count;
+        entry->bounds = mem_new(entry->n_bounds, sizeof(*entry->bounds));
+        for (size_t k = 0; k < from->interval_count; k++) {
+            entry->bounds[2 * k] = from->intervals[k].low;
+            entry->bounds[2 * k + 1] = from->intervals[k].high;
+        }
+        message->entries[i] = entry;
+    }
+    return message;
+}
+
+void vector_message_free(Coterie__V1__VersionVector *message)
+{
+    if (!message)
+        return;
+    for (size_t i = 0; i < message->n_entries; i++) {
+        free(message->entries[i]->database_guid.data);
+        free(message->entries[i]->bounds);
+        free(message->entries[i]);
+    }
+    free(message->entries);
+    free(message);
+}
+
+static const char *entry_from_message(const Coterie__V1__VectorEntry *entry, struct vector *out)
+{
+    struct guid database;
+    uint64_t last = 0;
+
+    if (!guid_from_message(entry->database_guid, &database))
+        return "version vector with a bad database";
+    if (out->entry_count > 0 &&
+        guid_compare(&out->entries[out->entry_count - 1].database, &database) >= 0)
+        return "version vector out of order";
+    if (entry->n_bounds == 0 || entry->n_bounds % 2 != 0)
+        return "version vector with half an interval";
+    for (size_t k = 0; k < entry->n_bounds; k += 2) {
+        struct interval numbers = {.low = entry->bounds[k], .high = entry->bounds[k + 1]};
+
+        if (numbers.low >= numbers.high || (k > 0 && numbers.low <= last))
+            return "version vector with intervals out of order";
+        last = numbers.high;
+        vector_add_interval(out, &database, numbers);
+    }
+    return NULL;
+}
+
+const char *vector_from_message(const Coterie__V1__VersionVector *message, struct vector *out)
+{
+    struct vector v = {0};
+    size_t interval_count = 0;
+    const char *problem = NULL;
+
+    vector_fini(out);
+    if (!message)
+        return NULL;
+    if (message->n_entries > VECTOR_DATABASE_COUNT_MAX)
+        return "version vector with too many databases";
+    for (size_t i = 0; i < message->n_entries && !problem; i++) {
+        interval_count += message->entries[i]->n_bounds / 2;
+        if (interval_count > VECTOR_INTERVAL_COUNT_MAX)
+            problem = "version vector with too many intervals";
+        else
+            problem = entry_from_message(message->entries[i], &v);
+    }
+    if (problem)
+        vector_fini(&v);
+    else
+        *out = v;
+    return problem;
+}

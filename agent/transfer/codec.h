@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/transfer/codec.h: between the wire's messages and the core's values. The only place where
+ * proto/types.proto meets agent/version; everything from a peer is checked here before it goes on.
+ */
+#ifndef AGENT_TRANSFER_CODEC_H
+#define AGENT_TRANSFER_CODEC_H
+
+#include "agent/version/update.h"
+#include "agent/version/vector.h"
+
+#include "proto/types.pb-c.h"
+
+/* A message on top of a value: borrows the value's memory; no clean-up. */
+struct update_message {
+    Coterie__V1__Update update;
+    Coterie__V1__Version file_id;
+    Coterie__V1__Version gvsn;
+    Coterie__V1__Version parent_id;
+    Coterie__V1__Version merged_into;
+};
+void update_to_message(const struct update *u, struct update_message *out_message);
+
+/* NULL and *out filled (update_fini by the caller), or the broken rule in one clause. */
+const char *update_from_message(const Coterie__V1__Update *message, struct update *out);
+
+/* Free with vector_message_free(). */
+Coterie__V1__VersionVector *vector_to_message(const struct vector *v);
+void vector_message_free(Coterie__V1__VersionVector *message);
+
+/* NULL and *out filled (finished first), or the broken rule. NULL @message is the empty vector. */
+const char *vector_from_message(const Coterie__V1__VersionVector *message, struct vector *out);
+
+/* A guid field: false unless 16 bytes. */
+bool guid_from_message(ProtobufCBinaryData field, struct guid *out);
+ProtobufCBinaryData guid_to_message(const struct guid *id); /* borrows @id */
+
+#endif

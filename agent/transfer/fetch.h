@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/transfer/fetch.h: content from partner to partner: many RDC exchanges over one Fetch stream
+ * (PROTOCOL.md, Fetch).
+ *
+ * A *transfer* is one exchange (common/rdc/exchange.h). Its steps read, hash and write, so they run
+ * on workers, one job a transfer at a time; frames come and go on the loop thread.
+ */
+#ifndef AGENT_TRANSFER_FETCH_H
+#define AGENT_TRANSFER_FETCH_H
+
+#include "agent/replica/store.h"
+#include "agent/root/root.h"
+#include "agent/stage/stage.h"
+#include "common/rpc/rpc.h"
+
+/* What both ends share. */
+struct fetch_services {
+    struct loop *loop;
+    const struct root *root;
+    struct guid connection;
+    struct guid folder;
+    struct guid database; /* ours */
+    struct guid group;    /* keys the chunk hashes */
+    const struct log_ctx *log;
+    /* A job runs on a worker between these two: who owns root and stage waits for them. */
+    void (*job_begin)(void *arg);
+    void (*job_end)(void *arg);
+    void *arg;
+};
+
+/* --- the receiving end --- */
+
+struct fetch_client;
+
+/* A local file that may resemble what is fetched. */
+struct fetch_seed {
+    char *path; /* owned by the call's caller */
+    struct object object;
+    struct witness witness;
+    struct content_hash hash;
+    uint64_t size;
+};
+
+struct fetch_result {
+    struct gvsn gvsn;
+    bool ok;
+    struct staged staged; /* when ok: the caller's to use or drop */
+    const char *reason;   /* when not ok */
+    enum status status;   /* when not ok: ST_FULL and ST_IO are of this machine */
+};
+
+struct fetch_client_options {
+    struct fetch_services services;
+    struct rpc_channel *channel;
+    struct stage *stage;
+    /* A transfer has ended. Not called after fetch_client_close(). */
+    void (*on_fetched)(const struct fetch_result *result, uint32_t source, void *arg);
+    uint32_t source; /* handed back */
+    void *arg;
+};
+
+struct fetch_client *fetch_client_open(const struct fetch_client_options *options);
+/* Ends all transfers without callbacks; what workers hold is dropped when they come back. NULL allowed. */
+void fetch_client_close(struct fetch_client *client);
+
+/* Fetch the content of @update, which is copied; @seed may be NULL. The result comes later. */
+void fetch_client_start(struct fetch_client *client, const struct update *update,
+                        const struct fetch_seed *seed);
+
+void fetch_client_bytes(const struct fetch_client *client, uint64_t *out_sent,
+                        uint64_t *out_received);
+
+/* --- the sending end --- */
+
+struct fetch_server;
+
+struct fetch_server_options {
+    struct fetch_services services;
+    struct rpc_stream *stream;
+    /* The record of this version, or false when we do not have it any more. *out_path is freed by
+     * the caller. */
+    bool (*find)(const struct file_id *id, const struct gvsn *gvsn, struct record *out_record,
+                 char **out_path, void *arg);
+    /* The stream has ended; the server frees itself afterwards. */
+    void (*on_end)(struct fetch_server *server, void *arg);
+    void *arg;
+};
+
+/* Accepts the stream, whose opening has been read and allowed. */
+struct fetch_server *fetch_server_open(const struct fetch_server_options *options);
+/* End it with a reason for the partner; on_end comes. */
+void fetch_server_finish(struct fetch_server *server, enum rpc_end end, const char *text);
+/* End it at once, without on_end. */
+void fetch_server_close(struct fetch_server *server);
+
+extern const struct rpc_method fetch_method;
+
+#endif

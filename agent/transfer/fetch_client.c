@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/transfer/fetch.h"
+
+#include "agent/scan/scan.h"
+#include "agent/transfer/codec.h"
+#include "agent/transfer/file_content.h"
+#include "common/base/limits.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+#include "common/rdc/exchange.h"
+
+#include "proto/replication.pb-c.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+const struct rpc_method fetch_method = {
+    .path = "/coterie.v1.Replication/Fetch",
+    .request = &coterie__v1__fetch_request__descriptor,
+    .response = &coterie__v1__fetch_response__descriptor,
+};
+
+struct frame {
+    struct frame *next;
+    struct buf bytes;
+};
+
+struct transfer {
+    struct transfer *next;
+    struct fetch_client *client;
+    uint32_t number;
+    struct update update;
+    struct fetch_seed seed; /* path owned; NULL: no seed */
+    struct frame *in;       /* frames that wait for the worker */
+    struct frame **in_tail;
+    size_t in_count;
+    bool working;
+    bool begun;
+    bool dead; /* nobody wants it any more: freed when the worker comes back */
+
+    /* the worker's */
+    struct frame *job_in;
+    struct frame *job_out;
+    struct frame **job_out_tail;
+    struct rdc_receiver *receiver;
+    struct rdc_seed rdc_seed;
+    struct rdc_hash seed_hash;
+    struct file_content seed_content;
+    struct stage_file *file;
+    enum rdc_progress progress;
+    enum status status; /* of our own disk; ST_OK while it works */
+    const char *reason;
+    struct staged staged;
+};
+
+struct fetch_client {
+    struct fetch_client_options options;
+    struct rpc_stream *stream;
+    struct transfer *transfers;
+    uint32_t number_last;
+    unsigned working_count;
+    bool paused;
+    bool closed;
+    uint64_t bytes_sent_before;
+    uint64_t bytes_received_before;
+};
+
+static void frames_free(struct frame *list)
+{
+    for (struct frame *next; list; list = next) {
+        next = list->next;
+        buf_fini(&list->bytes);
+        free(list);
+    }
+}
+
+static void transfer_free(struct transfer *t)
+{
+    struct transfer **at = &t->client->transfers;
+
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
+    rdc_receive_free(t->receiver);
+    stage_abandon(t->file);
+    if (t->staged.number != 0)
+        stage_drop(t->client->options.stage, t->staged.number);
+    file_content_close(&t->seed_content);
+    frames_free(t->in);
+    frames_free(t->job_in);
+    frames_free(t->job_out);
+    update_fini(&t->update);
+    free(t->seed.path);
+    free(t);
+}
+
+static void client_free(struct fetch_client *c)
+{
+    free(c);
+}
+
+/* --- on the worker --- */
+
+static enum status sink_write(void *arg, uint64_t offset, struct span bytes)
+{
+    struct transfer *t = arg;
+
+    t->status = stage_write(t->file, offset, bytes);
+    return t->status;
+}
+
+static enum status sink_copy(void *arg, unsigned seed_index, uint64_t seed_offset, uint64_t offset,
+                             uint64_t size)
+{
+    struct transfer *t = arg;
+    enum status st;
+
+    (void)seed_index;
+    st = stage_copy(t->file, offset, t->seed_content.fd, seed_offset, size);
+    return st == ST_GONE || st == ST_REFUSED ? ST_AGAIN : st;
+}
+
+static enum status sink_restart(void *arg)
+{
+    struct transfer *t = arg;
+
+    t->status = stage_resize(t->file, 0);
+    return t->status;
+}
+
+static bool begin(struct transfer *t)
+{
+    const struct fetch_services *s = &t->client->options.services;
+    struct rdc_receive_options options = {
+        .size = t->update.size,
+        .sink = {.write = sink_write, .copy = sink_copy, .restart = sink_restart, .arg = t},
+        .key = fetch_key(&s->group),
+    };
+
+    memcpy(options.hash.bytes, t->update.hash.bytes, sizeof(options.hash.bytes));
+    t->status = stage_create(t->client->options.stage, t->update.size, &t->file);
+    if (t->status != ST_OK) {
+        t->reason = "no room in the staging area";
+        return false;
+    }
+    if (t->seed.path && file_content_open(&t->seed_content, s->root, t->seed.path, &t->seed.object,
+                                          &t->seed.witness, t->seed.size)) {
+        memcpy(t->seed_hash.bytes, t->seed.hash.bytes, sizeof(t->seed_hash.bytes));
+        t->rdc_seed = (struct rdc_seed){.content = file_content_rdc(&t->seed_content),
+                                        .hash = &t->seed_hash};
+        options.seeds = &t->rdc_seed;
+        options.seed_count = 1;
+    }
+    t->receiver = rdc_receive_new(&options);
+    return true;
+}
+
+static void add_out(struct transfer *t, struct buf *bytes)
+{
+    struct frame *frame;
+
+    if (bytes->size == 0)
+        return;
+    frame = MEM_NEW(struct frame);
+    frame->bytes = *bytes;
+    *bytes = (struct buf){0};
+    *t->job_out_tail = frame;
+    t->job_out_tail = &frame->next;
+}
+
+static void step(struct transfer *t, struct span in)
+{
+    scope(buf) struct buf out = {0};
+
+    do {
+        t->progress = rdc_receive_step(t->receiver, in, &out);
+        add_out(t, &out);
+        in = (struct span){0};
+    } while (t->progress == RDC_MORE_OUTPUT);
+}
+
+static void work(void *arg)
+{
+    struct transfer *t = arg;
+
+    t->job_out = NULL;
+    t->job_out_tail = &t->job_out;
+    t->progress = t->reason ? RDC_FAILED : RDC_WAIT;
+    if (!t->begun && !t->reason) {
+        t->begun = true;
+        if (!begin(t)) {
+            t->progress = RDC_FAILED;
+            return;
+        }
+        step(t, (struct span){0});
+    }
+    for (struct frame *f = t->job_in; f && t->progress == RDC_WAIT; f = f->next)
+        step(t, buf_span(&f->bytes));
+    if (t->progress == RDC_FAILED && !t->reason)
+        t->reason = rdc_receive_failure(t->receiver).reason;
+    if (t->progress == RDC_DONE) {
+        struct stage_file *file = t->file;
+
+        t->file = NULL;
+        t->status = stage_finish(file, &t->staged);
+        if (t->status != ST_OK) {
+            t->progress = RDC_FAILED;
+            t->reason = "the staged file could not be completed";
+        }
+    }
+}
+
+/* --- on the loop thread --- */
+
+static void start_work(struct transfer *t);
+
+static void send_end(struct fetch_client *c, uint32_t number)
+{
+    Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
+    Coterie__V1__FetchEnd end = COTERIE__V1__FETCH_END__INIT;
+
+    end.transfer = number;
+    end.result = COTERIE__V1__FETCH_RESULT__FETCH_RESULT_CANCELLED;
+    message.body_case = COTERIE__V1__FETCH_REQUEST__BODY_END;
+    message.end = &end;
+    if (c->stream)
+        rpc_stream_send(c->stream, &message.base);
+}
+
+static void send_frames(struct fetch_client *c, const struct transfer *t)
+{
+    for (const struct frame *f = t->job_out; f && c->stream; f = f->next) {
+        Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
+        Coterie__V1__FetchFrame frame = COTERIE__V1__FETCH_FRAME__INIT;
+
+        frame.transfer = t->number;
+        frame.data = (ProtobufCBinaryData){.data = f->bytes.data, .len = f->bytes.size};
+        message.body_case = COTERIE__V1__FETCH_REQUEST__BODY_FRAME;
+        message.frame = &frame;
+        rpc_stream_send(c->stream, &message.base);
+    }
+}
+
+static void resume_if_drained(struct fetch_client *c)
+{
+    if (!c->paused || !c->stream)
+        return;
+    for (const struct transfer *t = c->transfers; t; t = t->next)
+        if (t->in_count >= FETCH_FRAME_QUEUE_MAX)
+            return;
+    c->paused = false;
+    rpc_stream_resume(c->stream);
+}
+
+/* Tell the owner and forget the transfer. */
+static void finish(struct transfer *t, const char *reason, enum status status)
+{
+    struct fetch_client *c = t->client;
+    struct fetch_result result = {
+        .gvsn = t->update.gvsn,
+        .ok = reason == NULL,
+        .reason = reason,
+        .status = status,
+    };
+
+    if (t->working) {
+        t->dead = true; /* what the worker has in hand is not looked at */
+    } else if (result.ok) {
+        result.staged = t->staged;
+        t->staged.number = 0; /* the owner's now */
+    }
+    c->options.on_fetched(&result, c->options.source, c->options.arg);
+    if (!t->working)
+        transfer_free(t);
+}
+
+static void worked(void *arg)
+{
+    struct transfer *t = arg;
+    struct fetch_client *c = t->client;
+    bool ended = t->progress == RDC_DONE || t->progress == RDC_FAILED;
+
+    t->working = false;
+    c->working_count--;
+    frames_free(t->job_in);
+    t->job_in = NULL;
+    if (!t->dead)
+        send_frames(c, t);
+    frames_free(t->job_out);
+    t->job_out = NULL;
+    c->options.services.job_end(c->options.services.arg);
+    if (t->dead) {
+        transfer_free(t);
+        if (c->closed && c->working_count == 0)
+            client_free(c);
+        return;
+    }
+    if (ended) {
+        if (t->progress == RDC_FAILED)
+            send_end(c, t->number);
+        finish(t, t->progress == RDC_DONE ? NULL : t->reason, t->status);
+    } else if (t->in) {
+        start_work(t);
+    }
+    resume_if_drained(c);
+}
+
+static void start_work(struct transfer *t)
+{
+    struct fetch_client *c = t->client;
+
+    t->job_in = t->in;
+    t->in = NULL;
+    t->in_tail = &t->in;
+    t->in_count = 0;
+    t->working = true;
+    c->working_count++;
+    c->options.services.job_begin(c->options.services.arg);
+    loop_work(c->options.services.loop, work, worked, t);
+}
+
+static struct transfer *find(struct fetch_client *c, uint32_t number)
+{
+    for (struct transfer *t = c->transfers; t; t = t->next)
+        if (t->number == number && !t->dead)
+            return t;
+    return NULL;
+}
+
+static void on_frame(struct fetch_client *c, const Coterie__V1__FetchFrame *message)
+{
+    struct transfer *t = find(c, message->transfer);
+    struct frame *frame;
+
+    if (!t)
+        return; /* cancelled by us meanwhile */
+    frame = MEM_NEW(struct frame);
+    buf_append(&frame->bytes, message->data.data, message->data.len);
+    *t->in_tail = frame;
+    t->in_tail = &frame->next;
+    t->in_count++;
+    if (!t->working)
+        start_work(t);
+    else if (t->in_count >= FETCH_FRAME_QUEUE_MAX && !c->paused) {
+        c->paused = true;
+        rpc_stream_pause(c->stream);
+    }
+}
+
+static void on_partner_end(struct fetch_client *c, const Coterie__V1__FetchEnd *end)
+{
+    struct transfer *t = find(c, end->transfer);
+
+    if (!t || end->result == COTERIE__V1__FETCH_RESULT__FETCH_RESULT_DONE)
+        return;
+    finish(t, end->result == COTERIE__V1__FETCH_RESULT__FETCH_RESULT_CHANGED
+                  ? "the partner has a newer version by now"
+                  : "the partner could not send it", ST_AGAIN);
+}
+
+static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, void *arg)
+{
+    struct fetch_client *c = arg;
+    const Coterie__V1__FetchResponse *m = (const Coterie__V1__FetchResponse *)*message;
+
+    (void)stream;
+    if (m->body_case == COTERIE__V1__FETCH_RESPONSE__BODY_FRAME)
+        on_frame(c, m->frame);
+    else if (m->body_case == COTERIE__V1__FETCH_RESPONSE__BODY_END)
+        on_partner_end(c, m->end);
+}
+
+static void fail_all(struct fetch_client *c, const char *reason)
+{
+    struct transfer *next;
+
+    for (struct transfer *t = c->transfers; t; t = next) {
+        next = t->next;
+        if (!t->dead)
+            finish(t, reason, ST_AGAIN);
+    }
+}
+
+static void count_bytes(struct fetch_client *c)
+{
+    uint64_t sent;
+    uint64_t received;
+
+    rpc_stream_bytes(c->stream, &sent, &received);
+    c->bytes_sent_before += sent;
+    c->bytes_received_before += received;
+}
+
+static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text, void *arg)
+{
+    struct fetch_client *c = arg;
+
+    (void)stream;
+    log_info(c->options.services.log, "fetch stream ended: %s: %s", rpc_end_name(end), text);
+    count_bytes(c);
+    c->stream = NULL;
+    c->paused = false;
+    fail_all(c, "the connection was lost");
+}
+
+static bool open_stream(struct fetch_client *c)
+{
+    static const struct rpc_stream_events events = {.on_message = on_message, .on_end = on_end};
+    Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
+    Coterie__V1__SessionOpen open = COTERIE__V1__SESSION_OPEN__INIT;
+
+    c->stream = rpc_stream_open(c->options.channel, &fetch_method, &events, c);
+    if (!c->stream)
+        return false;
+    open.protocol_version = 1;
+    open.connection_guid = guid_to_message(&c->options.services.connection);
+    open.folder_guid = guid_to_message(&c->options.services.folder);
+    open.database_guid = guid_to_message(&c->options.services.database);
+    open.fetch_only = true;
+    message.body_case = COTERIE__V1__FETCH_REQUEST__BODY_OPEN;
+    message.open = &open;
+    rpc_stream_send(c->stream, &message.base);
+    return true;
+}
+
+struct fetch_client *fetch_client_open(const struct fetch_client_options *options)
+{
+    struct fetch_client *c = MEM_NEW(struct fetch_client);
+
+    c->options = *options;
+    return c;
+}
+
+void fetch_client_close(struct fetch_client *c)
+{
+    struct transfer *next;
+
+    if (!c)
+        return;
+    if (c->stream) {
+        count_bytes(c);
+        rpc_stream_cancel(c->stream);
+        c->stream = NULL;
+    }
+    c->closed = true;
+    for (struct transfer *t = c->transfers; t; t = next) {
+        next = t->next;
+        t->dead = true;
+        if (!t->working)
+            transfer_free(t);
+    }
+    if (c->working_count == 0)
+        client_free(c);
+}
+
+static void send_start(struct fetch_client *c, struct transfer *t)
+{
+    Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
+    Coterie__V1__FetchStart start = COTERIE__V1__FETCH_START__INIT;
+    struct update_message update;
+
+    update_to_message(&t->update, &update);
+    start.transfer = t->number;
+    start.file_id = update.update.file_id;
+    start.gvsn = update.update.gvsn;
+    start.content_hash = update.update.content_hash;
+    message.body_case = COTERIE__V1__FETCH_REQUEST__BODY_START;
+    message.start = &start;
+    rpc_stream_send(c->stream, &message.base);
+}
+
+void fetch_client_start(struct fetch_client *c, const struct update *update,
+                        const struct fetch_seed *seed)
+{
+    struct transfer *t = MEM_NEW(struct transfer);
+
+    t->client = c;
+    t->number = ++c->number_last;
+    update_copy(&t->update, update);
+    if (seed) {
+        t->seed = *seed;
+        t->seed.path = mem_copy_string(seed->path);
+    }
+    t->seed_content.fd = -1;
+    t->in_tail = &t->in;
+    t->next = c->transfers;
+    c->transfers = t;
+    if (c->stream || open_stream(c)) {
+        send_start(c, t);
+    } else {
+        /* told like any other failure, not from within this call */
+        t->reason = "the connection was lost";
+        t->status = ST_AGAIN;
+    }
+    start_work(t);
+}
+
+void fetch_client_bytes(const struct fetch_client *c, uint64_t *out_sent, uint64_t *out_received)
+{
+    *out_sent = c->bytes_sent_before;
+    *out_received = c->bytes_received_before;
+    if (c->stream) {
+        uint64_t sent;
+        uint64_t received;
+
+        rpc_stream_bytes(c->stream, &sent, &received);
+        *out_sent += sent;
+        *out_received += received;
+    }
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/transfer/fetch.h"
+
+#include "agent/transfer/codec.h"
+#include "agent/transfer/file_content.h"
+#include "common/base/limits.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+#include "common/rdc/exchange.h"
+
+#include "proto/replication.pb-c.h"
+
+#include <stdlib.h>
+
+struct frame {
+    struct frame *next;
+    struct buf bytes;
+};
+
+struct transfer {
+    struct transfer *next;
+    struct fetch_server *server;
+    uint32_t number;
+    struct record record;
+    char *path;
+    struct frame *in;
+    struct frame **in_tail;
+    size_t in_count;
+    bool working;
+    bool dead; /* freed when the worker comes back */
+
+    /* the worker's */
+    struct frame *job_in;
+    struct frame *job_out;
+    struct frame **job_out_tail;
+    struct rdc_sender *sender;
+    struct file_content content;
+    enum rdc_progress progress;
+    bool changed; /* the file is not the record's any more */
+};
+
+struct fetch_server {
+    struct fetch_server_options options;
+    struct rpc_stream *stream;
+    struct transfer *transfers;
+    size_t transfer_count;
+    unsigned working_count;
+    bool writable;
+    bool closed;
+};
+
+static void frames_free(struct frame *list)
+{
+    for (struct frame *next; list; list = next) {
+        next = list->next;
+        buf_fini(&list->bytes);
+        free(list);
+    }
+}
+
+static void transfer_free(struct transfer *t)
+{
+    struct transfer **at = &t->server->transfers;
+
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
+    t->server->transfer_count--;
+    rdc_send_free(t->sender);
+    file_content_close(&t->content);
+    frames_free(t->in);
+    frames_free(t->job_in);
+    frames_free(t->job_out);
+    record_fini(&t->record);
+    free(t->path);
+    free(t);
+}
+
+/* --- on the worker --- */
+
+static bool begin(struct transfer *t)
+{
+    const struct fetch_services *s = &t->server->options.services;
+    struct rdc_send_options options = {.key = fetch_key(&s->group)};
+
+    if (!file_content_open(&t->content, s->root, t->path, &t->record.object, &t->record.witness,
+                           t->record.update.size)) {
+        t->changed = true;
+        return false;
+    }
+    options.content = file_content_rdc(&t->content);
+    t->sender = rdc_send_new(&options);
+    return true;
+}
+
+static size_t step(struct transfer *t, struct span in)
+{
+    struct frame *frame;
+    struct buf out = {0};
+    size_t size;
+
+    t->progress = rdc_send_step(t->sender, in, &out);
+    size = out.size;
+    if (size == 0) {
+        buf_fini(&out);
+        return 0;
+    }
+    frame = MEM_NEW(struct frame);
+    frame->bytes = out;
+    *t->job_out_tail = frame;
+    t->job_out_tail = &frame->next;
+    return size;
+}
+
+/* One job gives at most FETCH_JOB_BYTES, so a slow link holds no more than that in memory. */
+static void work(void *arg)
+{
+    struct transfer *t = arg;
+    struct frame *in = t->job_in;
+    size_t bytes = 0;
+
+    t->job_out = NULL;
+    t->job_out_tail = &t->job_out;
+    if (!t->sender && !begin(t)) {
+        t->progress = RDC_FAILED;
+        return;
+    }
+    while (bytes < FETCH_JOB_BYTES) {
+        if (t->progress == RDC_MORE_OUTPUT) {
+            bytes += step(t, (struct span){0});
+        } else if (t->progress == RDC_WAIT && in) {
+            bytes += step(t, buf_span(&in->bytes));
+            in = in->next;
+        } else {
+            break;
+        }
+    }
+    /* frames that are not used up yet go back to the queue's head */
+    while (t->job_in != in) {
+        struct frame *used = t->job_in;
+
+        t->job_in = used->next;
+        buf_fini(&used->bytes);
+        free(used);
+    }
+}
+
+/* --- on the loop thread --- */
+
+static void send_end(struct fetch_server *s, uint32_t number, Coterie__V1__FetchResult result)
+{
+    Coterie__V1__FetchResponse message = COTERIE__V1__FETCH_RESPONSE__INIT;
+    Coterie__V1__FetchEnd end = COTERIE__V1__FETCH_END__INIT;
+
+    end.transfer = number;
+    end.result = result;
+    message.body_case = COTERIE__V1__FETCH_RESPONSE__BODY_END;
+    message.end = &end;
+    if (s->stream)
+        s->writable = rpc_stream_send(s->stream, &message.base);
+}
+
+static void send_frames(struct fetch_server *s, const struct transfer *t)
+{
+    Coterie__V1__FetchResponse message = COTERIE__V1__FETCH_RESPONSE__INIT;
+    Coterie__V1__FetchFrame frame = COTERIE__V1__FETCH_FRAME__INIT;
+
+    message.body_case = COTERIE__V1__FETCH_RESPONSE__BODY_FRAME;
+    message.frame = &frame;
+    frame.transfer = t->number;
+    for (const struct frame *f = t->job_out; f && s->stream; f = f->next) {
+        frame.data = (ProtobufCBinaryData){.data = f->bytes.data, .len = f->bytes.size};
+        s->writable = rpc_stream_send(s->stream, &message.base);
+    }
+}
+
+static void worked(void *arg);
+
+static void start_work(struct transfer *t)
+{
+    struct fetch_server *s = t->server;
+
+    *t->in_tail = NULL;
+    t->job_in = t->in;
+    t->in = NULL;
+    t->in_tail = &t->in;
+    t->in_count = 0;
+    t->working = true;
+    s->working_count++;
+    s->options.services.job_begin(s->options.services.arg);
+    loop_work(s->options.services.loop, work, worked, t);
+}
+
+static void server_free_when_quiet(struct fetch_server *s)
+{
+    if (s->closed && s->working_count == 0) {
+        while (s->transfers)
+            transfer_free(s->transfers);
+        free(s);
+    }
+}
+
+static void give_back_frames(struct transfer *t)
+{
+    struct frame **tail = &t->job_in;
+
+    while (*tail) {
+        tail = &(*tail)->next;
+        t->in_count++;
+    }
+    *tail = t->in;
+    if (!t->in)
+        t->in_tail = tail;
+    t->in = t->job_in;
+    if (!t->in)
+        t->in_tail = &t->in;
+    t->job_in = NULL;
+}
+
+static bool has_work(const struct transfer *t)
+{
+    return !t->working && !t->dead && (t->progress == RDC_MORE_OUTPUT || t->in);
+}
+
+static void worked(void *arg)
+{
+    struct transfer *t = arg;
+    struct fetch_server *s = t->server;
+
+    t->working = false;
+    s->working_count--;
+    if (!t->dead && !s->closed)
+        send_frames(s, t);
+    frames_free(t->job_out);
+    t->job_out = NULL;
+    s->options.services.job_end(s->options.services.arg);
+    if (s->closed) {
+        server_free_when_quiet(s);
+        return;
+    }
+    give_back_frames(t);
+    if (t->dead) {
+        transfer_free(t);
+    } else if (t->progress == RDC_DONE) {
+        send_end(s, t->number, COTERIE__V1__FETCH_RESULT__FETCH_RESULT_DONE);
+        transfer_free(t);
+    } else if (t->progress == RDC_FAILED) {
+        log_info(s->options.services.log, "transfer ended early: %s",
+                 t->changed ? "the file has changed since" : rdc_send_failure(t->sender).reason);
+        send_end(s, t->number,
+                 t->changed ? COTERIE__V1__FETCH_RESULT__FETCH_RESULT_CHANGED
+                            : COTERIE__V1__FETCH_RESULT__FETCH_RESULT_FAILED);
+        transfer_free(t);
+    } else if (has_work(t) && s->writable) {
+        start_work(t);
+    }
+}
+
+static void on_writable(struct rpc_stream *stream, void *arg)
+{
+    struct fetch_server *s = arg;
+
+    (void)stream;
+    s->writable = true;
+    for (struct transfer *t = s->transfers; t && s->writable; t = t->next)
+        if (has_work(t))
+            start_work(t);
+}
+
+static struct transfer *find(struct fetch_server *s, uint32_t number)
+{
+    for (struct transfer *t = s->transfers; t; t = t->next)
+        if (t->number == number && !t->dead)
+            return t;
+    return NULL;
+}
+
+static const char *on_start(struct fetch_server *s, const Coterie__V1__FetchStart *start)
+{
+    struct file_id id;
+    struct gvsn gvsn;
+    struct record record = {0};
+    char *path = NULL;
+
+    if (!start->file_id || !start->gvsn ||
+        !guid_from_message(start->file_id->database_guid, &id.database) ||
+        !guid_from_message(start->gvsn->database_guid, &gvsn.database))
+        return "fetch without a version";
+    if (find(s, start->transfer))
+        return "transfer number used twice";
+    if (s->transfer_count >= FETCH_SERVED_MAX)
+        return "too many transfers at a time";
+    id.number = start->file_id->number;
+    gvsn.number = start->gvsn->number;
+    if (!s->options.find(&id, &gvsn, &record, &path, s->options.arg)) {
+        send_end(s, start->transfer, COTERIE__V1__FETCH_RESULT__FETCH_RESULT_CHANGED);
+        return NULL;
+    }
+    struct transfer *t = MEM_NEW(struct transfer);
+    t->server = s;
+    t->number = start->transfer;
+    t->record = record;
+    t->path = path;
+    t->content.fd = -1;
+    t->in_tail = &t->in;
+    t->progress = RDC_WAIT;
+    t->next = s->transfers;
+    s->transfers = t;
+    s->transfer_count++;
+    return NULL;
+}
+
+static const char *on_frame(struct fetch_server *s, const Coterie__V1__FetchFrame *message)
+{
+    struct transfer *t = find(s, message->transfer);
+    struct frame *frame;
+
+    if (!t)
+        return NULL; /* ended meanwhile */
+    if (t->in_count >= FETCH_FRAME_QUEUE_MAX * 4)
+        return "more frames than a transfer may have under way";
+    frame = MEM_NEW(struct frame);
+    buf_append(&frame->bytes, message->data.data, message->data.len);
+    *t->in_tail = frame;
+    t->in_tail = &frame->next;
+    t->in_count++;
+    if (!t->working && s->writable)
+        start_work(t);
+    return NULL;
+}
+
+static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, void *arg)
+{
+    struct fetch_server *s = arg;
+    const Coterie__V1__FetchRequest *m = (const Coterie__V1__FetchRequest *)*message;
+    const char *rule = "message without a body";
+
+    if (m->body_case == COTERIE__V1__FETCH_REQUEST__BODY_START) {
+        rule = on_start(s, m->start);
+    } else if (m->body_case == COTERIE__V1__FETCH_REQUEST__BODY_FRAME) {
+        rule = on_frame(s, m->frame);
+    } else if (m->body_case == COTERIE__V1__FETCH_REQUEST__BODY_END) {
+        struct transfer *t = find(s, m->end->transfer);
+
+        rule = NULL;
+        if (t && t->working)
+            t->dead = true;
+        else if (t)
+            transfer_free(t);
+    }
+    if (rule) {
+        log_warn(s->options.services.log, "partner broke the protocol, fetch stream ended: %s",
+                 rule);
+        rpc_stream_finish(stream, RPC_END_BAD, rule);
+    }
+}
+
+static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text, void *arg)
+{
+    struct fetch_server *s = arg;
+
+    (void)stream;
+    (void)end;
+    (void)text;
+    s->stream = NULL;
+    s->closed = true;
+    s->options.on_end(s, s->options.arg);
+    server_free_when_quiet(s);
+}
+
+struct fetch_server *fetch_server_open(const struct fetch_server_options *options)
+{
+    static const struct rpc_stream_events events = {
+        .on_message = on_message, .on_writable = on_writable, .on_end = on_end};
+    struct fetch_server *s = MEM_NEW(struct fetch_server);
+    Coterie__V1__FetchResponse message = COTERIE__V1__FETCH_RESPONSE__INIT;
+    Coterie__V1__SessionOpened opened = COTERIE__V1__SESSION_OPENED__INIT;
+
+    s->options = *options;
+    s->stream = options->stream;
+    rpc_stream_accept(s->stream, &events, s);
+    opened.protocol_version = 1;
+    opened.database_guid = guid_to_message(&s->options.services.database);
+    message.body_case = COTERIE__V1__FETCH_RESPONSE__BODY_OPENED;
+    message.opened = &opened;
+    s->writable = rpc_stream_send(s->stream, &message.base);
+    return s;
+}
+
+void fetch_server_finish(struct fetch_server *s, enum rpc_end end, const char *text)
+{
+    if (s->stream)
+        rpc_stream_finish(s->stream, end, text);
+}
+
+void fetch_server_close(struct fetch_server *s)
+{
+    if (s->stream)
+        rpc_stream_cancel(s->stream);
+    s->stream = NULL;
+    s->closed = true;
+    server_free_when_quiet(s);
+}

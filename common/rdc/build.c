@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/rdc/build.h"
+
+#include "common/base/mem.h"
+#include "common/rdc/frame.h"
+#include "common/rdc/segment.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+#define COPY_SIZE (256u << 10)
+
+/* A stretch of the content: literal bytes of the segment, or bytes of a seed. */
+struct piece {
+    uint64_t target;
+    uint64_t length;
+    uint32_t seed;   /* RDC_UNKNOWN: literal */
+    uint64_t offset; /* in the seed */
+};
+
+struct rdc_build {
+    const struct rdc_receive_options *options;
+    EVP_MD_CTX *hash;
+    struct rdc_unpacker *unpacker;
+    enum status sink_status;
+    uint64_t literal_bytes;
+    uint64_t copied_bytes;
+    uint8_t *copy_buffer;
+
+    enum rdc_way way;
+    unsigned base;
+    const struct rdc_plan *plan;
+    size_t item_at;
+    struct rdc_place place; /* place.offset: how much is built */
+
+    /* the segment under way */
+    struct rdc_step *steps;
+    size_t step_count;
+    size_t step_capacity;
+    struct piece *pieces;
+    size_t piece_count;
+    size_t piece_capacity;
+    struct rdc_ranges ranges;
+    struct buf prefix;
+    struct buf literals;
+};
+
+struct rdc_build *rdc_build_new(const struct rdc_receive_options *options)
+{
+    struct rdc_build *b = MEM_NEW(struct rdc_build);
+
+    b->options = options;
+    b->hash = EVP_MD_CTX_new();
+    b->unpacker = rdc_unpacker_new();
+    b->copy_buffer = mem_new(1, COPY_SIZE);
+    if (!b->hash)
+        abort();
+    return b;
+}
+
+void rdc_build_free(struct rdc_build *b)
+{
+    if (!b)
+        return;
+    EVP_MD_CTX_free(b->hash);
+    rdc_unpacker_free(b->unpacker);
+    rdc_ranges_fini(&b->ranges);
+    buf_fini(&b->prefix);
+    buf_fini(&b->literals);
+    free(b->copy_buffer);
+    free(b->steps);
+    free(b->pieces);
+    free(b);
+}
+
+enum status rdc_build_status(const struct rdc_build *b)
+{
+    return b->sink_status;
+}
+
+uint64_t rdc_build_literal_bytes(const struct rdc_build *b)
+{
+    return b->literal_bytes;
+}
+
+uint64_t rdc_build_copied_bytes(const struct rdc_build *b)
+{
+    return b->copied_bytes;
+}
+
+static enum rdc_build_result sink_result(struct rdc_build *b, enum status st)
+{
+    b->sink_status = st;
+    return st == ST_OK ? RDC_BUILD_OK : RDC_BUILD_SINK;
+}
+
+enum rdc_build_result rdc_build_begin(struct rdc_build *b, enum rdc_way way, unsigned base,
+                                      const struct rdc_plan *plan)
+{
+    const struct rdc_sink *sink = &b->options->sink;
+    bool anew = b->place.offset > 0;
+
+    b->way = way;
+    b->base = base;
+    b->plan = plan;
+    b->item_at = 0;
+    b->place = (struct rdc_place){.size = b->options->size};
+    if (way == RDC_WAY_PUSH_BYTES || way == RDC_WAY_PUSH_SIGNATURE)
+        b->place.base_size = b->options->seeds[base].content.size;
+    b->literal_bytes = 0;
+    b->copied_bytes = 0;
+    buf_clear(&b->literals);
+    if (EVP_DigestInit_ex(b->hash, EVP_sha256(), NULL) != 1)
+        abort();
+    return anew ? sink_result(b, sink->restart(sink->arg)) : RDC_BUILD_OK;
+}
+
+static void digest(struct rdc_build *b, const uint8_t *data, size_t size)
+{
+    if (EVP_DigestUpdate(b->hash, data, size) != 1)
+        abort();
+}
+
+bool rdc_build_proven(struct rdc_build *b)
+{
+    struct rdc_hash result;
+
+    if (EVP_DigestFinal_ex(b->hash, result.bytes, NULL) != 1)
+        abort();
+    return b->place.offset == b->options->size &&
+           memcmp(result.bytes, b->options->hash.bytes, RDC_HASH_SIZE) == 0;
+}
+
+static void add_step(struct rdc_build *b, struct rdc_step step)
+{
+    if (b->step_count == b->step_capacity) {
+        b->step_capacity = b->step_capacity * 2 + 64;
+        b->steps = mem_resize(b->steps, b->step_capacity, sizeof(*b->steps));
+    }
+    b->steps[b->step_count++] = step;
+}
+
+static void add_piece(struct rdc_build *b, uint64_t *target, uint64_t length, uint32_t seed,
+                      uint64_t offset)
+{
+    if (length == 0)
+        return;
+    if (b->piece_count == b->piece_capacity) {
+        b->piece_capacity = b->piece_capacity * 2 + 64;
+        b->pieces = mem_resize(b->pieces, b->piece_capacity, sizeof(*b->pieces));
+    }
+    b->pieces[b->piece_count++] =
+        (struct piece){.target = *target, .length = length, .seed = seed, .offset = offset};
+    *target += length;
+}
+
+/* The script of a push: steps with copies of the base. */
+static bool read_push_script(struct rdc_build *b, struct span script, uint64_t literal_size)
+{
+    struct reader r = reader_of(script);
+    struct rdc_place place = b->place;
+    uint64_t target = place.offset;
+
+    while (reader_ok(&r) && r.rest.size > 0) {
+        struct rdc_step step = {.literal_length = reader_varint(&r)};
+
+        step.copy_length = reader_varint(&r);
+        if (step.copy_length > 0)
+            step.base_offset =
+                place.base_offset + step.literal_length + (uint64_t)unzigzag(reader_varint(&r));
+        if (!reader_ok(&r) || step.literal_length > literal_size ||
+            step.copy_length > place.size - target ||
+            step.literal_length > place.size - target - step.copy_length ||
+            step.base_offset > place.base_size ||
+            step.copy_length > place.base_size - step.base_offset)
+            return false;
+        literal_size -= step.literal_length;
+        add_step(b, step);
+        add_piece(b, &target, step.literal_length, RDC_UNKNOWN, 0);
+        add_piece(b, &target, step.copy_length, b->base, step.base_offset);
+        rdc_place_advance(&place, &step);
+    }
+    return reader_ok(&r) && literal_size == 0;
+}
+
+/* The plan's copies up to its next literal: how many bytes. */
+static bool take_copies(struct rdc_build *b, uint64_t *target, uint64_t *out_length)
+{
+    uint64_t begin = *target;
+
+    for (; b->item_at < b->plan->items.count; b->item_at++) {
+        const struct rdc_item *item = &b->plan->items.items[b->item_at];
+
+        if (item->seed == RDC_UNKNOWN)
+            break;
+        if (item->length > b->place.size - *target)
+            return false;
+        add_piece(b, target, item->length, item->seed, item->offset);
+    }
+    *out_length = *target - begin;
+    return true;
+}
+
+/* The script of a pull: how long the plan's literals are. */
+static bool read_pull_script(struct rdc_build *b, struct span script, uint64_t literal_size)
+{
+    struct reader r = reader_of(script);
+    uint64_t target = b->place.offset;
+    struct rdc_step step = {0};
+
+    if (!take_copies(b, &target, &step.copy_length))
+        return false;
+    if (step.copy_length > 0)
+        add_step(b, step);
+    while (reader_ok(&r) && r.rest.size > 0) {
+        uint64_t head = reader_varint(&r);
+
+        step = (struct rdc_step){.literal_length = head / 2};
+        if (!reader_ok(&r) || step.literal_length == 0 || step.literal_length > literal_size ||
+            step.literal_length > b->place.size - target || b->item_at == b->plan->items.count)
+            return false;
+        literal_size -= step.literal_length;
+        add_piece(b, &target, step.literal_length, RDC_UNKNOWN, 0);
+        if (head % 2 == 0) {
+            b->item_at += 1;
+            if (!take_copies(b, &target, &step.copy_length))
+                return false;
+        }
+        add_step(b, step);
+    }
+    return reader_ok(&r) && literal_size == 0;
+}
+
+static bool read_script(struct rdc_build *b, const struct rdc_segment *segment)
+{
+    uint64_t target = b->place.offset;
+
+    b->step_count = 0;
+    b->piece_count = 0;
+    switch (b->way) {
+    case RDC_WAY_PUSH_BYTES:
+    case RDC_WAY_PUSH_SIGNATURE:
+        return read_push_script(b, segment->script, segment->literal_size);
+    case RDC_WAY_PULL:
+        return read_pull_script(b, segment->script, segment->literal_size);
+    case RDC_WAY_WHOLE:
+        if (segment->script.size > 0 || segment->literal_size > b->place.size - target)
+            return false;
+        add_piece(b, &target, segment->literal_size, RDC_UNKNOWN, 0);
+        return true;
+    case RDC_WAY_NONE:
+    case RDC_WAY_LOCAL:
+        break;
+    }
+    return false;
+}
+
+/* Read content bytes that lie in copies of this segment; @piece_at only moves on. */
+static bool read_copied(struct rdc_build *b, size_t *piece_at, struct rdc_range range, uint8_t *out)
+{
+    while (range.length > 0) {
+        const struct piece *piece = &b->pieces[*piece_at];
+
+        if (range.offset >= piece->target + piece->length) {
+            *piece_at += 1;
+            continue;
+        }
+        assert(piece->seed != RDC_UNKNOWN && range.offset >= piece->target);
+        uint64_t inside = range.offset - piece->target;
+        uint64_t length = piece->length - inside;
+        if (length > range.length)
+            length = range.length;
+        if (rdc_content_read(&b->options->seeds[piece->seed].content, piece->offset + inside, out,
+                             (size_t)length) != ST_OK)
+            return false;
+        out += length;
+        range.offset += length;
+        range.length -= length;
+    }
+    return true;
+}
+
+static bool read_prefix(struct rdc_build *b)
+{
+    enum rdc_prefix kind = b->way == RDC_WAY_WHOLE        ? RDC_PREFIX_NONE
+                           : b->way == RDC_WAY_PUSH_BYTES ? RDC_PREFIX_GAP
+                                                          : RDC_PREFIX_CONTEXT;
+    size_t piece_at = 0;
+
+    rdc_prefix_ranges(kind, b->steps, b->step_count, b->place,
+                      RDC_SEGMENT_PREFIX_MAX - b->prefix.size, &b->ranges);
+    for (size_t i = 0; i < b->ranges.count; i++) {
+        struct rdc_range range = b->ranges.items[i];
+        uint8_t *out = buf_extend(&b->prefix, (size_t)range.length);
+
+        if (kind == RDC_PREFIX_CONTEXT) {
+            if (!read_copied(b, &piece_at, range, out))
+                return false;
+        } else if (rdc_content_read(&b->options->seeds[b->base].content, range.offset, out,
+                                    (size_t)range.length) != ST_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The segment's literals, unpacked; the ones before become part of the prefix. */
+static enum rdc_build_result unpack(struct rdc_build *b, const struct rdc_segment *segment)
+{
+    struct span carried = rdc_prefix_carried(buf_span(&b->literals));
+
+    buf_clear(&b->prefix);
+    buf_append(&b->prefix, carried.data, carried.size);
+    buf_clear(&b->literals);
+    uint8_t *out = buf_extend(&b->literals, segment->literal_size);
+    if (!segment->packed) {
+        if (segment->literal_size > 0)
+            memcpy(out, segment->literals.data, segment->literal_size);
+        return RDC_BUILD_OK;
+    }
+    if (!read_prefix(b))
+        return RDC_BUILD_WRONG;
+    enum status st = rdc_unpack(b->unpacker, buf_span(&b->prefix), segment->literals, out,
+                                segment->literal_size);
+    if (st == ST_OK)
+        return RDC_BUILD_OK;
+    /* against a seed that changed, honest literals do not unpack either */
+    return b->way == RDC_WAY_WHOLE ? RDC_BUILD_MALFORMED : RDC_BUILD_WRONG;
+}
+
+static enum rdc_build_result write_bytes(struct rdc_build *b, const uint8_t *data, size_t size)
+{
+    const struct rdc_sink *sink = &b->options->sink;
+
+    digest(b, data, size);
+    enum status st = sink->write(sink->arg, b->place.offset, span_of(data, size));
+    b->place.offset += size;
+    return sink_result(b, st);
+}
+
+/* @size bytes at @offset of a seed, at most COPY_SIZE, become the content's next. */
+static enum rdc_build_result copy_some(struct rdc_build *b, uint32_t seed, uint64_t offset,
+                                       size_t size)
+{
+    const struct rdc_sink *sink = &b->options->sink;
+    const struct rdc_content *content = &b->options->seeds[seed].content;
+
+    if (rdc_content_read(content, offset, b->copy_buffer, size) != ST_OK)
+        return RDC_BUILD_WRONG;
+    b->copied_bytes += size;
+    enum status st =
+        sink->copy ? sink->copy(sink->arg, seed, offset, b->place.offset, size) : ST_AGAIN;
+    if (st == ST_AGAIN)
+        return write_bytes(b, b->copy_buffer, size);
+    digest(b, b->copy_buffer, size);
+    b->place.offset += size;
+    return sink_result(b, st);
+}
+
+static enum rdc_build_result write_piece(struct rdc_build *b, const struct piece *piece,
+                                         size_t *literal_at)
+{
+    enum rdc_build_result result = RDC_BUILD_OK;
+
+    if (piece->seed == RDC_UNKNOWN) {
+        result = write_bytes(b, b->literals.data + *literal_at, (size_t)piece->length);
+        *literal_at += (size_t)piece->length;
+        b->literal_bytes += piece->length;
+        return result;
+    }
+    for (uint64_t done = 0; done < piece->length && result == RDC_BUILD_OK;) {
+        uint64_t rest = piece->length - done;
+        size_t size = rest < COPY_SIZE ? (size_t)rest : COPY_SIZE;
+
+        result = copy_some(b, piece->seed, piece->offset + done, size);
+        done += size;
+    }
+    return result;
+}
+
+static enum rdc_build_result write_pieces(struct rdc_build *b)
+{
+    enum rdc_build_result result = RDC_BUILD_OK;
+    uint64_t base_offset = b->place.base_offset;
+    size_t literal_at = 0;
+
+    for (size_t i = 0; i < b->piece_count && result == RDC_BUILD_OK; i++)
+        result = write_piece(b, &b->pieces[i], &literal_at);
+    for (size_t i = 0; i < b->step_count; i++) {
+        struct rdc_place place = {.base_offset = base_offset};
+
+        rdc_place_advance(&place, &b->steps[i]);
+        base_offset = place.base_offset;
+    }
+    b->place.base_offset = base_offset;
+    return result;
+}
+
+enum rdc_build_result rdc_build_segment(struct rdc_build *b, const struct rdc_segment *segment)
+{
+    if (!read_script(b, segment))
+        return RDC_BUILD_MALFORMED;
+    enum rdc_build_result result = unpack(b, segment);
+    if (result == RDC_BUILD_OK)
+        result = write_pieces(b);
+    return result;
+}
+
+enum rdc_build_result rdc_build_copies(struct rdc_build *b)
+{
+    static const struct rdc_segment nothing = {.last = true};
+
+    return rdc_build_segment(b, &nothing);
+}

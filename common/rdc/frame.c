@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/rdc/frame.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+const char *rdc_way_name(enum rdc_way way)
+{
+    static const char *const names[] = {
+        [RDC_WAY_NONE] = "none",       [RDC_WAY_LOCAL] = "local",
+        [RDC_WAY_PUSH_BYTES] = "push", [RDC_WAY_PUSH_SIGNATURE] = "push-signature",
+        [RDC_WAY_PULL] = "pull",       [RDC_WAY_WHOLE] = "whole",
+    };
+
+    return names[way];
+}
+
+enum rdc_progress endpoint_fail(struct endpoint *e, struct buf *frame_out, enum status st,
+                                const char *format, ...)
+{
+    char text[RDC_REASON_SIZE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    e->failed = st;
+    buf_clear(&e->reason);
+    buf_append_string(&e->reason, text);
+    buf_text(&e->reason);
+    frame_begin(frame_out, FRAME_FAIL);
+    buf_append_string(frame_out, text);
+    return RDC_FAILED;
+}
+
+enum rdc_progress endpoint_failed_by_peer(struct endpoint *e, struct span text)
+{
+    struct span part = span_part(text, 0, RDC_REASON_SIZE_MAX);
+
+    e->failed = ST_BADDATA;
+    e->by_peer = true;
+    buf_clear(&e->reason);
+    buf_append_escaped(&e->reason, part.data, part.size);
+    buf_text(&e->reason);
+    return RDC_FAILED;
+}
+
+struct rdc_failure endpoint_failure(const struct endpoint *e)
+{
+    return (struct rdc_failure){
+        .status = e->failed,
+        .reason = e->reason.size > 0 ? (const char *)e->reason.data : "",
+        .by_peer = e->by_peer,
+    };
+}
+
+uint64_t endpoint_clock_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * common/rdc/frame.h: the frames of the exchange, byte by byte. Private to send.c and receive.c.
+ *
+ * Byte 0 of a frame: protocol version in the high half, type in the low. The rest, with v = LEB128:
+ *
+ *   OPEN     r→s  size v · delay v (bytes that one round trip costs) · key_check u32 · seed_count v
+ *                 per seed: size v · flags u8 (1: hash known) · [first 16 bytes of its SHA-256]
+ *   START    s→r  way u8 · size v · then
+ *                 push (bytes, signature): seed index v
+ *                 pull: horizon v · level v · chunk_count v · hash width u8 (bytes)
+ *                 whole: nothing
+ *   HASHES   s→r  pieces to the end: count*2+more v · count * width bytes. One run of unknown
+ *                 entries after the other, each as the hashes of their children; `more`: the same
+ *                 run goes on in the next piece. The first run is the whole of the start level.
+ *   NEED     r→s  last u8 · then to the end: skip v · take v, counted over the hashes last sent.
+ *                 A `take` never crosses from one run to the next.
+ *   SEGMENT  s→r  flags u8 (1: last, 2: literals packed, 4: script packed) · literal_size v ·
+ *                 packed_size v · script_size v · script_packed_size v · script · literals' begin
+ *   PIECE    s→r  the literals' next bytes
+ *   DONE     r→s  nothing
+ *   WHOLE    r→s  nothing: send all of it
+ *   FAIL     both text, at most RDC_REASON_SIZE_MAX
+ *
+ * Scripts.  push: per step literal_length v · copy_length v · [zigzag v: how far the copy's base
+ * offset lies from where the previous copy and this literal would lead]. pull: per step
+ * literal_length*2+more v; `more`: the run goes on with the next step. whole: nothing; the literals
+ * are the next bytes of the content.
+ */
+#ifndef COMMON_RDC_FRAME_H
+#define COMMON_RDC_FRAME_H
+
+#include "common/base/cursor.h"
+#include "common/base/limits.h"
+#include "common/rdc/exchange.h"
+
+#define FRAME_VERSION   1u
+#define FRAME_ID_SIZE   16 /* of a SHA-256, to name a seed */
+#define FRAME_HASH_MIN  4u
+#define FRAME_HASH_MAX  8u
+#define FRAME_WORK_SIZE (RDC_FRAME_SIZE_MAX - 64) /* leaves room for the fields around */
+
+enum frame_type {
+    FRAME_OPEN = 1,
+    FRAME_START,
+    FRAME_HASHES,
+    FRAME_NEED,
+    FRAME_SEGMENT,
+    FRAME_PIECE,
+    FRAME_DONE,
+    FRAME_WHOLE,
+    FRAME_FAIL,
+};
+
+enum segment_flag { SEGMENT_LAST = 1, SEGMENT_PACKED = 2, SEGMENT_SCRIPT_PACKED = 4 };
+
+static inline void frame_begin(struct buf *out, enum frame_type type)
+{
+    buf_clear(out);
+    write_u8(out, (uint8_t)(FRAME_VERSION << 4 | type));
+}
+
+/* The bits of an identity that travel when it is cut to @width bytes. */
+static inline uint64_t frame_hash_mask(unsigned width)
+{
+    return width == FRAME_HASH_MAX ? UINT64_MAX : (UINT64_C(1) << 8 * width) - 1;
+}
+
+static inline void write_hash(struct buf *out, uint64_t identity, unsigned width)
+{
+    uint8_t bytes[FRAME_HASH_MAX];
+
+    for (unsigned i = 0; i < width; i++)
+        bytes[i] = (uint8_t)(identity >> 8 * i);
+    buf_append(out, bytes, width);
+}
+
+static inline uint64_t reader_hash(struct reader *r, unsigned width)
+{
+    uint8_t bytes[FRAME_HASH_MAX] = {0};
+    uint64_t identity = 0;
+
+    reader_copy(r, bytes, width);
+    for (unsigned i = 0; i < width; i++)
+        identity |= (uint64_t)bytes[i] << 8 * i;
+    return identity;
+}
+
+static inline uint64_t zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static inline int64_t unzigzag(uint64_t value)
+{
+    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
+/* What both ends have in common. */
+struct endpoint {
+    struct rdc_stats stats;
+    enum status failed; /* ST_OK: not */
+    bool by_peer;
+    struct buf reason;
+};
+
+/* Note why the exchange ends and tell the other side. Always RDC_FAILED. */
+enum rdc_progress endpoint_fail(struct endpoint *e, struct buf *frame_out, enum status st,
+                                const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* The other side ended it: take its text. Always RDC_FAILED. */
+enum rdc_progress endpoint_failed_by_peer(struct endpoint *e, struct span text);
+
+struct rdc_failure endpoint_failure(const struct endpoint *e);
+
+/* Processor time of this thread, for the stats. */
+uint64_t endpoint_clock_ns(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * common/rdc/kernel.h: the inner loops of chunking, once per instruction set.
+ *
+ * The cut hash of position i is a multilinear function of the 16 bytes from i on:
+ *     H(i) = K0*u32(i) + K1*u32(i+4) + K2*u32(i+8) + K3*u32(i+12)   mod 2^32, little-endian
+ * It has no table and no state, so every instruction set computes it alike. Positions are taken in
+ * blocks of RDC_BLOCK_SIZE; hashing block k reads RDC_WINDOW_SIZE - 1 bytes beyond it.
+ *
+ * Every kernel gives the same results for the same bytes.
+ */
+#ifndef COMMON_RDC_KERNEL_H
+#define COMMON_RDC_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RDC_BLOCK_SIZE   128 /* positions */
+#define RDC_SECRET_SIZE  192 /* XXH3's */
+#define RDC_SKETCH_LANES 16  /* functions of a similarity sketch */
+#define RDC_WINDOW_SIZE  16  /* bytes that one cut hash depends on */
+
+/* Which positions of a block, bit 0 of word 0 first. */
+struct rdc_block_mask {
+    uint64_t words[RDC_BLOCK_SIZE / 64];
+};
+
+/* A seed and what XXH3 derives from it. */
+struct rdc_secret {
+    uint64_t seed;
+    uint8_t bytes[RDC_SECRET_SIZE];
+};
+
+void rdc_secret_init(struct rdc_secret *secret, uint64_t seed);
+
+struct rdc_kernel {
+    const char *name;
+    /* The greatest cut hash of each of @count blocks from @data on. */
+    void (*block_maxima)(const uint8_t *data, size_t count, uint32_t *out_maxima);
+    /* The positions of the block at @data whose cut hash is at least @threshold. */
+    struct rdc_block_mask (*positions_at_least)(const uint8_t *data, uint32_t threshold);
+    /* Bit j: maxima[j] > every one of the @reach before it and >= every one of the @reach after
+     * it, for j in 0..7. Reads maxima[-reach] to maxima[7 + reach]. */
+    unsigned (*peaks)(const uint32_t *maxima, unsigned reach);
+    /* Chunk identity: the low half of XXH3-128 under the secret's seed. */
+    uint64_t (*identity)(const void *data, size_t size, const struct rdc_secret *secret);
+    /* Lower each of @least to the least value of its function over @identities. */
+    void (*sketch)(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities, size_t count);
+};
+
+/* The fastest kernel of this processor. */
+const struct rdc_kernel *rdc_kernel_best(void);
+
+/* The plain C kernel: what the others are compared with. */
+const struct rdc_kernel *rdc_kernel_scalar(void);
+
+/* Built for x86-64 only; NULL when this processor lacks AVX2 or BMI2. */
+const struct rdc_kernel *rdc_kernel_avx2(void);
+
+/* H of the 16 bytes at @data. */
+uint32_t rdc_cut_hash(const uint8_t *data);
+
+#endif

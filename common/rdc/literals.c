@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/rdc/literals.h"
+
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+#include "common/rdc/frame.h"
+#include "common/rdc/segment.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define STEPS_MAX       (RDC_SEGMENT_SCRIPT_MAX / 30) /* a step is three LEB128 values */
+#define EXTEND_SIZE     512u                          /* bytes compared at a time */
+#define SCRIPT_PACK_MIN 64u                           /* shorter scripts do not pack */
+
+struct steps {
+    struct rdc_step *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct rdc_literals {
+    struct rdc_literals_options options;
+    const struct rdc_kernel *kernel;
+    struct rdc_secret secret;
+    struct rdc_packer *packer;
+    struct rdc_place place;
+    size_t move_at;
+    uint32_t move_done; /* chunks of the move under way that were taken */
+    uint32_t chunk_at;
+    uint64_t total;
+    bool last; /* the segment that was built is the last */
+
+    /* the segment under way */
+    struct steps steps;
+    struct rdc_ranges ranges;
+    uint64_t prefix_wanted; /* bytes that its literals so far would be packed against */
+    struct buf prefix;
+    struct buf literals;
+    struct buf script;
+    struct buf packed; /* what travels: packed literals, or the literals themselves */
+    size_t packed_at;  /* how much of it has gone */
+};
+
+struct rdc_literals *rdc_literals_new(const struct rdc_literals_options *options)
+{
+    struct rdc_literals *l = MEM_NEW(struct rdc_literals);
+
+    l->options = *options;
+    l->kernel = rdc_kernel_best();
+    rdc_secret_init(&l->secret, options->key.seed);
+    l->packer = rdc_packer_new(options->level);
+    l->place.size = options->content->size;
+    if (options->base_signature)
+        l->place.base_size = options->base_signature->size;
+    return l;
+}
+
+void rdc_literals_free(struct rdc_literals *l)
+{
+    if (!l)
+        return;
+    rdc_packer_free(l->packer);
+    free(l->steps.items);
+    rdc_ranges_fini(&l->ranges);
+    buf_fini(&l->prefix);
+    buf_fini(&l->literals);
+    buf_fini(&l->script);
+    buf_fini(&l->packed);
+    free(l);
+}
+
+uint64_t rdc_literals_total(const struct rdc_literals *l)
+{
+    return l->total;
+}
+
+static bool is_push(enum rdc_way way)
+{
+    return way == RDC_WAY_PUSH_BYTES || way == RDC_WAY_PUSH_SIGNATURE;
+}
+
+static enum rdc_prefix prefix_kind(enum rdc_way way)
+{
+    return way == RDC_WAY_WHOLE        ? RDC_PREFIX_NONE
+           : way == RDC_WAY_PUSH_BYTES ? RDC_PREFIX_GAP
+                                       : RDC_PREFIX_CONTEXT;
+}
+
+static void add_step(struct rdc_literals *l, struct rdc_step step)
+{
+    if (l->steps.count == l->steps.capacity) {
+        l->steps.capacity = l->steps.capacity * 2 + 64;
+        l->steps.items = mem_resize(l->steps.items, l->steps.capacity, sizeof(*l->steps.items));
+    }
+    l->steps.items[l->steps.count++] = step;
+}
+
+/* Read the next chunks of the literal move under way; they must be what was signed. */
+static enum status read_chunks(struct rdc_literals *l, uint64_t offset, uint64_t *out_length)
+{
+    const struct rdc_signature *signature = l->options.signature;
+    const struct rdc_move *move = &l->options.moves->items[l->move_at];
+    uint32_t first = l->chunk_at;
+    size_t length = 0;
+
+    while (l->move_done < move->chunk_count &&
+           l->literals.size + length + signature->lengths[l->chunk_at] <=
+               RDC_SEGMENT_LITERALS_MAX) {
+        length += signature->lengths[l->chunk_at++];
+        l->move_done += 1;
+    }
+    uint8_t *place = buf_extend(&l->literals, length);
+    enum status st = rdc_content_read(l->options.content, offset, place, length);
+    for (uint32_t i = first; i < l->chunk_at && st == ST_OK; i++) {
+        uint64_t identity = l->kernel->identity(place, signature->lengths[i], &l->secret);
+
+        place += signature->lengths[i];
+        if (identity != signature->identities[i])
+            st = ST_BADDATA;
+    }
+    *out_length = length;
+    return st;
+}
+
+/* How many bytes of @a and @b agree from the front, or from the back. */
+static size_t equal_front(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    size_t i = 0;
+
+    while (i < size && a[i] == b[i])
+        i++;
+    return i;
+}
+
+static size_t equal_back(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    size_t i = 0;
+
+    while (i < size && a[size - 1 - i] == b[size - 1 - i])
+        i++;
+    return i;
+}
+
+/* How many bytes of @literal stand in the base from @offset on. */
+static enum status extend_front(struct rdc_literals *l, struct span literal, uint64_t offset,
+                                size_t *out_size)
+{
+    uint8_t base[EXTEND_SIZE];
+    uint64_t rest = l->place.base_size > offset ? l->place.base_size - offset : 0;
+    size_t done = 0;
+
+    if (literal.size > rest)
+        literal.size = (size_t)rest;
+    for (size_t equal = EXTEND_SIZE; equal == EXTEND_SIZE; done += equal) {
+        size_t size = literal.size - done < EXTEND_SIZE ? literal.size - done : EXTEND_SIZE;
+        enum status st = rdc_content_read(l->options.base, offset + done, base, size);
+
+        if (st != ST_OK)
+            return st;
+        equal = equal_front(literal.data + done, base, size);
+    }
+    *out_size = done;
+    return ST_OK;
+}
+
+/* How many bytes of @literal, from its end, stand in the base before @offset. */
+static enum status extend_back(struct rdc_literals *l, struct span literal, uint64_t offset,
+                               size_t *out_size)
+{
+    uint8_t base[EXTEND_SIZE];
+    size_t done = 0;
+
+    for (size_t equal = EXTEND_SIZE; equal == EXTEND_SIZE; done += equal) {
+        uint64_t rest = literal.size - done < offset - done ? literal.size - done : offset - done;
+        size_t size = rest < EXTEND_SIZE ? (size_t)rest : EXTEND_SIZE;
+        enum status st = rdc_content_read(l->options.base, offset - done - size, base, size);
+
+        if (st != ST_OK)
+            return st;
+        equal = equal_back(literal.data + literal.size - done - size, base, size);
+    }
+    *out_size = done;
+    return ST_OK;
+}
+
+/*
+ * Chunks that differ are often equal at one end: give those bytes to the copies on either side.
+ * @step's literal stands at the end of l->literals. *out_front: what the copy before gains.
+ */
+static enum status extend_copies(struct rdc_literals *l, struct rdc_step *step,
+                                 uint64_t base_offset, size_t *out_front)
+{
+    size_t size = (size_t)step->literal_length;
+    uint8_t *data = l->literals.data + l->literals.size - size;
+    size_t front = 0;
+    size_t back = 0;
+    enum status st = extend_front(l, span_of(data, size), base_offset, &front);
+
+    if (st == ST_OK && step->copy_length > 0)
+        st = extend_back(l, span_of(data + front, size - front), step->base_offset, &back);
+    if (st != ST_OK)
+        return st;
+    memmove(data, data + front, size - front - back);
+    l->literals.size -= front + back;
+    step->literal_length -= front + back;
+    step->copy_length += back;
+    step->base_offset -= back;
+    *out_front = front;
+    return ST_OK;
+}
+
+/* Bytes already in the base, from @offset on, come next. */
+static void add_copy(struct rdc_literals *l, struct rdc_place *place, uint64_t offset, size_t size)
+{
+    struct rdc_step *last = l->steps.count > 0 ? &l->steps.items[l->steps.count - 1] : NULL;
+    struct rdc_step step = {.copy_length = size, .base_offset = offset};
+
+    if (size == 0)
+        return;
+    if (last && (last->copy_length > 0 && last->base_offset + last->copy_length == offset))
+        last->copy_length += size;
+    else
+        add_step(l, step);
+    rdc_place_advance(place, &step);
+}
+
+/* The segment's steps as they travel; @more: the last literal goes on in the next segment. */
+static void write_script(struct rdc_literals *l, bool more)
+{
+    struct rdc_place place = l->place;
+
+    buf_clear(&l->script);
+    for (size_t i = 0; i < l->steps.count; i++) {
+        const struct rdc_step *step = &l->steps.items[i];
+        uint64_t expected = place.base_offset + step->literal_length;
+
+        if (is_push(l->options.way)) {
+            write_varint(&l->script, step->literal_length);
+            write_varint(&l->script, step->copy_length);
+            if (step->copy_length > 0)
+                write_varint(&l->script, zigzag((int64_t)(step->base_offset - expected)));
+        } else if (step->literal_length > 0) {
+            write_varint(&l->script, step->literal_length * 2 + (more && i + 1 == l->steps.count));
+        }
+        rdc_place_advance(&place, step);
+    }
+}
+
+/* The literal under way, as far as it fits, and the copy after it. */
+static enum status take_step(struct rdc_literals *l, struct rdc_place *place, bool *out_more)
+{
+    const struct rdc_moves *moves = l->options.moves;
+    const struct rdc_signature *signature = l->options.signature;
+    struct rdc_step step = {0};
+    bool more = false;
+
+    if (moves->items[l->move_at].base_first == RDC_LITERAL) {
+        enum status st = read_chunks(l, place->offset, &step.literal_length);
+
+        if (st != ST_OK)
+            return st;
+        more = l->move_done < moves->items[l->move_at].chunk_count;
+        if (!more) {
+            l->move_at += 1;
+            l->move_done = 0;
+        }
+    }
+    if (!more && l->move_at < moves->count && moves->items[l->move_at].base_first != RDC_LITERAL) {
+        const struct rdc_move *copy = &moves->items[l->move_at++];
+
+        for (uint32_t i = 0; i < copy->chunk_count; i++)
+            step.copy_length += signature->lengths[l->chunk_at++];
+        if (l->options.base_signature)
+            step.base_offset = rdc_signature_offset(l->options.base_signature, copy->base_first);
+    }
+    *out_more = more;
+    if (l->options.way == RDC_WAY_PUSH_BYTES && step.literal_length > 0) {
+        uint64_t base_offset = place->base_offset;
+        size_t front;
+        enum status st = extend_copies(l, &step, base_offset, &front);
+
+        if (st != ST_OK)
+            return st;
+        add_copy(l, place, base_offset, front);
+        l->prefix_wanted += rdc_gap_size(&step, place);
+    }
+    add_step(l, step);
+    rdc_place_advance(place, &step);
+    return ST_OK;
+}
+
+static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
+{
+    enum status st = ST_OK;
+    bool more = false;
+
+    if (l->options.way == RDC_WAY_WHOLE) {
+        uint64_t rest = place->size - place->offset;
+        size_t size = rest < RDC_SEGMENT_LITERALS_MAX ? (size_t)rest : RDC_SEGMENT_LITERALS_MAX;
+
+        st = rdc_content_read(l->options.content, place->offset, buf_extend(&l->literals, size),
+                              size);
+        place->offset += size;
+        l->last = place->offset == place->size;
+        return st;
+    }
+    size_t longest = rdc_chunk_size_max(l->options.signature->horizon);
+    while (st == ST_OK && l->move_at < l->options.moves->count &&
+           l->literals.size + longest <= RDC_SEGMENT_LITERALS_MAX &&
+           l->prefix_wanted < RDC_SEGMENT_PREFIX_MAX && l->steps.count + 2 <= STEPS_MAX)
+        st = take_step(l, place, &more);
+    write_script(l, more);
+    l->last = l->move_at == l->options.moves->count;
+    return st;
+}
+
+/* Read what both sides know to resemble the literals. */
+static enum status read_prefix(struct rdc_literals *l)
+{
+    enum rdc_prefix kind = prefix_kind(l->options.way);
+    const struct rdc_content *known = kind == RDC_PREFIX_GAP ? l->options.base : l->options.content;
+
+    rdc_prefix_ranges(kind, l->steps.items, l->steps.count, l->place,
+                      RDC_SEGMENT_PREFIX_MAX - l->prefix.size, &l->ranges);
+    for (size_t i = 0; i < l->ranges.count; i++) {
+        const struct rdc_range *range = &l->ranges.items[i];
+        size_t size = (size_t)range->length;
+        enum status st = rdc_content_read(known, range->offset, buf_extend(&l->prefix, size), size);
+
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+static enum status build_segment(struct rdc_literals *l)
+{
+    struct rdc_place end = l->place;
+    struct span carried = rdc_prefix_carried(buf_span(&l->literals));
+
+    buf_clear(&l->prefix);
+    buf_append(&l->prefix, carried.data, carried.size);
+    buf_clear(&l->literals);
+    buf_clear(&l->script);
+    l->steps.count = 0;
+    l->prefix_wanted = l->prefix.size;
+    enum status st = take_steps(l, &end);
+    if (st == ST_OK)
+        st = read_prefix(l);
+    l->place = end;
+    l->total += l->literals.size;
+    return st;
+}
+
+static void write_segment(struct rdc_literals *l, struct buf *frame)
+{
+    struct span script = buf_span(&l->script);
+    scope(buf) struct buf script_packed = {0};
+    uint8_t flags = l->last ? SEGMENT_LAST : 0;
+
+    buf_clear(&l->packed);
+    l->packed_at = 0;
+    if (rdc_pack(l->packer, buf_span(&l->prefix), buf_span(&l->literals), &l->packed))
+        flags |= SEGMENT_PACKED;
+    else
+        buf_append(&l->packed, l->literals.data, l->literals.size);
+    if (script.size >= SCRIPT_PACK_MIN &&
+        rdc_pack(l->packer, (struct span){0}, script, &script_packed)) {
+        script = buf_span(&script_packed);
+        flags |= SEGMENT_SCRIPT_PACKED;
+    }
+    frame_begin(frame, FRAME_SEGMENT);
+    write_u8(frame, flags);
+    write_varint(frame, l->literals.size);
+    write_varint(frame, l->packed.size);
+    write_varint(frame, l->script.size);
+    write_varint(frame, script.size);
+    buf_append(frame, script.data, script.size);
+}
+
+enum status rdc_literals_next(struct rdc_literals *l, struct buf *frame, bool *out_more)
+{
+    if (l->packed_at == l->packed.size) {
+        enum status st = build_segment(l);
+
+        if (st != ST_OK)
+            return st;
+        write_segment(l, frame);
+    } else {
+        frame_begin(frame, FRAME_PIECE);
+    }
+    struct span piece =
+        span_part(buf_span(&l->packed), l->packed_at, FRAME_WORK_SIZE - frame->size);
+    buf_append(frame, piece.data, piece.size);
+    l->packed_at += piece.size;
+    *out_more = !l->last || l->packed_at < l->packed.size;
+    return ST_OK;
+}

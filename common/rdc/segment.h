@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * common/rdc/segment.h: literal bytes packed against bytes that the other side is known to have.
+ *
+ * New content travels in segments. A segment is a list of pieces of the file being built, in
+ * order: literals, which travel, and copies, which the receiver has. The literals of a segment,
+ * put together, are one zstd frame whose dictionary is the segment's prefix: known bytes that
+ * most likely resemble them. Both ends compute the same prefix from the same pieces, so it costs
+ * nothing to say which bytes they are.
+ *
+ *   RDC_PREFIX_GAP      the sender has the base: what the base holds between the copies on either
+ *                       side of a literal, which is what the literal replaced
+ *   RDC_PREFIX_CONTEXT  it has not: the copied bytes on either side of a literal
+ */
+#ifndef COMMON_RDC_SEGMENT_H
+#define COMMON_RDC_SEGMENT_H
+
+#include "common/base/buf.h"
+#include "common/base/limits.h"
+#include "common/base/status.h"
+
+enum rdc_prefix { RDC_PREFIX_NONE, RDC_PREFIX_GAP, RDC_PREFIX_CONTEXT };
+
+/* A literal, then a copy; either may be empty. */
+struct rdc_step {
+    uint64_t literal_length;
+    uint64_t copy_length;
+    uint64_t base_offset; /* of the copy; with RDC_PREFIX_GAP only */
+};
+
+struct rdc_range {
+    uint64_t offset;
+    uint64_t length;
+};
+
+/* Where a segment stands in the file and, with RDC_PREFIX_GAP, in the base. */
+struct rdc_place {
+    uint64_t offset;
+    uint64_t size;        /* of the file */
+    uint64_t base_offset; /* where the copy and literals before lead to */
+    uint64_t base_size;
+};
+
+/* Go past a step. */
+void rdc_place_advance(struct rdc_place *place, const struct rdc_step *step);
+
+/* Zero-initialised is empty. */
+struct rdc_ranges {
+    struct rdc_range *items;
+    size_t count;
+    size_t capacity;
+};
+
+void rdc_ranges_fini(struct rdc_ranges *ranges);
+
+/*
+ * The known bytes that a segment's literals are packed against: in the base with RDC_PREFIX_GAP,
+ * in the file itself with RDC_PREFIX_CONTEXT, where they lie within copies of this segment.
+ *
+ * @room    bytes at most
+ * @ranges  emptied, then filled; with RDC_PREFIX_CONTEXT ascending and apart
+ *
+ * A function of its arguments alone: both ends arrive at the same ranges. Every range is within
+ * the base or the file.
+ */
+void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_t count,
+                       struct rdc_place place, uint64_t room, struct rdc_ranges *ranges);
+
+/* With RDC_PREFIX_GAP: bytes that one step at @place has in the prefix, room provided. */
+uint64_t rdc_gap_size(const struct rdc_step *step, const struct rdc_place *place);
+
+/* The bytes of a segment's literals that also begin the next segment's prefix. */
+struct span rdc_prefix_carried(struct span literals);
+
+struct rdc_packer;
+
+/* @level is zstd's. */
+struct rdc_packer *rdc_packer_new(int level);
+void rdc_packer_free(struct rdc_packer *p);
+
+/*
+ * Append @literals, packed against @prefix, to @out.
+ *
+ * Returns true when packed; false when that would not have made it smaller: then nothing was
+ * appended, and the literals travel as they are. rdc_unpack() with the same prefix gives the
+ * literals back.
+ */
+bool rdc_pack(struct rdc_packer *p, struct span prefix, struct span literals, struct buf *out);
+
+struct rdc_unpacker;
+
+struct rdc_unpacker *rdc_unpacker_new(void);
+void rdc_unpacker_free(struct rdc_unpacker *u);
+
+/* Unpack exactly @size bytes to @out; ST_BADDATA when @packed is not that. */
+NODISCARD enum status rdc_unpack(struct rdc_unpacker *u, struct span prefix, struct span packed,
+                                 uint8_t *out, size_t size);
+
+#endif

@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ *                  ┌─────────┐ OPEN
+ *                  │ OPENING ├──────────────┐ no seed, or small
+ *                  └────┬────┘              │
+ *           pull        │ push              │
+ *        ┌──────────────┤                   │
+ *   ┌────▼────┐    ┌────▼────────┐          │
+ *   │ HASHING │    │   SENDING   │◀─────────┘◀── WHOLE
+ *   └──▲─┬────┘    └──▲─┬────────┘
+ * NEED │ │ all sent   │ │ last segment sent
+ *   ┌──┴─▼────┐ NEED  │ │
+ *   │ ASKED   ├───────┘ │        DONE   ┌──────┐
+ *   └────┬────┘    ┌────▼──────┐ ──────▶│ DONE │
+ *        │         │ CONFIRMING│        └──▲───┘
+ *        │         └───────────┘           │
+ *        └──────────── DONE ───────────────┘        anything wrong, from anywhere: FAILED
+ */
+#include "common/rdc/exchange.h"
+
+#include "common/base/mem.h"
+#include "common/rdc/frame.h"
+#include "common/rdc/literals.h"
+#include "common/rdc/match.h"
+#include "common/rdc/tree.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define SEND_STATES(X)                                                                             \
+    X(OPENING)                                                                                     \
+    X(HASHING)                                                                                     \
+    X(ASKED)                                                                                       \
+    X(SENDING)                                                                                     \
+    X(CONFIRMING)                                                                                  \
+    X(ENDED)
+
+enum send_state {
+#define X(name) SEND_##name,
+    SEND_STATES(X)
+#undef X
+};
+
+#define WHOLE_SIZE_MAX  4096u       /* never worth a question */
+#define WHOLE_DELAY_MAX (64u << 10) /* nor, on a slow link, up to this */
+#define CHANGES_MIN     64u         /* changed places that a start level is chosen for */
+#define CHANGE_BYTES    (64u << 10) /* … and one more for each of these the size differs by */
+#define COLLISION_BITS  20u         /* 2^-20: that a cut hash deceives us once in a transfer */
+
+/* Consecutive entries of one tree level. */
+struct run {
+    uint32_t first;
+    uint32_t count;
+};
+
+struct runs {
+    struct run *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct seed_offer {
+    uint64_t size;
+    bool hash_known;
+    uint8_t id[FRAME_ID_SIZE];
+};
+
+struct opening {
+    uint64_t size;
+    uint64_t delay_bytes;
+    uint32_t key_check;
+    unsigned seed_count;
+    struct seed_offer seeds[RDC_SEED_COUNT_MAX];
+};
+
+struct rdc_sender {
+    struct rdc_send_options options;
+    struct endpoint end;
+    enum send_state state;
+    struct opening opening;
+    const struct rdc_signature *signature;
+    struct rdc_signature *signature_made;
+
+    /* pull: which entries of the level were sent, how far, and which the receiver asked for */
+    struct rdc_tree tree;
+    unsigned level;
+    unsigned hash_width;
+    struct runs sent;
+    struct runs wanted;
+    size_t run_at;
+    uint32_t entry_at;
+
+    struct rdc_signature *base_signature_made;
+    struct rdc_moves moves;
+    struct rdc_literals *literals;
+};
+
+static void runs_add(struct runs *runs, uint32_t first, uint32_t count)
+{
+    if (runs->count == runs->capacity) {
+        runs->capacity = runs->capacity * 2 + 64;
+        runs->items = mem_resize(runs->items, runs->capacity, sizeof(*runs->items));
+    }
+    runs->items[runs->count++] = (struct run){.first = first, .count = count};
+}
+
+static void runs_fini(struct runs *runs)
+{
+    free(runs->items);
+    *runs = (struct runs){0};
+}
+
+struct rdc_sender *rdc_send_new(const struct rdc_send_options *options)
+{
+    assert(options->base_count <= RDC_SEED_COUNT_MAX);
+    struct rdc_sender *s = MEM_NEW(struct rdc_sender);
+
+    s->options = *options;
+    s->signature = options->signature;
+    return s;
+}
+
+void rdc_send_free(struct rdc_sender *s)
+{
+    if (!s)
+        return;
+    rdc_literals_free(s->literals);
+    rdc_moves_fini(&s->moves);
+    runs_fini(&s->sent);
+    runs_fini(&s->wanted);
+    rdc_tree_fini(&s->tree);
+    rdc_signature_free(s->signature_made);
+    rdc_signature_free(s->base_signature_made);
+    buf_fini(&s->end.reason);
+    free(s);
+}
+
+struct rdc_failure rdc_send_failure(const struct rdc_sender *s)
+{
+    return endpoint_failure(&s->end);
+}
+
+const struct rdc_stats *rdc_send_stats(const struct rdc_sender *s)
+{
+    return &s->end.stats;
+}
+
+static enum rdc_progress fail(struct rdc_sender *s, struct buf *out, enum status st,
+                              const char *reason)
+{
+    s->state = SEND_ENDED;
+    return endpoint_fail(&s->end, out, st, "%s", reason);
+}
+
+static enum rdc_progress fail_content(struct rdc_sender *s, struct buf *out, enum status st)
+{
+    return fail(s, out, st,
+                st == ST_BADDATA || st == ST_GONE ? "the sender's file changed while it was sent"
+                                                  : "the sender could not read its file");
+}
+
+/* --- opening ---------------------------------------------------------------------------------*/
+
+static bool read_opening(struct span body, struct opening *out)
+{
+    struct reader r = reader_of(body);
+
+    *out = (struct opening){0};
+    out->size = reader_varint(&r);
+    out->delay_bytes = reader_varint(&r);
+    out->key_check = reader_u32(&r);
+    uint64_t count = reader_varint(&r);
+    if (!reader_ok(&r) || count > RDC_SEED_COUNT_MAX)
+        return false;
+    out->seed_count = (unsigned)count;
+    for (unsigned i = 0; i < out->seed_count; i++) {
+        out->seeds[i].size = reader_varint(&r);
+        uint8_t flags = reader_u8(&r);
+        out->seeds[i].hash_known = flags & 1;
+        if (flags > 1)
+            return false;
+        if (out->seeds[i].hash_known)
+            reader_copy(&r, out->seeds[i].id, FRAME_ID_SIZE);
+    }
+    return reader_finished(&r);
+}
+
+/* Sign @content unless @given; the caller frees *out_made. */
+static enum status ensure_signature(struct rdc_sender *s, const struct rdc_content *content,
+                                    uint32_t horizon, struct rdc_signature **out_made)
+{
+    struct rdc_signature_options options = {.key = s->options.key, .horizon = horizon};
+    uint64_t begin = endpoint_clock_ns();
+    enum status st = rdc_signature_of(content, &options, out_made);
+
+    s->end.stats.signature_ns += endpoint_clock_ns() - begin;
+    return st;
+}
+
+static enum status ensure_own_signature(struct rdc_sender *s)
+{
+    if (s->signature)
+        return ST_OK;
+    enum status st = ensure_signature(s, &s->options.content, 0, &s->signature_made);
+    s->signature = s->signature_made;
+    return st;
+}
+
+static bool signature_fits(const struct rdc_sender *s, const struct rdc_signature *signature,
+                           uint64_t size)
+{
+    return signature->key_check == rdc_key_check(s->options.key) && signature->size == size;
+}
+
+/* The first seed of the receiver's that is one of our bases, bytes before signatures. */
+static const struct rdc_base *find_base(const struct rdc_sender *s, bool with_content,
+                                        unsigned *out_seed)
+{
+    for (unsigned i = 0; i < s->opening.seed_count; i++) {
+        const struct seed_offer *seed = &s->opening.seeds[i];
+
+        for (unsigned k = 0; seed->hash_known && k < s->options.base_count; k++) {
+            const struct rdc_base *base = &s->options.bases[k];
+            uint64_t size = base->content     ? base->content->size
+                            : base->signature ? base->signature->size
+                                              : UINT64_MAX;
+
+            if (size != seed->size || memcmp(base->hash.bytes, seed->id, FRAME_ID_SIZE) != 0 ||
+                (base->content != NULL) != with_content)
+                continue;
+            if (base->signature && !signature_fits(s, base->signature, size))
+                continue;
+            *out_seed = i;
+            return base;
+        }
+    }
+    return NULL;
+}
+
+static unsigned bits_of(uint64_t count)
+{
+    return count ? 64 - (unsigned)__builtin_clzll(count) : 0;
+}
+
+static unsigned choose_hash_width(const struct rdc_sender *s)
+{
+    uint64_t seed_bytes = 0;
+
+    for (unsigned i = 0; i < s->opening.seed_count; i++)
+        seed_bytes += s->opening.seeds[i].size;
+    unsigned bits = bits_of(s->signature->chunk_count) + COLLISION_BITS +
+                    bits_of(seed_bytes / s->signature->horizon / 2 + 1);
+    unsigned width = (bits + 7) / 8;
+    return width < FRAME_HASH_MIN   ? FRAME_HASH_MIN
+           : width > FRAME_HASH_MAX ? FRAME_HASH_MAX
+                                    : width;
+}
+
+/*
+ * The level whose hashes are sent unasked. A level costs its entries; each level below costs, for
+ * every changed place, about one and a half groups of hashes, and a round trip.
+ */
+static unsigned choose_level(const struct rdc_sender *s)
+{
+    uint64_t size = s->options.content.size;
+    uint64_t nearest = UINT64_MAX;
+    uint64_t best_cost = UINT64_MAX;
+    unsigned best = 0;
+
+    for (unsigned i = 0; i < s->opening.seed_count; i++) {
+        uint64_t other = s->opening.seeds[i].size;
+        uint64_t difference = other > size ? other - size : size - other;
+
+        nearest = difference < nearest ? difference : nearest;
+    }
+    uint64_t changes = CHANGES_MIN + nearest / CHANGE_BYTES;
+    for (unsigned level = 0; level <= s->tree.top; level++) {
+        uint64_t cost = (uint64_t)s->tree.levels[level].count * s->hash_width;
+
+        for (unsigned below = 0; below < level; below++) {
+            uint64_t parents = s->tree.levels[below + 1].count;
+            uint64_t asked = changes + changes / 2;
+            uint64_t children = s->tree.levels[below].count;
+
+            if (asked < parents)
+                children = children * asked / parents;
+            cost += children * s->hash_width + s->opening.delay_bytes;
+        }
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = level;
+        }
+    }
+    return best;
+}
+
+static void begin_start(struct rdc_sender *s, struct buf *out, enum rdc_way way)
+{
+    s->end.stats.way = way;
+    frame_begin(out, FRAME_START);
+    write_u8(out, (uint8_t)way);
+    write_varint(out, s->options.content.size);
+}
+
+static struct rdc_literals_options literals_options(const struct rdc_sender *s)
+{
+    int level = s->options.pack_level;
+
+    if (level == 0) {
+        uint64_t rate = s->options.link.bytes_per_second;
+
+        level = rate >= 125000000 ? 1 : rate > 0 && rate < 1250000 ? 9 : 3;
+    }
+    return (struct rdc_literals_options){
+        .content = &s->options.content,
+        .key = s->options.key,
+        .level = level,
+    };
+}
+
+static enum rdc_progress start_whole(struct rdc_sender *s, struct buf *out)
+{
+    struct rdc_literals_options options = literals_options(s);
+
+    options.way = RDC_WAY_WHOLE;
+    begin_start(s, out, RDC_WAY_WHOLE);
+    rdc_literals_free(s->literals);
+    s->literals = rdc_literals_new(&options);
+    s->state = SEND_SENDING;
+    return RDC_MORE_OUTPUT;
+}
+
+static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
+                                    const struct rdc_base *base, unsigned seed)
+{
+    const struct rdc_signature *base_signature = base->signature;
+    struct rdc_literals_options options = literals_options(s);
+    enum status st = ensure_own_signature(s);
+
+    if (st != ST_OK)
+        return fail_content(s, out, st);
+    if (!base_signature || base_signature->horizon != s->signature->horizon) {
+        st = ensure_signature(s, base->content, s->signature->horizon, &s->base_signature_made);
+        base_signature = s->base_signature_made;
+    }
+    if (st != ST_OK)
+        return fail(s, out, st, "the sender could not read its older version");
+    uint64_t begin = endpoint_clock_ns();
+    rdc_moves_match(&s->moves, s->signature, base_signature);
+    s->end.stats.match_ns += endpoint_clock_ns() - begin;
+
+    options.way = base->content ? RDC_WAY_PUSH_BYTES : RDC_WAY_PUSH_SIGNATURE;
+    options.signature = s->signature;
+    options.moves = &s->moves;
+    options.base = base->content;
+    options.base_signature = base_signature;
+    begin_start(s, out, options.way);
+    write_varint(out, seed);
+    s->literals = rdc_literals_new(&options);
+    s->state = SEND_SENDING;
+    return RDC_MORE_OUTPUT;
+}
+
+static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
+{
+    enum status st = ensure_own_signature(s);
+
+    if (st != ST_OK)
+        return fail_content(s, out, st);
+    uint64_t begin = endpoint_clock_ns();
+    rdc_tree_init(&s->tree, s->signature);
+    s->end.stats.match_ns += endpoint_clock_ns() - begin;
+    s->hash_width = choose_hash_width(s);
+    s->level = choose_level(s);
+    runs_add(&s->sent, 0, s->tree.levels[s->level].count);
+    begin_start(s, out, RDC_WAY_PULL);
+    write_varint(out, s->signature->horizon);
+    write_varint(out, s->level);
+    write_varint(out, s->signature->chunk_count);
+    write_u8(out, (uint8_t)s->hash_width);
+    s->state = SEND_HASHING;
+    return RDC_MORE_OUTPUT;
+}
+
+/* A base's signature alone serves only when it was cut as ours is. */
+static bool signature_serves(struct rdc_sender *s, const struct rdc_base *base)
+{
+    return base && ensure_own_signature(s) == ST_OK &&
+           base->signature->horizon == s->signature->horizon;
+}
+
+static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, struct buf *out)
+{
+    uint64_t size = s->options.content.size;
+    unsigned seed = 0;
+
+    if (!read_opening(body, &s->opening))
+        return fail(s, out, ST_BADDATA, "the receiver's opening frame is malformed");
+    if (s->opening.key_check != rdc_key_check(s->options.key))
+        return fail(s, out, ST_BADDATA, "receiver and sender hold different group keys");
+    if (s->opening.size != size)
+        return fail(s, out, ST_GONE, "the sender's file no longer has the size of that version");
+    if (s->signature && !signature_fits(s, s->signature, size))
+        s->signature = NULL; /* of another version: sign anew */
+    uint64_t small = s->opening.delay_bytes / 4;
+    small = small > WHOLE_DELAY_MAX  ? WHOLE_DELAY_MAX
+            : small < WHOLE_SIZE_MAX ? WHOLE_SIZE_MAX
+                                     : small;
+    if (s->opening.seed_count == 0 || size == 0)
+        return start_whole(s, out);
+    const struct rdc_base *base = find_base(s, true, &seed);
+    if (base)
+        return start_push(s, out, base, seed);
+    if (size <= small)
+        return start_whole(s, out);
+    base = find_base(s, false, &seed);
+    if (signature_serves(s, base))
+        return start_push(s, out, base, seed);
+    return start_pull(s, out);
+}
+
+/* --- pull ------------------------------------------------------------------------------------*/
+
+static enum rdc_progress send_hashes(struct rdc_sender *s, struct buf *out)
+{
+    const uint64_t *identities = s->tree.levels[s->level].identities;
+
+    frame_begin(out, FRAME_HASHES);
+    while (s->run_at < s->sent.count) {
+        const struct run *run = &s->sent.items[s->run_at];
+        size_t room =
+            FRAME_WORK_SIZE > out->size ? (FRAME_WORK_SIZE - out->size) / s->hash_width : 0;
+        uint32_t rest = run->count - s->entry_at;
+        uint32_t count = rest < room ? rest : (uint32_t)room;
+
+        if (count == 0)
+            return RDC_MORE_OUTPUT;
+        write_varint(out, (uint64_t)count * 2 + (count < rest));
+        for (uint32_t i = 0; i < count; i++)
+            write_hash(out, identities[run->first + s->entry_at + i], s->hash_width);
+        s->entry_at += count;
+        if (s->entry_at == run->count) {
+            s->run_at += 1;
+            s->entry_at = 0;
+        }
+    }
+    s->run_at = 0;
+    s->entry_at = 0;
+    s->state = SEND_ASKED;
+    return RDC_WAIT;
+}
+
+/* Move over @count of the entries sent; false when there are not so many. */
+static bool skip_entries(struct rdc_sender *s, uint64_t count)
+{
+    while (count > 0) {
+        if (s->run_at == s->sent.count)
+            return false;
+        uint32_t rest = s->sent.items[s->run_at].count - s->entry_at;
+        if (count < rest) {
+            s->entry_at += (uint32_t)count;
+            return true;
+        }
+        count -= rest;
+        s->run_at += 1;
+        s->entry_at = 0;
+    }
+    return true;
+}
+
+static bool take_entries(struct rdc_sender *s, uint64_t count)
+{
+    if (count == 0 || s->run_at == s->sent.count)
+        return false;
+    const struct run *run = &s->sent.items[s->run_at];
+    if (count > run->count - s->entry_at)
+        return false;
+    runs_add(&s->wanted, run->first + s->entry_at, (uint32_t)count);
+    return skip_entries(s, count);
+}
+
+/* All wanted entries are known: go one level down, or send the chunks. */
+static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
+{
+    s->run_at = 0;
+    s->entry_at = 0;
+    if (s->level > 0) {
+        const uint32_t *first = s->tree.levels[s->level].first;
+
+        s->sent.count = 0;
+        for (size_t i = 0; i < s->wanted.count; i++) {
+            const struct run *run = &s->wanted.items[i];
+            uint32_t begin = first[run->first];
+
+            runs_add(&s->sent, begin, first[run->first + run->count] - begin);
+        }
+        s->wanted.count = 0;
+        s->level -= 1;
+        s->state = SEND_HASHING;
+        return send_hashes(s, out);
+    }
+    struct rdc_literals_options options = literals_options(s);
+    uint32_t at = 0;
+    for (size_t i = 0; i < s->wanted.count; i++) {
+        rdc_moves_add_copy(&s->moves, s->wanted.items[i].first - at, 0);
+        rdc_moves_add_literal(&s->moves, s->wanted.items[i].count);
+        at = s->wanted.items[i].first + s->wanted.items[i].count;
+    }
+    rdc_moves_add_copy(&s->moves, s->signature->chunk_count - at, 0);
+    runs_fini(&s->wanted);
+    runs_fini(&s->sent);
+    rdc_tree_fini(&s->tree);
+    options.way = RDC_WAY_PULL;
+    options.signature = s->signature;
+    options.moves = &s->moves;
+    s->literals = rdc_literals_new(&options);
+    s->state = SEND_SENDING;
+    return RDC_MORE_OUTPUT;
+}
+
+static enum rdc_progress take_needs(struct rdc_sender *s, struct span body, struct buf *out)
+{
+    struct reader r = reader_of(body);
+    uint8_t last = reader_u8(&r);
+
+    while (reader_ok(&r) && r.rest.size > 0) {
+        uint64_t skip = reader_varint(&r);
+        uint64_t take = reader_varint(&r);
+
+        if (!reader_ok(&r) || !skip_entries(s, skip) || !take_entries(s, take))
+            return fail(s, out, ST_BADDATA, "the receiver asked for hashes that were not sent");
+    }
+    if (!reader_ok(&r) || last > 1)
+        return fail(s, out, ST_BADDATA, "the receiver's question is malformed");
+    if (!last)
+        return RDC_WAIT;
+    return answer_needs(s, out);
+}
+
+/* --- content ---------------------------------------------------------------------------------*/
+
+static enum rdc_progress send_segment(struct rdc_sender *s, struct buf *out)
+{
+    bool more;
+    uint64_t begin = endpoint_clock_ns();
+    enum status st = rdc_literals_next(s->literals, out, &more);
+
+    s->end.stats.segment_ns += endpoint_clock_ns() - begin;
+    if (st != ST_OK)
+        return fail_content(s, out, st);
+    if (more)
+        return RDC_MORE_OUTPUT;
+    s->end.stats.literal_bytes += rdc_literals_total(s->literals);
+    s->state = SEND_CONFIRMING;
+    return RDC_WAIT;
+}
+
+static enum rdc_progress confirm(struct rdc_sender *s, enum frame_type type, struct buf *out)
+{
+    if (type == FRAME_DONE) {
+        s->state = SEND_ENDED;
+        return RDC_DONE;
+    }
+    if (s->end.stats.way == RDC_WAY_WHOLE)
+        return fail(s, out, ST_BADDATA, "the receiver asked for the whole content twice");
+    s->end.stats.fell_back = true;
+    return start_whole(s, out);
+}
+
+static enum rdc_progress step(struct rdc_sender *s, struct span frame, struct buf *out)
+{
+    if (s->state == SEND_HASHING && frame.size == 0)
+        return send_hashes(s, out);
+    if (s->state == SEND_SENDING && frame.size == 0)
+        return send_segment(s, out);
+    if (frame.size == 0 || frame.size > RDC_FRAME_SIZE_MAX || frame.data[0] >> 4 != FRAME_VERSION)
+        return fail(s, out, ST_BADDATA, "the receiver sent a frame of unknown form");
+    enum frame_type type = frame.data[0] & 0xf;
+    struct span body = span_part(frame, 1, frame.size);
+    if (type == FRAME_FAIL) {
+        s->state = SEND_ENDED;
+        return endpoint_failed_by_peer(&s->end, body);
+    }
+    if (s->state == SEND_OPENING && type == FRAME_OPEN)
+        return open_exchange(s, body, out);
+    if (s->state == SEND_ASKED && type == FRAME_NEED)
+        return take_needs(s, body, out);
+    if ((s->state == SEND_CONFIRMING || s->state == SEND_ASKED) &&
+        (type == FRAME_DONE || type == FRAME_WHOLE) && body.size == 0)
+        return confirm(s, type, out);
+    return fail(s, out, ST_BADDATA, "the receiver sent a frame out of turn");
+}
+
+enum rdc_progress rdc_send_step(struct rdc_sender *s, struct span frame_in, struct buf *frame_out)
+{
+    assert(s->state != SEND_ENDED);
+    buf_clear(frame_out);
+    s->end.stats.bytes_in += frame_in.size;
+    enum rdc_progress progress = step(s, frame_in, frame_out);
+    s->end.stats.bytes_out += frame_out->size;
+    assert(frame_out->size <= RDC_FRAME_SIZE_MAX);
+    return progress;
+}
