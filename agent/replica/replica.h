@@ -106,6 +106,7 @@ enum observed {
 
 struct change;
 
+/* A scan also looks into parked directories: what stands in one belongs to the tree. */
 struct change *replica_change_begin(struct replica *replica, struct walltime now);
 
 /*
@@ -249,8 +250,8 @@ NODISCARD enum status replica_plan_unpark(struct replica *replica, struct wallti
 /*
  * After a crash, before anything else: for each intent the folder says whether the disk shows the
  * update's effect: its object stands at the path (a directory or symlink when it has none), for a
- * tombstone nothing of ours does. An object that stands elsewhere beneath the root was installed and
- * not yet moved: the folder moves it to the path if that is free, and says done.
+ * tombstone nothing of ours does. An object that no record has and that stands elsewhere beneath the
+ * root was installed and not yet moved: the folder moves it to the path if that is free, and says done.
  * replica_recover() commits those that are done and drops the rest: what it drops comes again, and
  * a scan tells the difference. Parked records may still stand in the tree: replica_observe() takes
  * them back.

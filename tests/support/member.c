@@ -87,7 +87,7 @@ static bool is_seen(const struct member *member, const struct object *object)
 {
     const struct model_node *node = modeldisk_node(&member->disk, number_of(object));
 
-    return node != NULL && modeldisk_is_visible(&member->disk, node);
+    return node != NULL && modeldisk_is_scanned(&member->disk, node);
 }
 
 static bool parent_id(const struct member *member, const struct model_node *node,
@@ -167,7 +167,7 @@ static void observe_all(struct member *member, struct change *change)
     bool going = true;
 
     for (size_t i = 0; i < count; i++)
-        done[i] = !modeldisk_is_visible(&member->disk, &member->disk.nodes[i]);
+        done[i] = !modeldisk_is_scanned(&member->disk, &member->disk.nodes[i]);
     while (going) {
         bool later = false;
 
@@ -182,8 +182,15 @@ static void observe_all(struct member *member, struct change *change)
         if (later && !going)
             going = displace(member, change, done);
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (!done[i]) {
+            printf("# member %u cannot observe %" PRIu64 "\n", member->index,
+                   member->disk.nodes[i].number);
+            member_print(member);
+            fflush(stdout);
+        }
         assert(done[i]);
+    }
 }
 
 static void observe_missing(struct member *member, struct change *change)
@@ -257,7 +264,8 @@ static void finish_move(struct member *member, const struct intent *intent, cons
     char above[4096];
     uint64_t parent = MODEL_ROOT;
 
-    if (!intent->update.present || node == NULL || *path == '\0' ||
+    if (!intent->update.present || node == NULL || record_of(member, node->number) != NULL ||
+        *path == '\0' ||
         modeldisk_at(&member->disk, path) != NULL)
         return;
     if (slash != NULL) {
