@@ -25,7 +25,9 @@
  *     revives the directory with a fresh version when a child that the sender did not know lives in
  *     it. So whoever holds the child answers, once.
  *  4. Names are unique among live children of a parent. If the sender knows the record that holds the
- *     name, it has moved or deleted it since: the holder is parked until its own update comes.
+ *     name, it has moved or deleted it since: the holder is parked until its own update comes. (So a
+ *     sender never tells a record that is parked: its name belongs to another. Such a round is
+ *     incomplete.)
  *     Otherwise it is a name clash. A directory beats what is not one, else the greater update wins.
  *     Two directories merge: the lesser one's children move to the greater with fresh versions, it
  *     becomes a name-conflict tombstone that says where they went. Else the lesser becomes a

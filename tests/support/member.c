@@ -326,6 +326,7 @@ struct round {
     struct vector sender_vector;
     struct item *items;
     size_t item_count;
+    bool is_incomplete;
     bool has_crashed;
 };
 
@@ -370,7 +371,8 @@ static void add_item(struct round *round, const struct update *u)
     update_copy(&round->items[round->item_count++].update, u);
 }
 
-/* Tombstones by gvsn, then live records, parents before children. */
+/* Tombstones by gvsn, then live records, parents before children. What is parked is not told: its place
+ * belongs to another. */
 static void collect(struct round *round, const struct vector *have)
 {
     const struct table *table = memstore_table(round->from->store);
@@ -406,6 +408,10 @@ static void collect(struct round *round, const struct vector *have)
             if (parent != NULL && vector_contains(&lacks, &parent->update.gvsn) &&
                 !is_listed(round, &parent->update.id))
                 continue;
+            if (record->place == PLACE_PARKED) {
+                round->is_incomplete = true;
+                continue;
+            }
             add_item(round, &record->update);
             going = true;
         }
@@ -547,7 +553,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
 {
     struct round round = {.to = to, .from = from, .chaos = chaos};
     struct batch batch;
-    bool all_done = true;
+    bool all_done;
     bool going = true;
 
     if (!replica_state(from->replica)->initial_sync_done)
@@ -566,6 +572,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
         going = batch.count > 0 && run_batch(&round, &batch) &&
                 !roll(&round, chaos != NULL ? chaos->break_percent : 0);
     }
+    all_done = !round.is_incomplete;
     for (size_t i = 0; i < round.item_count; i++) {
         all_done = all_done && round.items[i].state == ITEM_DONE;
         update_fini(&round.items[i].update);
