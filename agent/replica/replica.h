@@ -25,7 +25,9 @@
  *     revives the directory with a fresh version when a child that the sender did not know lives in
  *     it. So whoever holds the child answers, once.
  *  4. Names are unique among live children of a parent. If the sender knows the record that holds the
- *     name, it has moved or deleted it since: the holder is parked until its own update comes.
+ *     name, it has moved or deleted it since: the holder is parked until its own update comes. (So a
+ *     sender never tells a record that is parked: its name belongs to another. Such a round is
+ *     incomplete.)
  *     Otherwise it is a name clash. A directory beats what is not one, else the greater update wins.
  *     Two directories merge: the lesser one's children move to the greater with fresh versions, it
  *     becomes a name-conflict tombstone that says where they went. Else the lesser becomes a
@@ -106,6 +108,7 @@ enum observed {
 
 struct change;
 
+/* A scan also looks into parked directories: what stands in one belongs to the tree. */
 struct change *replica_change_begin(struct replica *replica, struct walltime now);
 
 /*
@@ -249,8 +252,8 @@ NODISCARD enum status replica_plan_unpark(struct replica *replica, struct wallti
 /*
  * After a crash, before anything else: for each intent the folder says whether the disk shows the
  * update's effect: its object stands at the path (a directory or symlink when it has none), for a
- * tombstone nothing of ours does. An object that stands elsewhere beneath the root was installed and
- * not yet moved: the folder moves it to the path if that is free, and says done.
+ * tombstone nothing of ours does. An object that no record has and that stands elsewhere beneath the
+ * root was installed and not yet moved: the folder moves it to the path if that is free, and says done.
  * replica_recover() commits those that are done and drops the rest: what it drops comes again, and
  * a scan tells the difference. Parked records may still stand in the tree: replica_observe() takes
  * them back.

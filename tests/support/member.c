@@ -87,7 +87,7 @@ static bool is_seen(const struct member *member, const struct object *object)
 {
     const struct model_node *node = modeldisk_node(&member->disk, number_of(object));
 
-    return node != NULL && modeldisk_is_visible(&member->disk, node);
+    return node != NULL && modeldisk_is_scanned(&member->disk, node);
 }
 
 static bool parent_id(const struct member *member, const struct model_node *node,
@@ -167,7 +167,7 @@ static void observe_all(struct member *member, struct change *change)
     bool going = true;
 
     for (size_t i = 0; i < count; i++)
-        done[i] = !modeldisk_is_visible(&member->disk, &member->disk.nodes[i]);
+        done[i] = !modeldisk_is_scanned(&member->disk, &member->disk.nodes[i]);
     while (going) {
         bool later = false;
 
@@ -182,8 +182,15 @@ static void observe_all(struct member *member, struct change *change)
         if (later && !going)
             going = displace(member, change, done);
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (!done[i]) {
+            printf("# member %u cannot observe %" PRIu64 "\n", member->index,
+                   member->disk.nodes[i].number);
+            member_print(member);
+            fflush(stdout);
+        }
         assert(done[i]);
+    }
 }
 
 static void observe_missing(struct member *member, struct change *change)
@@ -257,7 +264,8 @@ static void finish_move(struct member *member, const struct intent *intent, cons
     char above[4096];
     uint64_t parent = MODEL_ROOT;
 
-    if (!intent->update.present || node == NULL || *path == '\0' ||
+    if (!intent->update.present || node == NULL || record_of(member, node->number) != NULL ||
+        *path == '\0' ||
         modeldisk_at(&member->disk, path) != NULL)
         return;
     if (slash != NULL) {
@@ -318,6 +326,7 @@ struct round {
     struct vector sender_vector;
     struct item *items;
     size_t item_count;
+    bool is_incomplete;
     bool has_crashed;
 };
 
@@ -362,7 +371,8 @@ static void add_item(struct round *round, const struct update *u)
     update_copy(&round->items[round->item_count++].update, u);
 }
 
-/* Tombstones by gvsn, then live records, parents before children. */
+/* Tombstones by gvsn, then live records, parents before children. What is parked is not told: its place
+ * belongs to another. */
 static void collect(struct round *round, const struct vector *have)
 {
     const struct table *table = memstore_table(round->from->store);
@@ -398,6 +408,10 @@ static void collect(struct round *round, const struct vector *have)
             if (parent != NULL && vector_contains(&lacks, &parent->update.gvsn) &&
                 !is_listed(round, &parent->update.id))
                 continue;
+            if (record->place == PLACE_PARKED) {
+                round->is_incomplete = true;
+                continue;
+            }
             add_item(round, &record->update);
             going = true;
         }
@@ -539,7 +553,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
 {
     struct round round = {.to = to, .from = from, .chaos = chaos};
     struct batch batch;
-    bool all_done = true;
+    bool all_done;
     bool going = true;
 
     if (!replica_state(from->replica)->initial_sync_done)
@@ -558,6 +572,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
         going = batch.count > 0 && run_batch(&round, &batch) &&
                 !roll(&round, chaos != NULL ? chaos->break_percent : 0);
     }
+    all_done = !round.is_incomplete;
     for (size_t i = 0; i < round.item_count; i++) {
         all_done = all_done && round.items[i].state == ITEM_DONE;
         update_fini(&round.items[i].update);
