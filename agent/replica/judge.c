@@ -7,9 +7,15 @@
 
 #include "common/base/scope.h"
 
+bool replica_has_say(const struct replica *replica)
+{
+    return !replica->options.read_only &&
+           (replica->options.primary || replica->state.initial_sync_done);
+}
+
 bool replica_yields(const struct replica *replica, const struct record *record)
 {
-    return !replica->state.initial_sync_done && !replica->options.primary &&
+    return !replica_has_say(replica) &&
            guid_equal(&record->update.gvsn.database, &replica->state.database);
 }
 

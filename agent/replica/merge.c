@@ -49,6 +49,7 @@ static void move_child(struct plan *plan, const struct record *child, const stru
     scope(record) struct record moved = {0};
 
     record_copy(&moved, child);
+    moved.place = PLACE_TREE;
     set_parent(plan, &moved, parent);
     plan_move(plan, child, &moved);
     plan_put(plan, &moved);
@@ -138,24 +139,78 @@ static bool merge_children(struct plan *plan, const struct file_id *loser,
     return going;
 }
 
-void merge_unpark(struct plan *plan, const struct file_id *id)
+/* A parked winner goes to its place if the loser has left it. */
+static void unpark_winner(struct plan *plan, const struct file_id *id)
 {
     scope(record) struct record parked = {0};
     scope(record) struct record holder = {0};
-    scope(record) struct record next = {0};
 
-    if (!view_get(&plan->view, id, &parked) || parked.place != PLACE_PARKED ||
-        view_get_by_name(&plan->view, &parked.update.parent, update_name(&parked.update), &holder))
-        return;
-    record_copy(&next, &parked);
-    next.place = PLACE_TREE;
-    plan_move(plan, &parked, &next);
-    plan_put(plan, &next);
+    if (view_get(&plan->view, id, &parked) && parked.place == PLACE_PARKED &&
+        !view_get_by_name(&plan->view, &parked.update.parent, update_name(&parked.update), &holder))
+        plan_unpark(plan, &parked, false);
 }
 
 bool merge_dirs(struct plan *plan, const struct file_id *loser, const struct file_id *winner)
 {
     return merge_children(plan, loser, winner, NULL, NULL);
+}
+
+/* Give @u the first name of the form "name.aside-1" that is free beside it; false: none is. */
+static bool find_free_name(const struct plan *plan, struct update *u)
+{
+    scope(record) struct record other = {0};
+
+    for (unsigned i = 1; i <= SET_ASIDE_TRY_MAX; i++) {
+        char suffix[24];
+        uint8_t name[NAME_SIZE_MAX];
+        size_t suffix_size = (size_t)snprintf(suffix, sizeof(suffix), ".aside-%u", i);
+        size_t kept = u->name_size;
+
+        if (kept > NAME_SIZE_MAX - suffix_size)
+            kept = NAME_SIZE_MAX - suffix_size;
+        memcpy(name, u->name, kept);
+        memcpy(name + kept, suffix, suffix_size);
+
+        struct span text = span_of(name, kept + suffix_size);
+
+        if (!view_get_by_name(&plan->view, &u->parent, text, &other)) {
+            update_set_name(u, text);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Let @u have the place of @loser, or one beside it if the loser is parked and the name taken. */
+static bool inherit_place(const struct plan *plan, struct update *u, const struct record *loser)
+{
+    scope(record) struct record other = {0};
+
+    u->parent = loser->update.parent;
+    update_set_name(u, update_name(&loser->update));
+    if (loser->place == PLACE_TREE ||
+        !view_get_by_name(&plan->view, &u->parent, update_name(u), &other))
+        return true;
+    return find_free_name(plan, u);
+}
+
+/* A child of the loser as it stands becomes the winner's; a parked one gets a name that is free. */
+static void inherit_child(struct plan *plan, const struct record *child,
+                          const struct file_id *parent)
+{
+    scope(record) struct record next = {0};
+    scope(record) struct record other = {0};
+
+    record_copy(&next, child);
+    set_parent(plan, &next, parent);
+    if (child->place == PLACE_PARKED) {
+        next.place = PLACE_TREE;
+        if (view_get_by_name(&plan->view, parent, update_name(&next.update), &other) &&
+            !find_free_name(plan, &next.update))
+            return;
+        plan_move(plan, child, &next);
+    }
+    plan_put(plan, &next);
 }
 
 /*
@@ -172,7 +227,8 @@ static void take_over(struct plan *plan, struct record *next, const struct recor
     next->place = PLACE_TREE;
     next->object = loser->object;
     next->witness = loser->witness;
-    if (!span_equal(update_name(&next->update), update_name(&loser->update)))
+    if (loser->place == PLACE_PARKED ||
+        !span_equal(update_name(&next->update), update_name(&loser->update)))
         plan_move(plan, loser, next);
     if (!update_same_attributes(&next->update, &loser->update)) {
         scope(record) struct record standing = {0};
@@ -188,8 +244,7 @@ static void take_over(struct plan *plan, struct record *next, const struct recor
     while (view_next_child(&plan->view, &loser->update.id, after, &child)) {
         last = child.update.id;
         after = &last;
-        set_parent(plan, &child, &next->update.id);
-        plan_put(plan, &child);
+        inherit_child(plan, &child, &next->update.id);
     }
 }
 
@@ -212,7 +267,7 @@ static bool bring_together(struct plan *plan, const struct update *u, const stru
     plan_put(plan, &parked);
     if (!merge_children(plan, &loser->update.id, &u->id, NULL, NULL))
         return false;
-    merge_unpark(plan, &u->id);
+    unpark_winner(plan, &u->id);
     plan_claim(plan, u);
     return true;
 }
@@ -224,30 +279,13 @@ static bool bring_together(struct plan *plan, const struct update *u, const stru
 static bool set_aside(struct plan *plan, const struct record *holder)
 {
     scope(record) struct record aside = {0};
-    scope(record) struct record other = {0};
 
     record_copy(&aside, holder);
-    for (unsigned i = 1; i <= SET_ASIDE_TRY_MAX; i++) {
-        char suffix[32];
-        uint8_t name[NAME_SIZE_MAX];
-        size_t suffix_size = (size_t)snprintf(suffix, sizeof(suffix), ".before-sync-%u", i);
-        size_t kept = holder->update.name_size;
-
-        if (kept > NAME_SIZE_MAX - suffix_size)
-            kept = NAME_SIZE_MAX - suffix_size;
-        memcpy(name, holder->update.name, kept);
-        memcpy(name + kept, suffix, suffix_size);
-
-        struct span text = span_of(name, kept + suffix_size);
-
-        if (view_get_by_name(&plan->view, &holder->update.parent, text, &other))
-            continue;
-        update_set_name(&aside.update, text);
-        plan_move(plan, holder, &aside);
-        plan_put(plan, &aside);
-        return true;
-    }
-    return false;
+    if (!find_free_name(plan, &aside.update))
+        return false;
+    plan_move(plan, holder, &aside);
+    plan_put(plan, &aside);
+    return true;
 }
 
 bool merge_update(struct plan *plan, const struct update *u, const struct ruling *ruling)
@@ -306,18 +344,29 @@ static bool replace_heir(struct plan *plan, const struct update *u, const struct
         next.update.id = (struct file_id){.database = plan->stamper.database,
                                           .number = plan->stamper.number_last + 1};
     }
-    next.update.parent = loser->update.parent;
-    update_set_name(&next.update, update_name(&loser->update));
+    if (!inherit_place(plan, &next.update, loser))
+        return false;
     plan_stamp(plan, &next.update, saw_clock);
     take_over(plan, &next, loser, u);
     plan_claim(plan, u);
     return true;
 }
 
+/* Park what stands under this id; @next, its record with a new version, is parked with it. */
+static void park_as(struct plan *plan, const struct file_id *id, struct record *next)
+{
+    scope(record) struct record standing = {0};
+
+    if (!view_get(&plan->view, id, &standing))
+        return;
+    plan_park(plan, &standing);
+    next->place = standing.place;
+    next->witness = standing.witness;
+}
+
 bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
     const struct vector *known = plan->offers[plan->offer_index].sender_vector;
-    const struct update *ours = &ruling->ours.update;
     scope(record) struct record winner = {0};
     struct file_id heir;
     enum heir kind = merge_heir(&plan->view, &u->merged_into, &heir);
@@ -328,16 +377,16 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
         return false;
     if (view_ancestry(&plan->view, &heir, &u->id) == ANCESTRY_BENEATH) {
         /* It was moved into the loser by somebody else: it takes the loser's place instead. */
+        if (!inherit_place(plan, &winner.update, &ruling->ours))
+            return false;
         if (winner.place == PLACE_TREE)
-            plan_park(plan, &winner);
-        winner.update.parent = ours->parent;
-        update_set_name(&winner.update, update_name(ours));
+            park_as(plan, &heir, &winner);
         plan_stamp(plan, &winner.update, 0);
         plan_put(plan, &winner);
     }
     if (!merge_children(plan, &u->id, &heir, known, u))
         return false;
-    merge_unpark(plan, &heir);
+    unpark_winner(plan, &heir);
     plan_claim(plan, u);
     return true;
 }

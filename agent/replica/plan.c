@@ -253,22 +253,41 @@ void plan_attributes(struct plan *plan, struct record *record, const struct reco
     record->witness = (struct witness){0};
 }
 
-/* A move that would close a cycle: ours keeps its place, and wins (rule 5). */
-static void keep_place(struct plan *plan, const struct update *u, const struct ruling *ruling)
+void plan_unpark(struct plan *plan, const struct record *parked, bool fresh)
 {
+    scope(record) struct record next = {0};
+
+    record_copy(&next, parked);
+    next.place = PLACE_TREE;
+    if (fresh)
+        plan_stamp(plan, &next.update, 0);
+    plan_move(plan, parked, &next);
+    plan_put(plan, &next);
+}
+
+/* A move that would close a cycle: ours keeps its place, and wins (rule 5). */
+static bool keep_place(struct plan *plan, const struct update *u)
+{
+    scope(record) struct record ours = {0};
     scope(record) struct record kept = {0};
 
-    record_copy(&kept, &ruling->ours);
-    update_copy(&kept.update, u);
-    kept.update.parent = ruling->ours.update.parent;
-    update_set_name(&kept.update, update_name(&ruling->ours.update));
-    if (kept.update.fence < ruling->ours.update.fence)
-        kept.update.fence = ruling->ours.update.fence;
-    plan_stamp(plan, &kept.update, ruling->ours.update.clock);
-    if (!update_same_attributes(&kept.update, &ruling->ours.update))
-        plan_attributes(plan, &kept, &ruling->ours);
-    plan_put(plan, &kept);
+    /* A fresh version must not stand beside another of its name. */
+    if (!clash_unpark(plan, &u->id, false))
+        return false;
+    if (view_get(&plan->view, &u->id, &ours) && ours.update.present) {
+        record_copy(&kept, &ours);
+        update_copy(&kept.update, u);
+        kept.update.parent = ours.update.parent;
+        update_set_name(&kept.update, update_name(&ours.update));
+        if (kept.update.fence < ours.update.fence)
+            kept.update.fence = ours.update.fence;
+        plan_stamp(plan, &kept.update, ours.update.clock);
+        if (!update_same_attributes(&kept.update, &ours.update))
+            plan_attributes(plan, &kept, &ours);
+        plan_put(plan, &kept);
+    }
     plan_claim(plan, u);
+    return true;
 }
 
 /* The holder's own update is on its way: out of the way until it comes (rule 4). */
@@ -296,13 +315,11 @@ static bool carry_out(struct plan *plan, const struct update *u, const struct ru
         remove_bury(plan, u, ruling);
         return true;
     case RULING_REVIVE:
-        remove_revive(plan, u, ruling);
-        return true;
+        return remove_revive(plan, u);
     case RULING_REHOME:
         return merge_rehome(plan, u, ruling);
     case RULING_KEEP_PLACE:
-        keep_place(plan, u, ruling);
-        return true;
+        return keep_place(plan, u);
     case RULING_PARK:
         park_holder(plan, ruling);
         place_update(plan, u, ruling);

@@ -15,7 +15,7 @@
 static void intended_record(const struct intent *intent, struct record *out)
 {
     update_copy(&out->update, &intent->update);
-    out->place = intent->update.present ? PLACE_TREE : PLACE_NOWHERE;
+    out->place = intent->place;
     out->object = intent->update.present ? intent->object : (struct object){0};
     out->witness = (struct witness){0};
 }
@@ -79,7 +79,8 @@ static bool fits(const struct replica *replica, const struct view *view,
     if (!view_is_live_dir(view, &u->parent) ||
         view_ancestry(view, &u->parent, &u->id) != ANCESTRY_APART)
         return false;
-    return !view_get_by_name(view, &u->parent, update_name(u), &other) ||
+    return record->place == PLACE_PARKED ||
+           !view_get_by_name(view, &u->parent, update_name(u), &other) ||
            file_id_equal(&other.update.id, &u->id);
 }
 
@@ -107,7 +108,9 @@ enum status replica_recover(struct replica *replica, const bool *done,
             if ((record.object.size > 0 || !intent.update.present) &&
                 fits(replica, &view, &record)) {
                 view_put(&view, &record);
-                vector_add(&state.vector, &intent.update.gvsn);
+                /* What is parked with its new version is not at its place yet: it comes again. */
+                if (record.place != PLACE_PARKED)
+                    vector_add(&state.vector, &intent.update.gvsn);
                 if (guid_equal(&intent.update.gvsn.database, &state.database) &&
                     intent.update.gvsn.number > state.number_last)
                     state.number_last = intent.update.gvsn.number;
@@ -120,17 +123,6 @@ enum status replica_recover(struct replica *replica, const bool *done,
     return replica_commit(replica, &state);
 }
 
-/* A parked record goes back to its place, or the clash that stands there now is decided. */
-static void unpark(struct plan *plan, const struct record *parked)
-{
-    scope(record) struct record holder = {0};
-
-    if (view_get_by_name(&plan->view, &parked->update.parent, update_name(&parked->update),
-                         &holder))
-        clash_parked(plan, parked, &holder);
-    merge_unpark(plan, &parked->update.id);
-}
-
 enum status replica_plan_unpark(struct replica *replica, struct walltime now,
                                 struct plan **out_plan)
 {
@@ -141,13 +133,9 @@ enum status replica_plan_unpark(struct replica *replica, struct walltime now,
     const struct file_id *after = NULL;
 
     while (store->ops->next_parked(store->arg, after, &parked)) {
-        scope(record) struct record now_is = {0};
-
         last = parked.update.id;
         after = &last;
-        if (view_get(&plan->view, &last, &now_is) && now_is.place == PLACE_PARKED &&
-            plan_knows_object(&now_is))
-            unpark(plan, &now_is);
+        (void)clash_unpark(plan, &last, false);
     }
     if (store->ops->failed(store->arg)) {
         plan_free(plan);
