@@ -10,8 +10,8 @@
 
 #include <inttypes.h>
 
-#define STATE_SCANNING "scanning"           /* a folder that has not numbered all its files yet */
-#define STATE_CLOSED   "closed-by-schedule" /* a connection that waits for its window */
+#define STATE_SCANNING "scanning" /* a folder that has not numbered all its files yet */
+#define STATE_CLOSED   "closed" /* how the state of a connection that waits for its window begins */
 
 static bool is_set(const char *text)
 {
@@ -89,7 +89,8 @@ static void read_schedule(struct view *view, struct view_connection *connection)
         /* the receiver's zone is known only there */
         connection->schedule_known = connection->inbound && connection->receiver->fresh;
         connection->schedule_open =
-            connection->schedule_known && strcmp(connection->inbound->state, STATE_CLOSED) != 0;
+            connection->schedule_known &&
+            strncmp(connection->inbound->state, STATE_CLOSED, strlen(STATE_CLOSED)) != 0;
         return;
     }
     connection->schedule_known = true;
