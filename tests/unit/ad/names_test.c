@@ -100,6 +100,16 @@ static void the_leaf_is_what_people_call_it(void **state)
     assert_string_equal(none, "not a name");
 }
 
+static void an_empty_value_is_a_value(void **state)
+{
+    scope_free char *leaf = ad_dn_leaf("CN=,DC=x");
+    scope_free char *normal = ad_dn_normalise("CN=,DC=x");
+    (void)state;
+
+    assert_string_equal(leaf, "");
+    assert_string_equal(normal, "cn=,dc=x");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +119,7 @@ int main(void)
         cmocka_unit_test(what_is_no_name_is_refused),
         cmocka_unit_test(the_parent_is_one_level_up),
         cmocka_unit_test(the_leaf_is_what_people_call_it),
+        cmocka_unit_test(an_empty_value_is_a_value),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
