@@ -11,6 +11,16 @@
  *
  * Life of an item:   JUDGE -> (FETCH -> FETCHING ->) READY -> PLANNED -> settled
  *                      ^---- WAIT (judged again after the next settling) ----'
+ *                      ^---- HELD (a greater update of the file is under way) ----'
+ *
+ * An update whose gvsn our vector contains settles at once. One that is otherwise known goes
+ * through a plan without steps, which claims its gvsn. An update that made a plan fail waits until
+ * something changed locally (intake_rejudge) and does not hold up the rest of its batch. An update
+ * whose sender is behind settles as not done at once.
+ *
+ * The end of a round: an item that waits, of a source from which nothing more comes and of which
+ * nothing else is under way, settles as not done. So every offer is settled after a bounded time,
+ * and no session waits for another.
  */
 #ifndef AGENT_SESSION_INTAKE_H
 #define AGENT_SESSION_INTAKE_H
@@ -23,13 +33,14 @@ typedef uint32_t intake_source; /* a receiver session, chosen by the folder, nev
 struct intake *intake_new(void);
 void intake_free(struct intake *intake); /* NULL allowed */
 
-/* A session's update. @sender_vector is copied by reference count inside the intake for the round:
- * the caller passes the same pointer for all updates of a round. @staged content that came inline
- * is handed over by its stage name and object (stage 0: none came). */
+/*
+ * A session's update. @sender_vector is the round's and is copied once for the round (until
+ * intake_round_ended). Content that came inline is handed over by its stage name and object
+ * (@stage 0: none came; @object may then be NULL). Stage names are never used twice.
+ */
 void intake_offer(struct intake *intake, intake_source source, const struct update *update,
                   const struct vector *sender_vector, uint64_t stage, const struct object *object);
-/* The session is gone: items that only it offered are dropped, its transfers move to others. Stages
- * of dropped items come back through intake_next_dropped_stage(). */
+/* The session is gone: items that only it offered are dropped, its transfers move to others. */
 void intake_source_gone(struct intake *intake, intake_source source);
 
 /* Judge what is new or was waiting, then tell the next thing to do. */
@@ -37,7 +48,8 @@ enum intake_next_kind {
     INTAKE_FETCH,   /* start a transfer: source, update */
     INTAKE_SETTLED, /* tell the session: source, gvsn, done */
     INTAKE_PLAN,    /* a batch is ready: intake_batch() */
-    INTAKE_DROP,    /* a staged file is not needed any more: stage */
+    INTAKE_DROP,    /* a staged file is not needed any more: stage. Also told when a plan has
+                       installed it: dropping what is not there is nothing */
     INTAKE_IDLE,
 };
 struct intake_next {
@@ -48,23 +60,27 @@ struct intake_next {
     bool done;
     uint64_t stage;
 };
-/* Call until INTAKE_IDLE. @planning: a plan is under way, so no INTAKE_PLAN now. */
+/* Call until INTAKE_IDLE, after anything below was called or the replica committed. @planning: a
+ * plan or a change is open, so no INTAKE_PLAN now. */
 void intake_next(struct intake *intake, struct replica *replica, struct instant now, bool planning,
                  struct intake_next *out_next);
 
-/* A transfer ended; on failure another source is tried, then the item settles as not done. */
+/* A transfer ended; on failure another source is tried, then the item settles as not done. A result
+ * that nobody waits for any more is dropped (INTAKE_DROP). */
 void intake_fetched(struct intake *intake, intake_source source, const struct gvsn *gvsn, bool ok,
                     uint64_t stage, const struct object *object, struct instant now);
 
-/* The batch announced by INTAKE_PLAN; borrowed until intake_planned(). */
+/* The batch announced by INTAKE_PLAN, in order of arrival; borrowed until intake_planned(). It may
+ * hold updates that still wait for one before them in the batch: the plan decides. */
 const struct offer *intake_batch(struct intake *intake, size_t *out_count);
 /* What replica_settle() said of each offer of the batch. */
 void intake_planned(struct intake *intake, const enum settled *settled, struct instant now);
 
 /* Something changed locally: waiting items are judged again. */
 void intake_rejudge(struct intake *intake);
-/* A session's round has ended: items of @source that still wait for another update settle as not
- * done once nothing under way can free them. */
+/* A session's round has ended, or its credits are used up (receiver_actions.no_more): items of
+ * @source that still wait for another update settle as not done once nothing of @source is under
+ * way. Lasts until the source's next offer. */
 void intake_round_ended(struct intake *intake, intake_source source);
 
 size_t intake_item_count(const struct intake *intake);

@@ -14,7 +14,10 @@
  *                      '-------- PAUSED <------------'
  *
  * Rules. A Want with start_round goes out on entering WAITING; in WAITING, a grown vector sends a
- * Want without it. An update counts against the credits (SESSION_CREDIT_COUNT) until it is settled.
+ * Want without it. An update counts against the credits (SESSION_CREDIT_COUNT) until it is settled;
+ * credits go back in portions. A repeat of an update that is not settled yet is not handed on.
+ * When all credits are used the sender is as silent as after a round, so updates that wait for
+ * another one are given back then too (no_more): the round goes on and they come in the next one.
  * The sender's vector is joined when the round was complete and every update of it was settled as
  * done. When some were not: PAUSED for the retry delay (1 s, doubling to SESSION_RETRY_MS_MAX, reset
  * by progress), then a new round; nothing is remembered but the vector, so any loss of the stream
@@ -61,8 +64,9 @@ struct receiver_actions {
     bool send_want;    /* with our current vector */
     bool start_round;  /* in that want */
     uint32_t credit;   /* send so many credits; 0: none */
-    bool deliver;      /* the update of this event goes to the intake */
-    bool join;         /* join receiver_sender_vector() to ours */
+    bool deliver;      /* the update of this event goes to the intake; else it is a repeat */
+    bool no_more;      /* nothing comes before something settles: intake_round_ended() */
+    bool join;         /* join receiver_sender_vector() to ours, durably; then JOINED */
     bool round_failed; /* a round ended unsettled: parked records may be put back */
     const char *fail;  /* end the session: the broken rule */
 };
@@ -79,7 +83,8 @@ enum receiver_state receiver_state(const struct receiver *receiver);
 const struct vector *receiver_sender_vector(const struct receiver *receiver);
 /* When a TICK is due; false: never. */
 bool receiver_deadline(const struct receiver *receiver, struct instant *out_when);
-/* True comparison of both sides: our vector covers the sender's latest and no round runs. */
+/* True comparison of both sides: our vector covers the sender's latest and no round runs. False
+ * before the session's first round, which every sender makes even when it has nothing to send. */
 bool receiver_in_sync(const struct receiver *receiver, const struct vector *ours);
 uint64_t receiver_unsettled_count(const struct receiver *receiver);
 

@@ -5,9 +5,12 @@
  * Pure: reads records through the store port, decides what goes out and in which order.
  *
  * A round begins when the receiver has asked for one and our vector holds something that its vector
- * lacks. Updates that only others made wait SESSION_FORWARD_DELAY_MS first: in a mesh the receiver
+ * lacks; the first round of a session begins in any case, so that the receiver learns what we have.
+ * Updates that only others made wait SESSION_FORWARD_DELAY_MS first: in a mesh the receiver
  * has them from their author by then and tells so. The round's vector is our vector at its start;
  * records changed since are left for the next round, which makes this one incomplete.
+ *
+ * @store and @ours of one call must show the same commit.
  *
  * Order within a round: tombstones in gvsn order, then live records in gvsn order, each preceded by
  * those of its ancestors that the receiver lacks too. A record may be sent twice in a round, never a
@@ -33,7 +36,8 @@ enum sender_next {
     SENDER_ROUND_START, /* send RoundStart{sender_round(), sender_vector()} */
     SENDER_UPDATE,      /* send *out_record's update */
     SENDER_ROUND_DONE,  /* send RoundDone{sender_round(), *out_complete} */
-    SENDER_IDLE,        /* nothing now: call again after a want, a credit, our commit, or the deadline */
+    SENDER_IDLE,        /* nothing now: call again after a want, a credit, our commit, or at the
+                           deadline (a long search through the store rests with deadline = now) */
     SENDER_STORE_FAILED,
 };
 

@@ -35,11 +35,16 @@
 #define VECTOR_DATABASE_COUNT_MAX  65536u         /* databases in one vector from outside */
 #define VECTOR_INTERVAL_COUNT_MAX  262144u        /* intervals in one vector from outside */
 #define SESSION_CREDIT_COUNT       4096u          /* updates under way in one session */
+#define SESSION_CREDIT_COUNT_MAX   65536u         /* credits that a receiver may give at once */
+#define SESSION_SEARCH_COUNT_MAX   4096u          /* records looked at before a search rests */
 #define SESSION_RETRY_MS_FIRST     1000
 #define SESSION_RETRY_MS_MAX       300000
 #define SESSION_FORWARD_DELAY_MS   50             /* before updates of others are passed on */
 #define FETCH_ACTIVE_MAX           16u            /* transfers at a time in one folder */
+#define FETCH_LARGE_ACTIVE_MAX     4u             /* of these, transfers of large content */
+#define FETCH_LARGE_SIZE_MIN       (1u << 20)     /* bytes from which content counts as large */
 #define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
+#define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
 #define TOMBSTONE_LIFE_DAYS        60
 #define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
 #define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
