@@ -137,21 +137,11 @@ static void bury_tree(struct change *change, const struct file_id *top)
     }
 }
 
-/* Whether the record, and all above it, stand in the tree. */
-static bool in_tree(const struct change *change, const struct record *record)
-{
-    bool tree = false;
-    char *path = view_path(&change->view, record, &tree);
-
-    free(path);
-    return path != NULL && tree;
-}
-
 void replica_observe_gone(struct change *change, const struct file_id *id)
 {
     scope(record) struct record record = {0};
 
-    if (view_get(&change->view, id, &record) && record.update.present && in_tree(change, &record))
+    if (view_get(&change->view, id, &record) && record.update.present)
         bury_tree(change, id);
 }
 

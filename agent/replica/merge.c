@@ -5,7 +5,10 @@
  * Two ways. When we have nothing of the winner yet, it takes over the loser's directory as it stands:
  * records change, the disk does not. Otherwise both stand on disk, and the children move one by one;
  * those that clash are merged or decided in turn. A stack holds the directories under way, since the
- * depth comes from outside. A winner that stands beneath the loser is parked first.
+ * depth comes from outside.
+ *
+ * Interrupted between any two steps, the records make sense as they are: nothing is claimed before
+ * it is recorded, and what is recorded and told has its place in the tree.
  */
 #include "agent/replica/plan.h"
 
@@ -76,12 +79,14 @@ static void decide_children(struct plan *plan, struct merge_stack *stack,
     clash_yield(plan, loser, &winner->update);
 }
 
+/* The tombstone that came is recorded, and with that claimed. */
 static void put_dead(struct plan *plan, const struct update *tombstone)
 {
     scope(record) struct record dead = {0};
 
     update_copy(&dead.update, tombstone);
     plan_put(plan, &dead);
+    plan_claim(plan, tombstone);
 }
 
 /* The loser is empty now: it goes, with the tombstone that came, or with one of ours. */
@@ -139,17 +144,6 @@ static bool merge_children(struct plan *plan, const struct file_id *loser,
     return going;
 }
 
-/* A parked winner goes to its place if the loser has left it. */
-static void unpark_winner(struct plan *plan, const struct file_id *id)
-{
-    scope(record) struct record parked = {0};
-    scope(record) struct record holder = {0};
-
-    if (view_get(&plan->view, id, &parked) && parked.place == PLACE_PARKED &&
-        !view_get_by_name(&plan->view, &parked.update.parent, update_name(&parked.update), &holder))
-        plan_unpark(plan, &parked, false);
-}
-
 bool merge_dirs(struct plan *plan, const struct file_id *loser, const struct file_id *winner)
 {
     return merge_children(plan, loser, winner, NULL, NULL);
@@ -179,6 +173,27 @@ static bool find_free_name(const struct plan *plan, struct update *u)
         }
     }
     return false;
+}
+
+/* @ours goes to a free name beside @place, as the fresh version @next that is made of it. */
+static bool move_beside(struct plan *plan, const struct record *ours, struct record *next,
+                        const struct update *place)
+{
+    next->place = PLACE_TREE;
+    next->update.parent = place->parent;
+    update_set_name(&next->update, update_name(place));
+    if (!find_free_name(plan, &next->update))
+        return false;
+    plan_stamp(plan, &next->update, ours->update.clock);
+    plan_move(plan, ours, next);
+    if (!update_same_attributes(&next->update, &ours->update)) {
+        scope(record) struct record standing = {0};
+
+        record_copy(&standing, next);
+        plan_attributes(plan, next, &standing);
+    }
+    plan_put(plan, next);
+    return true;
 }
 
 /* Let @u have the place of @loser, or one beside it if the loser is parked and the name taken. */
@@ -248,26 +263,27 @@ static void take_over(struct plan *plan, struct record *next, const struct recor
     }
 }
 
-/* The winner stands elsewhere with children of its own. */
-static bool bring_together(struct plan *plan, const struct update *u, const struct record *ours,
-                           const struct record *loser)
+/*
+ * The winner stands elsewhere, with children of its own: the loser's move to it there, then it takes
+ * the place. If it stands beneath the loser it can not: it is taken out of it beside the loser, by a
+ * fresh version under a free name, and both live on.
+ */
+static bool bring_together(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
-    scope(record) struct record parked = {0};
+    const struct record *ours = &ruling->ours;
+    const struct record *loser = &ruling->holder;
+    scope(record) struct record beside = {0};
 
-    record_copy(&parked, ours);
-    if (parked.place == PLACE_TREE)
-        plan_park(plan, &parked);
-    update_copy(&parked.update, u);
-    if (!update_same_attributes(u, &ours->update)) {
-        scope(record) struct record standing = {0};
-
-        record_copy(&standing, &parked);
-        plan_attributes(plan, &parked, &standing);
+    if (view_ancestry(&plan->view, &u->id, &loser->update.id) == ANCESTRY_APART) {
+        if (!merge_children(plan, &loser->update.id, &u->id, NULL, NULL))
+            return false;
+        place_update(plan, u, ruling);
+        return true;
     }
-    plan_put(plan, &parked);
-    if (!merge_children(plan, &loser->update.id, &u->id, NULL, NULL))
+    record_copy(&beside, ours);
+    update_copy(&beside.update, u);
+    if (!move_beside(plan, ours, &beside, u))
         return false;
-    unpark_winner(plan, &u->id);
     plan_claim(plan, u);
     return true;
 }
@@ -297,7 +313,7 @@ bool merge_update(struct plan *plan, const struct update *u, const struct ruling
         return true;
     }
     if (ruling->has_ours && ruling->ours.place != PLACE_NOWHERE)
-        return bring_together(plan, u, &ruling->ours, &ruling->holder);
+        return bring_together(plan, u, ruling);
 
     scope(record) struct record next = {0};
 
@@ -348,26 +364,14 @@ static bool replace_heir(struct plan *plan, const struct update *u, const struct
         return false;
     plan_stamp(plan, &next.update, saw_clock);
     take_over(plan, &next, loser, u);
-    plan_claim(plan, u);
     return true;
-}
-
-/* Park what stands under this id; @next, its record with a new version, is parked with it. */
-static void park_as(struct plan *plan, const struct file_id *id, struct record *next)
-{
-    scope(record) struct record standing = {0};
-
-    if (!view_get(&plan->view, id, &standing))
-        return;
-    plan_park(plan, &standing);
-    next->place = standing.place;
-    next->witness = standing.witness;
 }
 
 bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
     const struct vector *known = plan->offers[plan->offer_index].sender_vector;
     scope(record) struct record winner = {0};
+    scope(record) struct record beside = {0};
     struct file_id heir;
     enum heir kind = merge_heir(&plan->view, &u->merged_into, &heir);
 
@@ -375,18 +379,10 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
         return replace_heir(plan, u, &ruling->ours, kind, &heir);
     if (!view_get(&plan->view, &heir, &winner) || !plan_knows_object(&winner))
         return false;
-    if (view_ancestry(&plan->view, &heir, &u->id) == ANCESTRY_BENEATH) {
-        /* It was moved into the loser by somebody else: it takes the loser's place instead. */
-        if (!inherit_place(plan, &winner.update, &ruling->ours))
-            return false;
-        if (winner.place == PLACE_TREE)
-            park_as(plan, &heir, &winner);
-        plan_stamp(plan, &winner.update, 0);
-        plan_put(plan, &winner);
-    }
-    if (!merge_children(plan, &u->id, &heir, known, u))
+    record_copy(&beside, &winner);
+    /* Somebody else has moved it into the loser: out again. */
+    if (view_ancestry(&plan->view, &heir, &u->id) == ANCESTRY_BENEATH &&
+        !move_beside(plan, &winner, &beside, &ruling->ours.update))
         return false;
-    unpark_winner(plan, &heir);
-    plan_claim(plan, u);
-    return true;
+    return merge_children(plan, &u->id, &heir, known, u);
 }

@@ -349,6 +349,27 @@ static enum settled decide(struct plan *plan, const struct offer *offer)
     return verdict;
 }
 
+/* Whatever is parked goes back when its name has become free meanwhile. */
+static void unpark_free(struct plan *plan)
+{
+    const struct store *store = &plan->replica->options.store;
+    scope(record) struct record parked = {0};
+    struct file_id last;
+    const struct file_id *after = NULL;
+
+    while (store->ops->next_parked(store->arg, after, &parked)) {
+        scope(record) struct record holder = {0};
+
+        last = parked.update.id;
+        after = &last;
+        if (view_get(&plan->view, &last, &parked) && parked.place == PLACE_PARKED &&
+            plan_knows_object(&parked) &&
+            !view_get_by_name(&plan->view, &parked.update.parent, update_name(&parked.update),
+                              &holder))
+            plan_unpark(plan, &parked, false);
+    }
+}
+
 enum status replica_plan(struct replica *replica, struct walltime now, const struct offer *offers,
                          size_t offer_count, struct plan **out_plan)
 {
@@ -359,6 +380,7 @@ enum status replica_plan(struct replica *replica, struct walltime now, const str
         plan->offer_index = i;
         plan->verdicts[i] = decide(plan, &offers[i]);
     }
+    unpark_free(plan);
     if (replica->options.store.ops->failed(replica->options.store.arg)) {
         plan_free(plan);
         return ST_IO;

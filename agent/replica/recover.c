@@ -15,7 +15,7 @@
 static void intended_record(const struct intent *intent, struct record *out)
 {
     update_copy(&out->update, &intent->update);
-    out->place = intent->place;
+    out->place = intent->update.present ? PLACE_TREE : PLACE_NOWHERE;
     out->object = intent->update.present ? intent->object : (struct object){0};
     out->witness = (struct witness){0};
 }
@@ -79,8 +79,7 @@ static bool fits(const struct replica *replica, const struct view *view,
     if (!view_is_live_dir(view, &u->parent) ||
         view_ancestry(view, &u->parent, &u->id) != ANCESTRY_APART)
         return false;
-    return record->place == PLACE_PARKED ||
-           !view_get_by_name(view, &u->parent, update_name(u), &other) ||
+    return !view_get_by_name(view, &u->parent, update_name(u), &other) ||
            file_id_equal(&other.update.id, &u->id);
 }
 
@@ -108,9 +107,7 @@ enum status replica_recover(struct replica *replica, const bool *done,
             if ((record.object.size > 0 || !intent.update.present) &&
                 fits(replica, &view, &record)) {
                 view_put(&view, &record);
-                /* What is parked with its new version is not at its place yet: it comes again. */
-                if (record.place != PLACE_PARKED)
-                    vector_add(&state.vector, &intent.update.gvsn);
+                vector_add(&state.vector, &intent.update.gvsn);
                 if (guid_equal(&intent.update.gvsn.database, &state.database) &&
                     intent.update.gvsn.number > state.number_last)
                     state.number_last = intent.update.gvsn.number;

@@ -121,8 +121,8 @@ struct change *replica_change_begin(struct replica *replica, struct walltime now
 enum observed replica_observe(struct change *change, const struct observation *seen,
                               bool holder_gone, struct file_id *out_id);
 
-/* The object of a present record is not in the tree any more. Children are tombstoned with it,
- * deepest first. */
+/* The object of a present record stands nowhere any more, neither in the tree nor parked. Children are
+ * tombstoned with it, deepest first. */
 void replica_observe_gone(struct change *change, const struct file_id *id);
 
 /* The object of this record stands at another place that is held too, so that every observation of a

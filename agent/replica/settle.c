@@ -42,12 +42,12 @@ enum status replica_intend(struct plan *plan)
     for (size_t i = 0; i < plan->entry_count; i++) {
         const struct entry *entry = &plan->entries[i];
 
-        if (entry->kind != ENTRY_PUT || entry->step_count == 0)
+        if (entry->kind != ENTRY_PUT || entry->step_count == 0 ||
+            entry->record.place == PLACE_PARKED)
             continue;
 
         const struct intent intent = {
             .update = entry->record.update,
-            .place = entry->record.place,
             .object = entry->record.object,
         };
 

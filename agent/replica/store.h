@@ -73,8 +73,7 @@ void replica_state_copy(struct replica_state *to, const struct replica_state *fr
 /* An update whose effect on the disk is under way; survives a crash. */
 struct intent {
     struct update update;
-    enum place place;     /* NOWHERE: a tombstone; PARKED: in the private directory for now */
-    struct object object; /* what will stand there when it is done; may be none */
+    struct object object; /* what will stand at the update's place when it is done; may be none */
 };
 
 void intent_fini(struct intent *intent);

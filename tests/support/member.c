@@ -201,8 +201,8 @@ static void observe_missing(struct member *member, struct change *change)
     while (record != NULL) {
         struct file_id id = record->update.id;
 
-        if (record->update.present && record->place == PLACE_TREE &&
-            !is_seen(member, &record->object))
+        if (record->update.present &&
+            modeldisk_node(&member->disk, number_of(&record->object)) == NULL)
             replica_observe_gone(change, &id);
         record = table_next(table, &id);
     }

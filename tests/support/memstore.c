@@ -50,7 +50,7 @@ static void intents_add(struct intents *intents, const struct intent *intent)
 
     struct intent *added = &intents->items[intents->count++];
 
-    *added = (struct intent){.place = intent->place, .object = intent->object};
+    *added = (struct intent){.object = intent->object};
     update_copy(&added->update, &intent->update);
 }
 
@@ -183,7 +183,6 @@ static bool op_get_intent(void *arg, size_t index, struct intent *out)
     if (store->has_failed || index >= store->intents.count)
         return false;
     update_copy(&out->update, &store->intents.items[index].update);
-    out->place = store->intents.items[index].place;
     out->object = store->intents.items[index].object;
     return true;
 }
