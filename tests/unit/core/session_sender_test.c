@@ -56,6 +56,7 @@ struct version {
     uint64_t parent;
     bool dir;
     bool dead;
+    bool parked;
 };
 
 static void put(struct fixture *f, struct version v)
@@ -68,7 +69,7 @@ static void put(struct fixture *f, struct version v)
                    .present = !v.dead,
                    .fence = FENCE_DEFAULT,
                    .clock = 1},
-        .place = v.dead ? PLACE_NOWHERE : PLACE_TREE,
+        .place = v.dead ? PLACE_NOWHERE : v.parked ? PLACE_PARKED : PLACE_TREE,
         .object = {.size = v.dead ? 0 : 1, .bytes = {v.dead ? 0 : (uint8_t)v.file}},
     };
     char name[24];
@@ -124,7 +125,7 @@ static void nothing_is_sent_unasked(void **state)
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 20, 20, 1, false, false});
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
     assert_int_equal(next(f), SENDER_IDLE);
     assert_null(sender_want(f->sender, &f->theirs, false, (struct instant){0}));
     assert_int_equal(next(f), SENDER_IDLE);
@@ -134,7 +135,7 @@ static void the_first_round_tells_our_vector_even_when_nothing_is_to_be_sent(voi
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 20, 20, 1, false, false});
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
     vector_copy(&f->theirs, &f->ours);
     open_session(f);
 
@@ -149,10 +150,10 @@ static void a_round_sends_the_difference_and_no_more(void **state)
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 20, 20, 1, false, false});
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
     vector_copy(&f->theirs, &f->ours);
-    put(f, (struct version){&OWN, 21, 21, 1, false, false});
-    put(f, (struct version){&OTHER, 22, 15, 1, false, false});
+    put(f, (struct version){&OWN, 21, 21, 1, false, false, false});
+    put(f, (struct version){&OTHER, 22, 15, 1, false, false, false});
     open_session(f);
 
     assert_round(f, 1);
@@ -165,10 +166,10 @@ static void tombstones_go_before_live_records(void **state)
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 20, 20, 1, false, false});
-    put(f, (struct version){&OWN, 21, 21, 1, false, true});
-    put(f, (struct version){&OWN, 22, 22, 1, false, false});
-    put(f, (struct version){&OTHER, 23, 16, 1, false, true});
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
+    put(f, (struct version){&OWN, 21, 21, 1, false, true, false});
+    put(f, (struct version){&OWN, 22, 22, 1, false, false, false});
+    put(f, (struct version){&OTHER, 23, 16, 1, false, true, false});
     open_session(f);
 
     assert_round(f, 1);
@@ -183,10 +184,10 @@ static void a_parent_with_a_later_version_goes_before_its_children(void **state)
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 20, 20, 40, false, false});
-    put(f, (struct version){&OWN, 21, 21, 40, false, false});
-    put(f, (struct version){&OWN, 40, 22, 41, true, false});
-    put(f, (struct version){&OWN, 41, 23, 1, true, false});
+    put(f, (struct version){&OWN, 20, 20, 40, false, false, false});
+    put(f, (struct version){&OWN, 21, 21, 40, false, false, false});
+    put(f, (struct version){&OWN, 40, 22, 41, true, false, false});
+    put(f, (struct version){&OWN, 41, 23, 1, true, false, false});
     open_session(f);
 
     assert_round(f, 1);
@@ -203,9 +204,9 @@ static void a_parent_that_the_receiver_has_is_not_sent(void **state)
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 40, 40, 1, true, false});
+    put(f, (struct version){&OWN, 40, 40, 1, true, false, false});
     vector_copy(&f->theirs, &f->ours);
-    put(f, (struct version){&OWN, 20, 41, 40, false, false});
+    put(f, (struct version){&OWN, 20, 41, 40, false, false, false});
     open_session(f);
 
     assert_round(f, 1);
@@ -217,12 +218,12 @@ static void a_change_in_the_middle_makes_the_round_incomplete(void **state)
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 20, 20, 1, false, false});
-    put(f, (struct version){&OWN, 21, 21, 1, false, false});
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
+    put(f, (struct version){&OWN, 21, 21, 1, false, false, false});
     open_session(f);
     assert_round(f, 1);
     assert_sent(f, 20);
-    put(f, (struct version){&OWN, 21, 22, 1, false, false}); /* replaces number 21 */
+    put(f, (struct version){&OWN, 21, 22, 1, false, false, false}); /* replaces number 21 */
 
     assert_done(f, false);
     vector_add(&f->theirs, &(struct gvsn){.database = OWN, .number = 20});
@@ -236,11 +237,11 @@ static void a_child_of_a_parent_that_changed_is_left_for_the_next_round(void **s
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 40, 20, 1, true, false});
-    put(f, (struct version){&OWN, 30, 21, 40, false, false});
+    put(f, (struct version){&OWN, 40, 20, 1, true, false, false});
+    put(f, (struct version){&OWN, 30, 21, 40, false, false, false});
     open_session(f);
     assert_round(f, 1);
-    put(f, (struct version){&OWN, 40, 22, 1, true, false}); /* the parent, before it was sent */
+    put(f, (struct version){&OWN, 40, 22, 1, true, false, false}); /* the parent, before it was sent */
 
     assert_done(f, false);
     want(f);
@@ -251,12 +252,25 @@ static void a_child_of_a_parent_that_changed_is_left_for_the_next_round(void **s
     assert_done(f, true);
 }
 
+static void a_parked_record_and_what_is_below_it_wait_for_a_later_round(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f, (struct version){&OWN, 40, 40, 1, true, false, true});
+    put(f, (struct version){&OWN, 41, 41, 40, false, false, false});
+    put(f, (struct version){&OWN, 42, 42, 1, false, false, false});
+    open_session(f);
+    assert_round(f, 1);
+    assert_sent(f, 42);
+    assert_done(f, false);
+}
+
 static void updates_stop_when_credits_are_used_up(void **state)
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 20, 20, 1, false, false});
-    put(f, (struct version){&OWN, 21, 21, 1, false, false});
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
+    put(f, (struct version){&OWN, 21, 21, 1, false, false, false});
     want(f);
     assert_round(f, 1);
     assert_int_equal(next(f), SENDER_IDLE);
@@ -277,7 +291,7 @@ static void updates_of_others_wait_in_case_the_receiver_gets_them_from_their_aut
     assert_round(f, 1);
     assert_done(f, true);
     want(f);
-    put(f, (struct version){&OTHER, 20, 20, 1, false, false});
+    put(f, (struct version){&OTHER, 20, 20, 1, false, false, false});
     assert_int_equal(next(f), SENDER_IDLE);
     assert_true(sender_deadline(f->sender, &when));
     assert_int_equal(when.ns, SESSION_FORWARD_DELAY_MS * NS_PER_MS);
@@ -287,7 +301,7 @@ static void updates_of_others_wait_in_case_the_receiver_gets_them_from_their_aut
     assert_int_equal(next(f), SENDER_IDLE);
     assert_false(sender_deadline(f->sender, &when));
 
-    put(f, (struct version){&OTHER, 21, 21, 1, false, false});
+    put(f, (struct version){&OTHER, 21, 21, 1, false, false, false});
     assert_int_equal(next(f), SENDER_IDLE);
     f->now_ms += SESSION_FORWARD_DELAY_MS;
     assert_round(f, 2);
@@ -302,7 +316,7 @@ static void our_own_updates_do_not_wait(void **state)
     assert_round(f, 1);
     assert_done(f, true);
     want(f);
-    put(f, (struct version){&OWN, 20, 20, 1, false, false});
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
     assert_round(f, 2);
     assert_sent(f, 20);
 }
@@ -314,8 +328,8 @@ static void a_long_search_rests_between_calls(void **state)
     unsigned rests = 0;
 
     for (uint64_t i = 0; i < SESSION_SEARCH_COUNT_MAX + 10; i++)
-        put(f, (struct version){&OWN, 100 + i, 100 + i, 1, false, false});
-    put(f, (struct version){&OWN, 50, 100000, 1, false, true});
+        put(f, (struct version){&OWN, 100 + i, 100 + i, 1, false, false, false});
+    put(f, (struct version){&OWN, 50, 100000, 1, false, true, false});
     open_session(f);
     assert_round(f, 1);
     while (next(f) == SENDER_IDLE) {
@@ -344,11 +358,11 @@ static void the_backlog_counts_what_the_receiver_lacks(void **state)
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 20, 20, 1, false, false});
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
     vector_copy(&f->theirs, &f->ours);
-    put(f, (struct version){&OWN, 21, 21, 1, false, true});
-    put(f, (struct version){&OTHER, 22, 30, 1, false, false});
-    put(f, (struct version){&OTHER, 22, 31, 1, false, false}); /* replaces number 30 */
+    put(f, (struct version){&OWN, 21, 21, 1, false, true, false});
+    put(f, (struct version){&OTHER, 22, 30, 1, false, false, false});
+    put(f, (struct version){&OTHER, 22, 31, 1, false, false, false}); /* replaces number 30 */
     want(f);
 
     assert_int_equal(sender_backlog(f->sender, &f->store, &f->ours, 100), 2);
@@ -359,7 +373,7 @@ static void a_failed_store_is_told_and_ends_no_round(void **state)
 {
     struct fixture *f = *state;
 
-    put(f, (struct version){&OWN, 20, 20, 1, false, false});
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
     open_session(f);
     assert_round(f, 1);
     memstore_fail_commit(f->memory, 1);
@@ -381,6 +395,7 @@ int main(void)
         PROMISE(a_parent_that_the_receiver_has_is_not_sent),
         PROMISE(a_change_in_the_middle_makes_the_round_incomplete),
         PROMISE(a_child_of_a_parent_that_changed_is_left_for_the_next_round),
+        PROMISE(a_parked_record_and_what_is_below_it_wait_for_a_later_round),
         PROMISE(updates_stop_when_credits_are_used_up),
         PROMISE(updates_of_others_wait_in_case_the_receiver_gets_them_from_their_author),
         PROMISE(our_own_updates_do_not_wait),
