@@ -7,9 +7,15 @@
 
 #include "common/base/scope.h"
 
+bool replica_has_say(const struct replica *replica)
+{
+    return !replica->options.read_only &&
+           (replica->options.primary || replica->state.initial_sync_done);
+}
+
 bool replica_yields(const struct replica *replica, const struct record *record)
 {
-    return !replica->state.initial_sync_done && !replica->options.primary &&
+    return !replica_has_say(replica) &&
            guid_equal(&record->update.gvsn.database, &replica->state.database);
 }
 
@@ -125,10 +131,8 @@ static enum ruling_kind rule_kind(const struct replica *replica, const struct vi
     if (ruling->has_ours && !replica_yields(replica, ours)) {
         int order = update_compare(u, &ours->update);
 
-        if (order < 0)
-            return rule_lesser(u, &ours->update);
-        if (order == 0 && ours->place != PLACE_PARKED)
-            return RULING_CLAIM;
+        if (order <= 0)
+            return order < 0 ? rule_lesser(u, &ours->update) : RULING_CLAIM;
     }
     if (!u->present)
         return rule_tombstone(view, u, sender_vector, ruling);

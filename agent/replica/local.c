@@ -16,6 +16,8 @@ struct change {
     struct view view;
     struct stamper stamper;
     struct vector vector;
+    struct undone *undone;
+    size_t undone_count;
     struct file_id *displaced; /* taken from their place, to be observed at another */
     size_t displaced_count;
 };
@@ -39,6 +41,7 @@ static void change_free(struct change *change)
     change->replica->busy = false;
     view_fini(&change->view);
     vector_fini(&change->vector);
+    free(change->undone);
     free(change->displaced);
     free(change);
 }
@@ -57,10 +60,27 @@ static uint64_t fence_now(const struct replica *replica)
     return replica->options.primary ? FENCE_INITIAL_PRIMARY : FENCE_INITIAL;
 }
 
+/* What came from a partner and was changed here, without a say, is to come again. */
+static void undo(struct change *change, const struct update *u)
+{
+    if (guid_equal(&u->gvsn.database, &change->stamper.database))
+        return;
+    vector_remove(&change->vector, &u->gvsn);
+    change->undone =
+        mem_resize(change->undone, change->undone_count + 1, sizeof(*change->undone));
+    change->undone[change->undone_count++] = (struct undone){.id = u->id, .gvsn = u->gvsn};
+}
+
 /* Stamp and store a record that changed here. */
 static void put_fresh(struct change *change, struct record *record)
 {
-    uint64_t fence = fence_now(change->replica);
+    const struct replica *replica = change->replica;
+    uint64_t fence = fence_now(replica);
+
+    /* Before the first sync, an edited file keeps its edit until a partner has something newer. */
+    if (record->update.gvsn.number != 0 && !replica_has_say(replica) &&
+        (replica->options.read_only || record->update.kind == FILE_DIRECTORY))
+        undo(change, &record->update);
 
     if (record->update.fence < fence)
         record->update.fence = fence;
@@ -69,8 +89,24 @@ static void put_fresh(struct change *change, struct record *record)
     view_put(&change->view, record);
 }
 
+/* Without a say a deletion is forgotten: what partners know comes again, the rest nobody misses. */
+static bool bury_silently(struct change *change, const struct record *record)
+{
+    const struct replica *replica = change->replica;
+    bool was_undone = replica->options.read_only || record->update.kind == FILE_DIRECTORY;
+
+    if (replica_has_say(replica) || (replica_yields(replica, record) && !was_undone &&
+                                     !replica_is_unheard(replica, record)))
+        return false;
+    undo(change, &record->update);
+    view_forget(&change->view, &record->update.id);
+    return true;
+}
+
 static void bury(struct change *change, struct record *record)
 {
+    if (bury_silently(change, record))
+        return;
     make_tombstone(&record->update);
     record->place = PLACE_NOWHERE;
     record->object = (struct object){0};
@@ -101,21 +137,11 @@ static void bury_tree(struct change *change, const struct file_id *top)
     }
 }
 
-/* Whether the record, and all above it, stand in the tree. */
-static bool in_tree(const struct change *change, const struct record *record)
-{
-    bool tree = false;
-    char *path = view_path(&change->view, record, &tree);
-
-    free(path);
-    return path != NULL && tree;
-}
-
 void replica_observe_gone(struct change *change, const struct file_id *id)
 {
     scope(record) struct record record = {0};
 
-    if (view_get(&change->view, id, &record) && record.update.present && in_tree(change, &record))
+    if (view_get(&change->view, id, &record) && record.update.present)
         bury_tree(change, id);
 }
 
@@ -164,6 +190,14 @@ enum status replica_change_commit(struct change *change, size_t *out_count)
 
     enum status st = replica_commit(replica, &state);
 
+    if (st == ST_OK && change->undone_count > 0) {
+        size_t count = replica->undone_count + change->undone_count;
+
+        replica->undone = mem_resize(replica->undone, count, sizeof(*replica->undone));
+        memcpy(&replica->undone[replica->undone_count], change->undone,
+               change->undone_count * sizeof(*change->undone));
+        replica->undone_count = count;
+    }
     *out_count = st == ST_OK ? change->stamper.count : 0;
     change_free(change);
     return st;

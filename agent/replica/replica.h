@@ -25,7 +25,9 @@
  *     revives the directory with a fresh version when a child that the sender did not know lives in
  *     it. So whoever holds the child answers, once.
  *  4. Names are unique among live children of a parent. If the sender knows the record that holds the
- *     name, it has moved or deleted it since: the holder is parked until its own update comes.
+ *     name, it has moved or deleted it since: the holder is parked until its own update comes. (So a
+ *     sender never tells a record that is parked: its name belongs to another. Such a round is
+ *     incomplete.)
  *     Otherwise it is a name clash. A directory beats what is not one, else the greater update wins.
  *     Two directories merge: the lesser one's children move to the greater with fresh versions, it
  *     becomes a name-conflict tombstone that says where they went. Else the lesser becomes a
@@ -39,10 +41,13 @@
  *     update was settled as done.
  *  8. Content on disk that we have not seen is never touched: each step names what it expects to
  *     find; when the disk shows something else the update waits and the folder looks again.
- *  9. Before its first sync a member that is not primary has no say, and serves nobody: whatever it
- *     stamped itself yields to any update of the same file or name. What it found of its own at such a
- *     name is forgotten rather than tombstoned, since nobody has ever heard of it: equal content and
- *     directories are taken over where they stand, without transfer, differing content is preserved.
+ *  9. Before its first sync a member that is not primary has no say, and serves nobody; a read-only
+ *     member never has. Whatever it stamped itself yields to any update of the same file or name. What
+ *     it found of its own at such a name is forgotten rather than tombstoned, since nobody has ever
+ *     heard of it: equal content and directories are taken over where they stand, without transfer,
+ *     differing content is preserved, a directory in the way of a file is set aside under another
+ *     name. What it received and then deleted (read-only: or changed) leaves its vector and comes
+ *     again.
  *
  * Use. Local:   change = replica_change_begin(); observe…; replica_change_commit().
  *      Remote:  replica_judge() on arrival (is content needed?); when content is staged:
@@ -103,6 +108,7 @@ enum observed {
 
 struct change;
 
+/* A scan also looks into parked directories: what stands in one belongs to the tree. */
 struct change *replica_change_begin(struct replica *replica, struct walltime now);
 
 /*
@@ -115,8 +121,8 @@ struct change *replica_change_begin(struct replica *replica, struct walltime now
 enum observed replica_observe(struct change *change, const struct observation *seen,
                               bool holder_gone, struct file_id *out_id);
 
-/* The object of a present record is not in the tree any more. Children are tombstoned with it,
- * deepest first. */
+/* The object of a present record stands nowhere any more, neither in the tree nor parked. Children are
+ * tombstoned with it, deepest first. */
 void replica_observe_gone(struct change *change, const struct file_id *id);
 
 /* The object of this record stands at another place that is held too, so that every observation of a
@@ -246,8 +252,8 @@ NODISCARD enum status replica_plan_unpark(struct replica *replica, struct wallti
 /*
  * After a crash, before anything else: for each intent the folder says whether the disk shows the
  * update's effect: its object stands at the path (a directory or symlink when it has none), for a
- * tombstone nothing of ours does. An object that stands elsewhere beneath the root was installed and
- * not yet moved: the folder moves it to the path if that is free, and says done.
+ * tombstone nothing of ours does. An object that no record has and that stands elsewhere beneath the
+ * root was installed and not yet moved: the folder moves it to the path if that is free, and says done.
  * replica_recover() commits those that are done and drops the rest: what it drops comes again, and
  * a scan tells the difference. Parked records may still stand in the tree: replica_observe() takes
  * them back.

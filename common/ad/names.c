@@ -90,7 +90,8 @@ char *ad_dn_leaf(const char *dn)
         return mem_copy_string(dn);
     struct berval value = parsed[0][0]->la_value;
     char *leaf = mem_new(value.bv_len + 1, 1);
-    memcpy(leaf, value.bv_val, value.bv_len);
+    if (value.bv_len > 0)
+        memcpy(leaf, value.bv_val, value.bv_len);
     ldap_dnfree(parsed);
     return leaf;
 }

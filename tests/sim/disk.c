@@ -70,13 +70,6 @@ struct node *disk_node(const struct disk *disk, const struct object *object)
     return number >= 1 && number <= disk->node_count ? disk->nodes[number - 1] : NULL;
 }
 
-bool disk_in_tree(const struct disk *disk, const struct object *object)
-{
-    const struct node *node = disk_node(disk, object);
-
-    return node && disk_is_below(node, disk->root);
-}
-
 struct node *disk_child(const struct disk *disk, const struct node *dir, const char *name)
 {
     struct node *child = dir->child;

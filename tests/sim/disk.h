@@ -52,7 +52,6 @@ void disk_fini(struct disk *disk);
 struct object object_of(const struct node *node);
 /* NULL when there is no such object. It may stand in any area. */
 struct node *disk_node(const struct disk *disk, const struct object *object);
-bool disk_in_tree(const struct disk *disk, const struct object *object);
 struct node *disk_child(const struct disk *disk, const struct node *dir, const char *name);
 /* By names from the root, or from PARKED_DIR; NULL: not there. */
 struct node *disk_resolve(const struct disk *disk, const char *path);

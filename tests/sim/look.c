@@ -52,7 +52,7 @@ static bool is_known(const struct member *member, const struct node *node)
 {
     struct object object = object_of(node);
     struct record record = {0};
-    bool known = node == member->disk.root ||
+    bool known = node == member->disk.root || node == member->disk.parked ||
                  member->store.ops->get_by_object(member->store.arg, &object, &record);
 
     record_fini(&record);
@@ -103,7 +103,7 @@ static const struct node *nearest_known(const struct member *member, const struc
 {
     while (!is_known(member, dir))
         dir = dir->parent;
-    return dir;
+    return dir == member->disk.parked ? member->disk.root : dir;
 }
 
 void look_begin(struct member *member)
@@ -118,11 +118,15 @@ void look_begin(struct member *member)
     member->looked_count = 0;
     if (member->dirty_all) {
         gather(member, member->disk.root, true);
+        /* What was edited in a directory just before it was parked must not be overlooked. */
+        for (const struct node *parked = member->disk.parked->child; parked;
+             parked = parked->sibling)
+            gather(member, parked, true);
     } else {
         for (size_t i = 0; i < member->dirty_count; i++) {
             const struct node *dir = disk_node(&member->disk, &member->dirty[i]);
 
-            if (!disk_is_below(dir, member->disk.root))
+            if (dir->area != AREA_ATTACHED)
                 continue;
             dir = nearest_known(member, dir);
             struct object object = object_of(dir);
@@ -175,6 +179,13 @@ static bool is_recorded(const struct member *member, const struct entry *entry,
     return same;
 }
 
+static bool stands_somewhere(const struct member *member, const struct object *object)
+{
+    const struct node *node = disk_node(&member->disk, object);
+
+    return node && node->area == AREA_ATTACHED && node->parent != member->disk.parked;
+}
+
 /* Whether another file's record holds the name, and its object still stands elsewhere: then that
  * one is to be told first, and is added to what was seen. */
 static bool holder_stands(struct member *member, const struct entry *entry,
@@ -185,8 +196,7 @@ static bool holder_stands(struct member *member, const struct entry *entry,
 
     if (member->store.ops->get_by_name(member->store.arg, parent, span_of_string(entry->name),
                                        &holder) &&
-        !object_equal(&holder.object, &entry->object) &&
-        disk_in_tree(&member->disk, &holder.object)) {
+        !object_equal(&holder.object, &entry->object) && stands_somewhere(member, &holder.object)) {
         bool seen = false;
 
         stands = true;
@@ -284,7 +294,8 @@ static void tell_gone(struct member *member, struct change *change)
     for (record = table_next(table, NULL); record; record = table_next(table, &record->update.id)) {
         if (record->place != PLACE_TREE || !was_looked_at(member, &record->update.parent))
             continue;
-        if (!disk_in_tree(&member->disk, &record->object))
+        const struct node *node = disk_node(&member->disk, &record->object);
+        if (!node || node->area != AREA_ATTACHED)
             gone[gone_count++] = record->update.id;
         assert(gone_count < LOOK_ENTRY_COUNT_MAX);
     }
@@ -308,7 +319,7 @@ static void add_moved_away(struct member *member)
         bool seen = false;
 
         if (record->place != PLACE_TREE || !node || !was_looked_at(member, &record->update.parent) ||
-            !disk_is_below(node, member->disk.root))
+            node->area != AREA_ATTACHED || node->parent == member->disk.parked)
             continue;
         for (size_t i = 0; i < member->entry_count && !seen; i++)
             seen = object_equal(&member->entries[i].object, &record->object);

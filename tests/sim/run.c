@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define QUIET_MS_MAX (24 * HOUR)
+#define QUIET_MS_MAX (6 * HOUR)
 #define EVENT_COUNT_MAX 400000u
 
 /* --- the world --- */

@@ -61,6 +61,12 @@ void member_copy(struct member *to, const struct member *from)
 
 /* --- looking --- */
 
+/* With COTERIE_TRACE set, what happens is told. */
+static bool is_traced(void)
+{
+    return getenv("COTERIE_TRACE") != NULL;
+}
+
 static const struct record *record_of(const struct member *member, uint64_t number)
 {
     struct object object = modeldisk_object(number);
@@ -81,7 +87,7 @@ static bool is_seen(const struct member *member, const struct object *object)
 {
     const struct model_node *node = modeldisk_node(&member->disk, number_of(object));
 
-    return node != NULL && modeldisk_is_visible(&member->disk, node);
+    return node != NULL && modeldisk_is_scanned(&member->disk, node);
 }
 
 static bool parent_id(const struct member *member, const struct model_node *node,
@@ -161,7 +167,7 @@ static void observe_all(struct member *member, struct change *change)
     bool going = true;
 
     for (size_t i = 0; i < count; i++)
-        done[i] = !modeldisk_is_visible(&member->disk, &member->disk.nodes[i]);
+        done[i] = !modeldisk_is_scanned(&member->disk, &member->disk.nodes[i]);
     while (going) {
         bool later = false;
 
@@ -176,8 +182,15 @@ static void observe_all(struct member *member, struct change *change)
         if (later && !going)
             going = displace(member, change, done);
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (!done[i]) {
+            printf("# member %u cannot observe %" PRIu64 "\n", member->index,
+                   member->disk.nodes[i].number);
+            member_print(member);
+            fflush(stdout);
+        }
         assert(done[i]);
+    }
 }
 
 static void observe_missing(struct member *member, struct change *change)
@@ -188,8 +201,8 @@ static void observe_missing(struct member *member, struct change *change)
     while (record != NULL) {
         struct file_id id = record->update.id;
 
-        if (record->update.present && record->place == PLACE_TREE &&
-            !is_seen(member, &record->object))
+        if (record->update.present &&
+            modeldisk_node(&member->disk, number_of(&record->object)) == NULL)
             replica_observe_gone(change, &id);
         record = table_next(table, &id);
     }
@@ -207,6 +220,8 @@ void member_scan(struct member *member)
     observe_missing(member, change);
     st = replica_change_commit(change, &count);
     assert(st == ST_OK);
+    if (is_traced() && count > 0)
+        printf("# member %u scanned %zu changes\n", member->index, count);
     st = replica_initial_scan_done(member->replica);
     assert(st == ST_OK);
     (void)st;
@@ -249,7 +264,8 @@ static void finish_move(struct member *member, const struct intent *intent, cons
     char above[4096];
     uint64_t parent = MODEL_ROOT;
 
-    if (!intent->update.present || node == NULL || *path == '\0' ||
+    if (!intent->update.present || node == NULL || record_of(member, node->number) != NULL ||
+        *path == '\0' ||
         modeldisk_at(&member->disk, path) != NULL)
         return;
     if (slash != NULL) {
@@ -310,8 +326,29 @@ struct round {
     struct vector sender_vector;
     struct item *items;
     size_t item_count;
+    bool is_incomplete;
     bool has_crashed;
 };
+
+static void trace_update(const char *what, const struct update *u)
+{
+    printf("#   %s %02x:%" PRIu64 " gvsn %02x:%" PRIu64 " parent %02x:%" PRIu64
+           " %s%s%s clock %" PRIu64 "\n",
+           what, u->id.database.bytes[1], u->id.number, u->gvsn.database.bytes[1], u->gvsn.number,
+           u->parent.database.bytes[1], u->parent.number, (const char *)u->name,
+           u->present ? "" : " (dead)", u->name_conflict ? " (name conflict)" : "", u->clock);
+}
+
+static void trace_steps(const struct step *steps, size_t count)
+{
+    static const char *const kinds[] = {"install", "mkdir",  "link",      "move",
+                                        "park",    "remove", "attributes"};
+
+    for (size_t i = 0; i < count; i++)
+        printf("#     %s %s%s%s\n", kinds[steps[i].kind],
+               steps[i].kind == STEP_MOVE ? steps[i].from_path : "",
+               steps[i].kind == STEP_MOVE ? " -> " : "", steps[i].path);
+}
 
 static bool roll(const struct round *round, unsigned percent)
 {
@@ -334,7 +371,8 @@ static void add_item(struct round *round, const struct update *u)
     update_copy(&round->items[round->item_count++].update, u);
 }
 
-/* Tombstones by gvsn, then live records, parents before children. */
+/* Tombstones by gvsn, then live records, parents before children. What is parked is not told: its place
+ * belongs to another. */
 static void collect(struct round *round, const struct vector *have)
 {
     const struct table *table = memstore_table(round->from->store);
@@ -370,6 +408,10 @@ static void collect(struct round *round, const struct vector *have)
             if (parent != NULL && vector_contains(&lacks, &parent->update.gvsn) &&
                 !is_listed(round, &parent->update.id))
                 continue;
+            if (record->place == PLACE_PARKED) {
+                round->is_incomplete = true;
+                continue;
+            }
             add_item(round, &record->update);
             going = true;
         }
@@ -416,6 +458,8 @@ static void gather(struct round *round, struct batch *batch)
         if (verdict == VERDICT_BEHIND ||
             (verdict == VERDICT_FETCH && !can_serve(round, &item->update)))
             item->state = ITEM_FAILED;
+        if (is_traced() && item->state == ITEM_FAILED)
+            trace_update("refused", &item->update);
         if (item->state != ITEM_OPEN || verdict == VERDICT_WAIT)
             continue;
         if (verdict == VERDICT_FETCH) {
@@ -438,6 +482,8 @@ static size_t run_steps(struct round *round, const struct plan *plan, struct ste
 
     if (count > 0 && chaos != NULL && chaos->disturb != NULL)
         chaos->disturb(round->to, chaos->disturb_arg);
+    if (is_traced())
+        trace_steps(steps, count);
     for (size_t i = 0; i < count; i++) {
         if (roll(round, chaos != NULL ? chaos->crash_percent : 0)) {
             round->has_crashed = true;
@@ -456,6 +502,7 @@ static size_t run_steps(struct round *round, const struct plan *plan, struct ste
 /* One batch; returns whether anything was settled as done. */
 static bool run_batch(struct round *round, const struct batch *batch)
 {
+    static const char *const outcomes[] = {"done", "wait", "behind", "again"};
     struct member *to = round->to;
     struct plan *plan;
     size_t count;
@@ -493,6 +540,8 @@ static bool run_batch(struct round *round, const struct batch *batch)
         if (settled[i] == SETTLED_BEHIND)
             item->state = ITEM_FAILED;
         progress = progress || item->state != ITEM_OPEN;
+        if (is_traced())
+            trace_update(outcomes[settled[i]], &item->update);
     }
     if (count > 0 && results[count - 1].status != ST_OK)
         member_scan(to);
@@ -504,7 +553,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
 {
     struct round round = {.to = to, .from = from, .chaos = chaos};
     struct batch batch;
-    bool all_done = true;
+    bool all_done;
     bool going = true;
 
     if (!replica_state(from->replica)->initial_sync_done)
@@ -515,17 +564,22 @@ enum pull_result member_pull(struct member *to, struct member *from,
         vector_fini(&round.sender_vector);
         return PULL_NOTHING;
     }
+    if (is_traced())
+        printf("# member %u pulls from %u\n", to->index, from->index);
     collect(&round, replica_vector(to->replica));
     while (going && !round.has_crashed) {
         gather(&round, &batch);
         going = batch.count > 0 && run_batch(&round, &batch) &&
                 !roll(&round, chaos != NULL ? chaos->break_percent : 0);
     }
+    all_done = !round.is_incomplete;
     for (size_t i = 0; i < round.item_count; i++) {
         all_done = all_done && round.items[i].state == ITEM_DONE;
         update_fini(&round.items[i].update);
     }
     free(round.items);
+    if (is_traced())
+        printf("#   %s\n", all_done ? "joined" : "partial");
     if (all_done && !round.has_crashed) {
         enum status st = replica_join(to->replica, &round.sender_vector);
 

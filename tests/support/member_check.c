@@ -28,8 +28,7 @@ static const char *record_problem(const struct member *member, const struct reco
 
     if (u->present != (record->place != PLACE_NOWHERE))
         return "a present record that is nowhere, or a tombstone that is somewhere";
-    if (record->place != PLACE_PARKED &&
-        !vector_contains(replica_vector(member->replica), &u->gvsn))
+    if (!vector_contains(replica_vector(member->replica), &u->gvsn))
         return "the vector does not contain a stored version";
     if (!u->present)
         return NULL;

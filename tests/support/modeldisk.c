@@ -118,6 +118,17 @@ bool modeldisk_is_visible(const struct modeldisk *disk, const struct model_node 
     return node != NULL && strcmp(node->name, PRIVATE_DIR_NAME) != 0;
 }
 
+bool modeldisk_is_scanned(const struct modeldisk *disk, const struct model_node *node)
+{
+    const struct model_node *parked = modeldisk_at(disk, PARKED_DIR);
+
+    if (node->number == 0 || node->parent == parked->number || node->number == parked->number)
+        return false;
+    while (node != NULL && node->parent != MODEL_ROOT && node->parent != parked->number)
+        node = modeldisk_node(disk, node->parent);
+    return node != NULL && node->number != MODEL_ROOT && strcmp(node->name, PRIVATE_DIR_NAME) != 0;
+}
+
 static bool is_beneath(const struct modeldisk *disk, uint64_t number, uint64_t ancestor)
 {
     while (number != 0 && number != ancestor)

@@ -59,6 +59,8 @@ struct model_node *modeldisk_child(const struct modeldisk *disk, uint64_t parent
 struct model_node *modeldisk_at(const struct modeldisk *disk, const char *path);
 /* Whether users see it: not the root, not the private directory or anything in it. */
 bool modeldisk_is_visible(const struct modeldisk *disk, const struct model_node *node);
+/* Whether it is to be scanned: visible, or in a parked directory. */
+bool modeldisk_is_scanned(const struct modeldisk *disk, const struct model_node *node);
 /* 0: refused. */
 uint64_t modeldisk_create(struct modeldisk *disk, uint64_t parent, const char *name,
                           enum file_kind kind, uint64_t content, char attributes);
