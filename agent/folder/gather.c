@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/folder/local.h"
 
+#include "agent/replica/replica.h"
 #include "agent/root/beneath.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
@@ -74,35 +75,51 @@ static bool directory_id(struct gathering *g, const struct object *dir, struct f
     return true;
 }
 
+/* What stands in a parked directory belongs to the tree: walk it. */
+static void look_parked(struct gathering *g, const struct record *record)
+{
+    char name[PARKED_NAME_SIZE];
+
+    if (record->update.kind != FILE_DIRECTORY)
+        return;
+    replica_parked_name(&record->update.id, name);
+
+    scope_free char *path = mem_format("%s/%s", PARKED_DIR, name);
+    add_finding(g, FINDING_WALK, path);
+}
+
 /* A record's object is not where it should be: gone, or to be looked at where it is now. */
-static bool locate_missing(struct gathering *g, const struct record *record, const char *path)
+static void locate_missing(struct gathering *g, const struct record *record, const char *path)
 {
     scope_free char *now = NULL;
     struct finding *f;
 
-    if (record->place != PLACE_TREE)
-        return true;
     switch (root_locate(g->root, &record->object, &now)) {
     case ROOT_LOCATED_INSIDE:
         if (strcmp(now, path) != 0)
             add_finding(g, FINDING_LOOK, now);
-        return false;
+        return;
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
         f = add_finding(g, FINDING_GONE, path);
         f->id = record->update.id;
         f->object = record->object;
-        return true;
-    case ROOT_LOCATED_PRIVATE: /* an install has it in hand */
+        return;
+    case ROOT_LOCATED_PRIVATE:
+        if (record->place == PLACE_PARKED)
+            look_parked(g, record);
+        else
+            add_finding(g, FINDING_LATER, path); /* an install has it in hand */
+        return;
     case ROOT_LOCATED_UNKNOWN:
         add_finding(g, FINDING_LATER, path);
-        return false;
+        return;
     }
-    return false;
 }
 
+/* @record: of the file that stands there (@known), or of the one that it replaces; NULL: none. */
 static void read_entry(struct gathering *g, const char *path, const struct object *parent,
-                       const struct record *record, bool holder_gone)
+                       const struct record *record, bool known, bool holder_gone)
 {
     struct scan_content content = {0};
     struct span recorded =
@@ -117,9 +134,9 @@ static void read_entry(struct gathering *g, const char *path, const struct objec
         f = add_finding(g, FINDING_PRESENT, path);
         f->content = content;
         f->parent = *parent;
-        f->known = record != NULL;
+        f->known = known;
         f->holder_gone = holder_gone;
-        if (record)
+        if (known)
             f->id = record->update.id;
         return;
     case ST_AGAIN:
@@ -184,49 +201,66 @@ static bool is_second_name(struct gathering *g, const struct record *record, con
     return stands;
 }
 
+/*
+ * Whether whoever is recorded at a name, other than @object, stands nowhere in the tree any more; when
+ * it does, its new place is to be looked at first. *out_holder is its record, if any.
+ */
+static bool holder_has_gone(struct gathering *g, const struct file_id *parent_id, const char *name,
+                            const struct object *object, struct record *out_holder)
+{
+    struct store store = db_reader_store(g->reader);
+    scope_free char *now = NULL;
+
+    if (!parent_id ||
+        !store.ops->get_by_name(store.arg, parent_id, span_of_string(name), out_holder) ||
+        object_equal(&out_holder->object, object))
+        return true;
+    switch (root_locate(g->root, &out_holder->object, &now)) {
+    case ROOT_LOCATED_INSIDE:
+        add_finding(g, FINDING_LOOK, now);
+        return false;
+    case ROOT_LOCATED_OUTSIDE:
+    case ROOT_LOCATED_GONE:
+        return true;
+    case ROOT_LOCATED_PRIVATE: /* an install has it in hand */
+    case ROOT_LOCATED_UNKNOWN:
+        return false;
+    }
+    return false;
+}
+
 /* What stands at one name of a directory, against the records. */
 static void compare_entry(struct gathering *g, const char *path, const char *name,
                           const struct object *parent, const struct file_id *parent_id,
                           const struct object *object, const struct witness *witness,
                           uint32_t link_count)
 {
-    struct store store = db_reader_store(g->reader);
     struct record record = {0};
-    bool holder_gone = true;
+    struct record holder = {0};
+    bool known = store_get_by_object(g, object, &record);
+    bool same_place = known && record.place == PLACE_TREE && parent_id &&
+                      file_id_equal(&record.update.parent, parent_id) &&
+                      span_equal(update_name(&record.update), span_of_string(name));
 
-    if (store_get_by_object(g, object, &record)) {
-        bool same_place = record.place == PLACE_TREE && parent_id &&
-                          file_id_equal(&record.update.parent, parent_id) &&
-                          span_equal(update_name(&record.update), span_of_string(name));
+    if (same_place && witness_equal(&record.witness, witness)) {
+        add_finding(g, FINDING_FINE, path);
+    } else if (known && !same_place && record.place == PLACE_TREE &&
+               is_second_name(g, &record, path, link_count)) {
+        struct finding *f = add_finding(g, FINDING_SKIPPED, path);
 
-        if (same_place && witness_equal(&record.witness, witness)) {
-            add_finding(g, FINDING_FINE, path);
-        } else if (!same_place && is_second_name(g, &record, path, link_count)) {
-            struct finding *f = add_finding(g, FINDING_SKIPPED, path);
+        f->problem = "a further hard link to a file that is replicated under another name";
+    } else if (known) {
+        bool gone = holder_has_gone(g, parent_id, name, object, &holder);
 
-            f->problem = "a further hard link to a file that is replicated under another name";
-        } else if (record.place == PLACE_TREE) {
-            read_entry(g, path, parent, &record, true);
-        } else {
-            add_finding(g, FINDING_LATER, path);
-        }
-        record_fini(&record);
-        return;
+        read_entry(g, path, parent, &record, true, gone);
+    } else {
+        bool gone = holder_has_gone(g, parent_id, name, object, &holder);
+
+        /* the new object is not the record's: only its attributes are of use */
+        read_entry(g, path, parent, holder.update.present && gone ? &holder : NULL, false, gone);
     }
-    if (parent_id && store.ops->get_by_name(store.arg, parent_id, span_of_string(name), &record)) {
-        scope_free char *now = NULL;
-
-        holder_gone = root_locate(g->root, &record.object, &now) != ROOT_LOCATED_INSIDE;
-        if (!holder_gone)
-            add_finding(g, FINDING_LOOK, now);
-        read_entry(g, path, parent, holder_gone ? &record : NULL, holder_gone);
-        /* the new object is not the record's: only its attributes were of use */
-        if (g->finding_count > 0 && g->findings[g->finding_count - 1].kind == FINDING_PRESENT)
-            g->findings[g->finding_count - 1].known = false;
-        record_fini(&record);
-        return;
-    }
-    read_entry(g, path, parent, NULL, true);
+    record_fini(&record);
+    record_fini(&holder);
 }
 
 /* --- scanning --- */
@@ -258,7 +292,8 @@ static void met_add(struct met **met, const char *name)
     HASH_ADD_KEYPTR(hh, *met, item->name, strlen(item->name), item);
 }
 
-/* Recorded children of a directory that the walk has not met. */
+/* Recorded children of a directory that the walk has not met, or that are parked: their names may be
+ * those of others. */
 static void find_missing(struct gathering *g, const char *dir_path, const struct file_id *dir_id,
                          struct met *met)
 {
@@ -274,7 +309,7 @@ static void find_missing(struct gathering *g, const char *dir_path, const struct
         after = child.update.id;
         from = &after;
         HASH_FIND(hh, met, child.update.name, child.update.name_size, item);
-        if (!item)
+        if (!item || child.place == PLACE_PARKED)
             locate_missing(g, &child, path);
         record_fini(&child);
     }
