@@ -151,9 +151,12 @@ prepare_checks() {
     done
     # the second group first: it writes the accounts of all four
     lab_make_group --settings --write-computers --group Spare "${members[@]}" \
-        --folder "spare=$lab_dir/trees/{member}/spare" --primary A1
+        --folder "spare=$lab_dir/trees/{member}/small/spare" --primary A1
     make_demo_group --no-local-settings
     mount_small_disk
+    for node in "${spare_nodes[@]}"; do
+        mkdir -p "$lab_dir/trees/$node/small/spare"
+    done
     fill_tree "$(tree a1)"
 }
 

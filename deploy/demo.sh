@@ -72,8 +72,10 @@ settled() {
                 { echo "$node has ended: $(tail -n 1 "$lab_dir/log/$node.log")"; return 1; }
         done
         if ((SECONDS >= end)); then
-            cat "$lab_dir/different"
-            lab_idle "${nodes[@]}" || echo "not idle"
+            for node in "${nodes[@]}"; do
+                lab_agent "$node" idle || echo "$node is not idle"
+            done
+            trees equal "${roots[@]}"
             return 1
         fi
         sleep 0.2

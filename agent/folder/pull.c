@@ -132,6 +132,7 @@ static void stream_gone(struct pull *p)
         intake_source_gone(p->folder->intake, p->source);
         p->source = 0;
         p->folder->unpark_wanted = true;
+        p->folder->session_ended = loop_now(p->folder->services->loop);
         apply_kick(p->folder);
     }
 }

@@ -48,7 +48,8 @@ static const struct {
      "the keytab's key is not the account's: renew the keytab (adcli update, or join again)"},
     {KRB5KRB_AP_ERR_MODIFIED, ST_REFUSED,
      "two accounts may hold the same service principal, or a keytab is old"},
-    {KRB5KRB_AP_ERR_REPEAT, ST_REFUSED, "somebody replays tickets on this network, or a clock jumped"},
+    {KRB5KRB_AP_ERR_REPEAT, ST_REFUSED,
+     "somebody replays tickets on this network, or a clock jumped"},
 };
 
 static size_t remedy_index(OM_uint32 minor)
@@ -75,19 +76,23 @@ enum status explain_status(OM_uint32 minor)
     return at < sizeof(remedies) / sizeof(remedies[0]) ? remedies[at].status : ST_REFUSED;
 }
 
-static void append_gss_text(struct buf *out, OM_uint32 code, int kind)
+/* Appends nothing when the code says nothing. */
+static void append_gss_text(struct buf *out, const char *before, OM_uint32 code, int kind)
 {
     OM_uint32 minor;
     OM_uint32 more = 0;
     gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
 
-    if (gss_display_status(&minor, code, kind, (gss_OID)gss_mech_krb5, &more, &text) ==
+    if (gss_display_status(&minor, code, kind, (gss_OID)gss_mech_krb5, &more, &text) !=
         GSS_S_COMPLETE) {
-        buf_append_escaped(out, text.value, text.length);
-        gss_release_buffer(&minor, &text);
-    } else {
-        buf_printf(out, "error %#x", (unsigned)code);
+        buf_printf(out, "%serror %#x", before, (unsigned)code);
+        return;
     }
+    if (!span_equal(span_of(text.value, text.length), span_of_string("Success"))) {
+        buf_append_string(out, before);
+        buf_append_escaped(out, text.value, text.length);
+    }
+    gss_release_buffer(&minor, &text);
 }
 
 char *explain_gss(const char *doing, OM_uint32 major, OM_uint32 minor)
@@ -95,12 +100,13 @@ char *explain_gss(const char *doing, OM_uint32 major, OM_uint32 minor)
     scope(buf) struct buf out = {0};
     const char *remedy = remedy_of(minor);
 
-    buf_printf(&out, "%s: ", doing);
-    /* the mechanism's text says more, when there is one */
+    buf_append_string(&out, doing);
+    /* "unspecified failure" and "no credentials" say less than the mechanism does */
+    if (minor == 0 ||
+        (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE && GSS_ROUTINE_ERROR(major) != GSS_S_NO_CRED))
+        append_gss_text(&out, ": ", major, GSS_C_GSS_CODE);
     if (minor != 0)
-        append_gss_text(&out, minor, GSS_C_MECH_CODE);
-    else
-        append_gss_text(&out, major, GSS_C_GSS_CODE);
+        append_gss_text(&out, ": ", minor, GSS_C_MECH_CODE);
     if (GSS_ROUTINE_ERROR(major) == GSS_S_BAD_BINDINGS)
         remedy = "somebody stands between the machines, or a proxy rewrites the connection";
     if (remedy)

@@ -12,16 +12,28 @@
 #ifndef COMMON_RDC_KERNEL_H
 #define COMMON_RDC_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define RDC_BLOCK_SIZE  128 /* positions */
-#define RDC_WINDOW_SIZE 16  /* bytes that one cut hash depends on */
+#define RDC_BLOCK_SIZE   128 /* positions */
+#define RDC_SECRET_SIZE  192 /* XXH3's */
+#define RDC_SKETCH_LANES 16  /* functions of a similarity sketch */
+#define RDC_MATCH_FILES  16  /* files compared at once */
+#define RDC_WINDOW_SIZE  16  /* bytes that one cut hash depends on */
 
 /* Which positions of a block, bit 0 of word 0 first. */
 struct rdc_block_mask {
     uint64_t words[RDC_BLOCK_SIZE / 64];
 };
+
+/* A seed and what XXH3 derives from it. */
+struct rdc_secret {
+    uint64_t seed;
+    uint8_t bytes[RDC_SECRET_SIZE];
+};
+
+void rdc_secret_init(struct rdc_secret *secret, uint64_t seed);
 
 struct rdc_kernel {
     const char *name;
@@ -32,8 +44,15 @@ struct rdc_kernel {
     /* Bit j: maxima[j] > every one of the @reach before it and >= every one of the @reach after
      * it, for j in 0..7. Reads maxima[-reach] to maxima[7 + reach]. */
     unsigned (*peaks)(const uint32_t *maxima, unsigned reach);
-    /* Chunk identity: the low half of XXH3-128 under @seed. */
-    uint64_t (*identity)(const void *data, size_t size, uint64_t seed);
+    /* Chunk identity: the low half of XXH3-128 under the secret's seed. */
+    uint64_t (*identity)(const void *data, size_t size, const struct rdc_secret *secret);
+    /* Lower each of @least to the least value of its function over @identities. */
+    void (*sketch)(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities, size_t count);
+    /* How many of a file's traits equal @traits, for RDC_MATCH_FILES files whose trait t stands at
+     * planes[t]. Returns whether any reaches @least. */
+    bool (*trait_matches)(const uint16_t *const planes[RDC_SKETCH_LANES],
+                          const uint16_t traits[RDC_SKETCH_LANES], unsigned least,
+                          uint16_t out_matches[RDC_MATCH_FILES]);
 };
 
 /* The fastest kernel of this processor. */

@@ -99,9 +99,53 @@ static unsigned peaks(const uint32_t *maxima, unsigned reach)
     return lanes_at_least(centre, after) & ~lanes_at_least(before, centre) & 0xffu;
 }
 
-static uint64_t identity(const void *data, size_t size, uint64_t seed)
+static uint64_t identity(const void *data, size_t size, const struct rdc_secret *secret)
 {
-    return XXH3_128bits_withSeed(data, size, seed).low64;
+    return XXH3_128bits_withSecretandSeed(data, size, secret->bytes, sizeof(secret->bytes),
+                                          secret->seed)
+        .low64;
+}
+
+#define SKETCH_VECTORS 2
+
+static void sketch(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities, size_t count)
+{
+    static const uint32_t low_factor[RDC_SKETCH_LANES] = {SKETCH_LOW};
+    static const uint32_t high_factor[RDC_SKETCH_LANES] = {SKETCH_HIGH};
+
+    for (size_t v = 0; v < SKETCH_VECTORS; v++) {
+        const __m256i a = load((const uint8_t *)low_factor + v * LOAD_SIZE);
+        const __m256i b = load((const uint8_t *)high_factor + v * LOAD_SIZE);
+        __m256i smallest = load((const uint8_t *)least + v * LOAD_SIZE);
+
+        for (size_t i = 0; i < count; i++) {
+            __m256i low = _mm256_set1_epi32((int)(uint32_t)identities[i]);
+            __m256i high = _mm256_set1_epi32((int)(uint32_t)(identities[i] >> 32));
+            __m256i hash =
+                _mm256_add_epi32(_mm256_mullo_epi32(low, a), _mm256_mullo_epi32(high, b));
+
+            smallest = _mm256_min_epu32(smallest, hash);
+        }
+        _mm256_storeu_si256((__m256i_u *)(void *)(least + v * LOAD_SIZE / sizeof(*least)),
+                            smallest);
+    }
+}
+
+static bool trait_matches(const uint16_t *const planes[RDC_SKETCH_LANES],
+                          const uint16_t traits[RDC_SKETCH_LANES], unsigned least,
+                          uint16_t out_matches[RDC_MATCH_FILES])
+{
+    __m256i sum = _mm256_setzero_si256();
+
+    for (unsigned t = 0; t < RDC_SKETCH_LANES; t++) {
+        __m256i trait = _mm256_set1_epi16((short)traits[t]);
+
+        /* equal is -1 */
+        sum = _mm256_sub_epi16(sum, _mm256_cmpeq_epi16(load((const uint8_t *)planes[t]), trait));
+    }
+    _mm256_storeu_si256((__m256i_u *)(void *)out_matches, sum);
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi16(sum, _mm256_set1_epi16((short)(least - 1)))) !=
+           0;
 }
 
 const struct rdc_kernel *rdc_kernel_avx2(void)
@@ -112,6 +156,8 @@ const struct rdc_kernel *rdc_kernel_avx2(void)
         .positions_at_least = positions_at_least,
         .peaks = peaks,
         .identity = identity,
+        .sketch = sketch,
+        .trait_matches = trait_matches,
     };
 
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? &kernel : NULL;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* common/rdc/kernel_constants.h: the cut hash's multipliers, shared by the kernels. */
+/*
+ * common/rdc/kernel_constants.h: multipliers shared by the kernels; part of the stored forms.
+ *
+ * CUT_*     the cut hash's
+ * SKETCH_*  function t of identity x is low(x) * SKETCH_LOW[t] + high(x) * SKETCH_HIGH[t] mod 2^32;
+ *           odd numbers drawn from SplitMix64 with the seed 0
+ */
 #ifndef COMMON_RDC_KERNEL_CONSTANTS_H
 #define COMMON_RDC_KERNEL_CONSTANTS_H
 
@@ -7,5 +13,15 @@
 #define CUT_K1 0x85ebca77u
 #define CUT_K2 0xc2b2ae3du
 #define CUT_K3 0x27d4eb2fu
+
+#define SKETCH_LOW                                                                                 \
+    0x7b1dcdafu, 0xa1b965f5u, 0x8009454fu, 0x724c81edu, 0x51a8749bu, 0x747ea2ebu, 0x1f4532e1u,     \
+        0xc916ab3du, 0x41c98ac3u, 0x368cb0a7u, 0x3cb13d09u, 0x055bdef7u, 0xe0bbdb7bu, 0x983aa92fu, \
+        0x00cc4d19u, 0x971d80abu
+
+#define SKETCH_HIGH                                                                                \
+    0xe220a839u, 0x6e789e6bu, 0x06c45d19u, 0xf88bb8a9u, 0x1b39896bu, 0x53cb9f0du, 0x2c829abfu,     \
+        0xc584133bu, 0x3ee57891u, 0xf3b8488du, 0x657eecddu, 0xc2d326e1u, 0x8621a03fu, 0x8e1f7555u, \
+        0xb54e0f17u, 0x84bb3f97u
 
 #endif

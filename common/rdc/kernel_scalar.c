@@ -6,6 +6,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <assert.h>
 #include <endian.h>
 #include <stdbool.h>
 #include <string.h>
@@ -27,6 +28,13 @@ static inline uint32_t cut_hash(const uint8_t *data)
 uint32_t rdc_cut_hash(const uint8_t *data)
 {
     return cut_hash(data);
+}
+
+void rdc_secret_init(struct rdc_secret *secret, uint64_t seed)
+{
+    static_assert(RDC_SECRET_SIZE == XXH3_SECRET_DEFAULT_SIZE, "the size is XXH3's");
+    secret->seed = seed;
+    XXH3_generateSecret_fromSeed(secret->bytes, seed);
 }
 
 static void block_maxima(const uint8_t *data, size_t count, uint32_t *out_maxima)
@@ -67,9 +75,43 @@ static unsigned peaks(const uint32_t *maxima, unsigned reach)
     return found;
 }
 
-static uint64_t identity(const void *data, size_t size, uint64_t seed)
+static uint64_t identity(const void *data, size_t size, const struct rdc_secret *secret)
 {
-    return XXH3_128bits_withSeed(data, size, seed).low64;
+    return XXH3_128bits_withSecretandSeed(data, size, secret->bytes, sizeof(secret->bytes),
+                                          secret->seed)
+        .low64;
+}
+
+static void sketch(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities, size_t count)
+{
+    static const uint32_t low_factor[RDC_SKETCH_LANES] = {SKETCH_LOW};
+    static const uint32_t high_factor[RDC_SKETCH_LANES] = {SKETCH_HIGH};
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t low = (uint32_t)identities[i];
+        uint32_t high = (uint32_t)(identities[i] >> 32);
+
+        for (unsigned t = 0; t < RDC_SKETCH_LANES; t++) {
+            uint32_t hash = low * low_factor[t] + high * high_factor[t];
+
+            least[t] = hash < least[t] ? hash : least[t];
+        }
+    }
+}
+
+static bool trait_matches(const uint16_t *const planes[RDC_SKETCH_LANES],
+                          const uint16_t traits[RDC_SKETCH_LANES], unsigned least,
+                          uint16_t out_matches[RDC_MATCH_FILES])
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < RDC_MATCH_FILES; i++) {
+        out_matches[i] = 0;
+        for (unsigned t = 0; t < RDC_SKETCH_LANES; t++)
+            out_matches[i] = (uint16_t)(out_matches[i] + (planes[t][i] == traits[t]));
+        any |= out_matches[i] >= least;
+    }
+    return any;
 }
 
 const struct rdc_kernel *rdc_kernel_scalar(void)
@@ -80,6 +122,8 @@ const struct rdc_kernel *rdc_kernel_scalar(void)
         .positions_at_least = positions_at_least,
         .peaks = peaks,
         .identity = identity,
+        .sketch = sketch,
+        .trait_matches = trait_matches,
     };
 
     return &kernel;

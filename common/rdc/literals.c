@@ -9,8 +9,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define STEP_SCRIPT_MAX 32u /* three LEB128 values */
-#define SCRIPT_PACK_MIN 64u /* shorter scripts do not pack */
+#define STEPS_MAX       (RDC_SEGMENT_SCRIPT_MAX / 30) /* a step is three LEB128 values */
+#define EXTEND_SIZE     512u                          /* bytes compared at a time */
+#define SCRIPT_PACK_MIN 64u                           /* shorter scripts do not pack */
 
 struct steps {
     struct rdc_step *items;
@@ -21,6 +22,7 @@ struct steps {
 struct rdc_literals {
     struct rdc_literals_options options;
     const struct rdc_kernel *kernel;
+    struct rdc_secret secret;
     struct rdc_packer *packer;
     struct rdc_place place;
     size_t move_at;
@@ -32,6 +34,7 @@ struct rdc_literals {
     /* the segment under way */
     struct steps steps;
     struct rdc_ranges ranges;
+    uint64_t prefix_wanted; /* bytes that its literals so far would be packed against */
     struct buf prefix;
     struct buf literals;
     struct buf script;
@@ -45,6 +48,7 @@ struct rdc_literals *rdc_literals_new(const struct rdc_literals_options *options
 
     l->options = *options;
     l->kernel = rdc_kernel_best();
+    rdc_secret_init(&l->secret, options->key.seed);
     l->packer = rdc_packer_new(options->level);
     l->place.size = options->content->size;
     if (options->base_signature)
@@ -109,7 +113,7 @@ static enum status read_chunks(struct rdc_literals *l, uint64_t offset, uint64_t
     uint8_t *place = buf_extend(&l->literals, length);
     enum status st = rdc_content_read(l->options.content, offset, place, length);
     for (uint32_t i = first; i < l->chunk_at && st == ST_OK; i++) {
-        uint64_t identity = l->kernel->identity(place, signature->lengths[i], l->options.key.seed);
+        uint64_t identity = l->kernel->identity(place, signature->lengths[i], &l->secret);
 
         place += signature->lengths[i];
         if (identity != signature->identities[i])
@@ -119,21 +123,132 @@ static enum status read_chunks(struct rdc_literals *l, uint64_t offset, uint64_t
     return st;
 }
 
-static void write_step(struct rdc_literals *l, const struct rdc_step *step, bool more,
-                       uint64_t base_expected)
+/* How many bytes of @a and @b agree from the front, or from the back. */
+static size_t equal_front(const uint8_t *a, const uint8_t *b, size_t size)
 {
-    if (is_push(l->options.way)) {
-        write_varint(&l->script, step->literal_length);
-        write_varint(&l->script, step->copy_length);
-        if (step->copy_length > 0)
-            write_varint(&l->script, zigzag((int64_t)(step->base_offset - base_expected)));
-    } else if (step->literal_length > 0) {
-        write_varint(&l->script, step->literal_length * 2 + more);
+    size_t i = 0;
+
+    while (i < size && a[i] == b[i])
+        i++;
+    return i;
+}
+
+static size_t equal_back(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    size_t i = 0;
+
+    while (i < size && a[size - 1 - i] == b[size - 1 - i])
+        i++;
+    return i;
+}
+
+/* How many bytes of @literal stand in the base from @offset on. */
+static enum status extend_front(struct rdc_literals *l, struct span literal, uint64_t offset,
+                                size_t *out_size)
+{
+    uint8_t base[EXTEND_SIZE];
+    uint64_t rest = l->place.base_size > offset ? l->place.base_size - offset : 0;
+    size_t done = 0;
+
+    if (literal.size > rest)
+        literal.size = (size_t)rest;
+    for (size_t equal = EXTEND_SIZE; equal == EXTEND_SIZE; done += equal) {
+        size_t size = literal.size - done < EXTEND_SIZE ? literal.size - done : EXTEND_SIZE;
+        enum status st = rdc_content_read(l->options.base, offset + done, base, size);
+
+        if (st != ST_OK)
+            return st;
+        equal = equal_front(literal.data + done, base, size);
+    }
+    *out_size = done;
+    return ST_OK;
+}
+
+/* How many bytes of @literal, from its end, stand in the base before @offset. */
+static enum status extend_back(struct rdc_literals *l, struct span literal, uint64_t offset,
+                               size_t *out_size)
+{
+    uint8_t base[EXTEND_SIZE];
+    size_t done = 0;
+
+    for (size_t equal = EXTEND_SIZE; equal == EXTEND_SIZE; done += equal) {
+        uint64_t rest = literal.size - done < offset - done ? literal.size - done : offset - done;
+        size_t size = rest < EXTEND_SIZE ? (size_t)rest : EXTEND_SIZE;
+        enum status st = rdc_content_read(l->options.base, offset - done - size, base, size);
+
+        if (st != ST_OK)
+            return st;
+        equal = equal_back(literal.data + literal.size - done - size, base, size);
+    }
+    *out_size = done;
+    return ST_OK;
+}
+
+/*
+ * Chunks that differ are often equal at one end: give those bytes to the copies on either side.
+ * @step's literal stands at the end of l->literals. *out_front: what the copy before gains.
+ */
+static enum status extend_copies(struct rdc_literals *l, struct rdc_step *step,
+                                 uint64_t base_offset, size_t *out_front)
+{
+    size_t size = (size_t)step->literal_length;
+    uint8_t *data = l->literals.data + l->literals.size - size;
+    size_t front = 0;
+    size_t back = 0;
+    enum status st = extend_front(l, span_of(data, size), base_offset, &front);
+
+    if (st == ST_OK && step->copy_length > 0)
+        st = extend_back(l, span_of(data + front, size - front), step->base_offset, &back);
+    if (st != ST_OK)
+        return st;
+    memmove(data, data + front, size - front - back);
+    l->literals.size -= front + back;
+    step->literal_length -= front + back;
+    step->copy_length += back;
+    step->base_offset -= back;
+    *out_front = front;
+    return ST_OK;
+}
+
+/* Bytes already in the base, from @offset on, come next. */
+static void add_copy(struct rdc_literals *l, struct rdc_place *place, uint64_t offset, size_t size)
+{
+    struct rdc_step *last = l->steps.count > 0 ? &l->steps.items[l->steps.count - 1] : NULL;
+    struct rdc_step step = {.copy_length = size, .base_offset = offset};
+
+    if (size == 0)
+        return;
+    if (last && (last->copy_length > 0 && last->base_offset + last->copy_length == offset))
+        last->copy_length += size;
+    else
+        add_step(l, step);
+    rdc_place_advance(place, &step);
+}
+
+/* The segment's steps as they travel; @more: the last literal goes on in the next segment. */
+static void write_script(struct rdc_literals *l, bool more)
+{
+    struct rdc_place place = l->place;
+
+    buf_clear(&l->script);
+    for (size_t i = 0; i < l->steps.count; i++) {
+        const struct rdc_step *step = &l->steps.items[i];
+        uint64_t expected = place.base_offset + step->literal_length;
+
+        if (is_push(l->options.way)) {
+            write_varint(&l->script, step->literal_length);
+            write_varint(&l->script, step->copy_length);
+            if (step->copy_length > 0)
+                write_varint(&l->script, zigzag((int64_t)(step->base_offset - expected)));
+        } else if (step->literal_length > 0) {
+            write_varint(&l->script, step->literal_length * 2 + (more && i + 1 == l->steps.count));
+        }
+        rdc_place_advance(&place, step);
     }
 }
 
 /* The literal under way, as far as it fits, and the copy after it. */
-static enum status take_step(struct rdc_literals *l, struct rdc_place *place)
+static enum status take_step(struct rdc_literals *l, struct rdc_place *place, bool *out_more)
 {
     const struct rdc_moves *moves = l->options.moves;
     const struct rdc_signature *signature = l->options.signature;
@@ -159,7 +274,17 @@ static enum status take_step(struct rdc_literals *l, struct rdc_place *place)
         if (l->options.base_signature)
             step.base_offset = rdc_signature_offset(l->options.base_signature, copy->base_first);
     }
-    write_step(l, &step, more, place->base_offset + step.literal_length);
+    *out_more = more;
+    if (l->options.way == RDC_WAY_PUSH_BYTES && step.literal_length > 0) {
+        uint64_t base_offset = place->base_offset;
+        size_t front;
+        enum status st = extend_copies(l, &step, base_offset, &front);
+
+        if (st != ST_OK)
+            return st;
+        add_copy(l, place, base_offset, front);
+        l->prefix_wanted += rdc_gap_size(&step, place);
+    }
     add_step(l, step);
     rdc_place_advance(place, &step);
     return ST_OK;
@@ -168,6 +293,7 @@ static enum status take_step(struct rdc_literals *l, struct rdc_place *place)
 static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
 {
     enum status st = ST_OK;
+    bool more = false;
 
     if (l->options.way == RDC_WAY_WHOLE) {
         uint64_t rest = place->size - place->offset;
@@ -182,8 +308,9 @@ static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
     size_t longest = rdc_chunk_size_max(l->options.signature->horizon);
     while (st == ST_OK && l->move_at < l->options.moves->count &&
            l->literals.size + longest <= RDC_SEGMENT_LITERALS_MAX &&
-           l->script.size + STEP_SCRIPT_MAX <= RDC_SEGMENT_SCRIPT_MAX)
-        st = take_step(l, place);
+           l->prefix_wanted < RDC_SEGMENT_PREFIX_MAX && l->steps.count + 2 <= STEPS_MAX)
+        st = take_step(l, place, &more);
+    write_script(l, more);
     l->last = l->move_at == l->options.moves->count;
     return st;
 }
@@ -217,6 +344,7 @@ static enum status build_segment(struct rdc_literals *l)
     buf_clear(&l->literals);
     buf_clear(&l->script);
     l->steps.count = 0;
+    l->prefix_wanted = l->prefix.size;
     enum status st = take_steps(l, &end);
     if (st == ST_OK)
         st = read_prefix(l);

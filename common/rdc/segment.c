@@ -9,12 +9,13 @@
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
-#define GAP_SLACK      4096u        /* beyond a literal's own length, when the gap is unclear */
-#define GAP_NEAR       (64u << 10)  /* a gap this much longer than four literals is unclear */
-#define CONTEXT_MAX    (2u << 10)   /* on either side of a literal */
-#define CARRIED_MAX    (512u << 10) /* of one segment's literals to the next one's prefix */
+#define GAP_SLACK      4096u         /* beyond a literal's own length, when the gap is unclear */
+#define GAP_NEAR       (64u << 10)   /* a gap this much longer than four literals is unclear */
+#define CONTEXT_MAX    (2u << 10)    /* on either side of a literal */
+#define CARRIED_MAX    (2048u << 10) /* of one segment's literals to the next one's prefix */
+#define TABLE_LOG      18            /* of a large segment's match tables; far matches are LDM's */
 #define WINDOW_LOG_MIN 10
-#define WINDOW_LOG_MAX 23
+#define WINDOW_LOG_MAX 24
 #define PROBE_SIZE     4096u
 #define PROBE_STEP     (64u << 10)
 
@@ -62,9 +63,11 @@ static void add_range(struct rdc_ranges *ranges, uint64_t offset, uint64_t lengt
     *room -= length;
 }
 
-/* What the base holds where @step's literal now stands. */
-static void add_gap(struct rdc_ranges *ranges, const struct rdc_step *step,
-                    const struct rdc_place *place, uint64_t *room)
+#define GAP_RANGES_MAX 2u
+
+/* What the base holds where @step's literal now stands: so many ranges. */
+static unsigned gap_ranges(const struct rdc_step *step, const struct rdc_place *place,
+                           struct rdc_range out_ranges[GAP_RANGES_MAX])
 {
     bool at_end = step->copy_length == 0 && place->offset + step->literal_length == place->size;
     bool has_next = step->copy_length > 0 || at_end;
@@ -73,12 +76,27 @@ static void add_gap(struct rdc_ranges *ranges, const struct rdc_step *step,
     uint64_t reach = step->literal_length + GAP_SLACK;
 
     if (has_next && next >= begin && next - begin <= 4 * step->literal_length + GAP_NEAR) {
-        add_range(ranges, begin, next - begin, room);
-        return;
+        out_ranges[0] = (struct rdc_range){.offset = begin, .length = next - begin};
+        return 1;
     }
-    add_range(ranges, begin, least(reach, place->base_size - begin), room);
-    if (has_next)
-        add_range(ranges, next - least(reach, next), least(reach, next), room);
+    out_ranges[0] =
+        (struct rdc_range){.offset = begin, .length = least(reach, place->base_size - begin)};
+    if (!has_next)
+        return 1;
+    reach = least(reach, next);
+    out_ranges[1] = (struct rdc_range){.offset = next - reach, .length = reach};
+    return 2;
+}
+
+uint64_t rdc_gap_size(const struct rdc_step *step, const struct rdc_place *place)
+{
+    struct rdc_range ranges[GAP_RANGES_MAX];
+    unsigned count = step->literal_length > 0 ? gap_ranges(step, place, ranges) : 0;
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        size += ranges[i].length;
+    return size;
 }
 
 void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_t count,
@@ -93,7 +111,11 @@ void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_
         uint64_t after = 0;
 
         if (step->literal_length > 0 && kind == RDC_PREFIX_GAP) {
-            add_gap(ranges, step, &place, &room);
+            struct rdc_range gaps[GAP_RANGES_MAX];
+            unsigned gap_count = gap_ranges(step, &place, gaps);
+
+            for (unsigned g = 0; g < gap_count; g++)
+                add_range(ranges, gaps[g].offset, gaps[g].length, &room);
         } else if (step->literal_length > 0) {
             uint64_t before = least(copied, CONTEXT_MAX);
 
@@ -178,6 +200,12 @@ bool rdc_pack(struct rdc_packer *p, struct span prefix, struct span literals, st
     ZSTD_CCtx_reset(p->zstd, ZSTD_reset_session_and_parameters);
     failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_compressionLevel, p->level));
     failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_windowLog, log));
+    if (log > TABLE_LOG) {
+        failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_hashLog, TABLE_LOG));
+        failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_chainLog, TABLE_LOG));
+        failed |=
+            ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_enableLongDistanceMatching, 1));
+    }
     failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_contentSizeFlag, 0));
     failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_checksumFlag, 0));
     failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_format, ZSTD_f_zstd1_magicless));

@@ -66,6 +66,9 @@ void rdc_ranges_fini(struct rdc_ranges *ranges);
 void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_t count,
                        struct rdc_place place, uint64_t room, struct rdc_ranges *ranges);
 
+/* With RDC_PREFIX_GAP: bytes that one step at @place has in the prefix, room provided. */
+uint64_t rdc_gap_size(const struct rdc_step *step, const struct rdc_place *place);
+
 /* The bytes of a segment's literals that also begin the next segment's prefix. */
 struct span rdc_prefix_carried(struct span literals);
 

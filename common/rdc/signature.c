@@ -24,7 +24,10 @@ uint32_t rdc_key_check(struct rdc_key key)
 {
     static const char text[] = "coterie rdc key check";
 
-    return (uint32_t)rdc_kernel_scalar()->identity(text, sizeof(text), key.seed);
+    struct rdc_secret secret;
+
+    rdc_secret_init(&secret, key.seed);
+    return (uint32_t)rdc_kernel_scalar()->identity(text, sizeof(text), &secret);
 }
 
 struct builder {
@@ -56,7 +59,6 @@ static bool builder_add(struct builder *b, size_t length, uint64_t identity)
     s->identities[s->chunk_count] = identity;
     s->chunk_count += 1;
     s->size += length;
-    rdc_sketch_add(&b->sketch, identity);
     return true;
 }
 
@@ -80,8 +82,10 @@ enum status rdc_signature_of(const struct rdc_content *content,
     uint32_t horizon = options->horizon ? options->horizon : rdc_horizon_for(content->size);
     struct rdc_cutter *cutter = rdc_cutter_new(horizon, kernel);
     struct builder builder = {.signature = MEM_NEW(struct rdc_signature)};
+    struct rdc_secret secret;
     enum status st = ST_OK;
 
+    rdc_secret_init(&secret, options->key.seed);
     rdc_sketch_init(&builder.sketch);
     builder_reserve(&builder,
                     content->size / horizon / 2 + content->size / horizon / 32 + CAPACITY_FIRST);
@@ -98,12 +102,15 @@ enum status rdc_signature_of(const struct rdc_content *content,
             break;
         done += size;
         rdc_cutter_filled(cutter, size, done == content->size);
+        uint32_t before = builder.signature->chunk_count;
         while (st == ST_OK && rdc_cutter_next(cutter, &chunk)) {
-            uint64_t identity = kernel->identity(chunk.data, chunk.size, options->key.seed);
+            uint64_t identity = kernel->identity(chunk.data, chunk.size, &secret);
 
             if (!builder_add(&builder, chunk.size, identity))
                 st = ST_FULL;
         }
+        rdc_sketch_add(&builder.sketch, kernel, builder.signature->identities + before,
+                       builder.signature->chunk_count - before);
         if (options->progress)
             options->progress(done, options->arg);
         if (st != ST_OK || done == content->size)
@@ -140,6 +147,14 @@ uint64_t rdc_signature_offset(const struct rdc_signature *s, uint32_t index)
     return offset;
 }
 
+static uint64_t checksum(struct span bytes)
+{
+    struct rdc_secret secret;
+
+    rdc_secret_init(&secret, 0);
+    return rdc_kernel_best()->identity(bytes.data, bytes.size, &secret);
+}
+
 void rdc_signature_encode(const struct rdc_signature *s, struct buf *out)
 {
     size_t start = out->size;
@@ -157,7 +172,7 @@ void rdc_signature_encode(const struct rdc_signature *s, struct buf *out)
         write_u16(out, s->lengths[i]);
     for (uint32_t i = 0; i < s->chunk_count; i++)
         write_u64(out, s->identities[i]);
-    write_u64(out, rdc_kernel_best()->identity(out->data + start, out->size - start, 0));
+    write_u64(out, checksum(span_of(out->data + start, out->size - start)));
 }
 
 /* The arrays of a stored signature; ST_BADDATA when a length breaks the horizon's rule. */
@@ -186,7 +201,7 @@ enum status rdc_signature_decode(struct span bytes, struct rdc_signature **out_s
         return ST_BADDATA;
     struct span body = span_of(bytes.data, bytes.size - sizeof(uint64_t));
     struct reader tail = reader_of(span_of(body.data + body.size, sizeof(uint64_t)));
-    if (reader_u64(&tail) != rdc_kernel_best()->identity(body.data, body.size, 0))
+    if (reader_u64(&tail) != checksum(body))
         return ST_BADDATA;
 
     struct reader r = reader_of(body);

@@ -1,42 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Hash function t of identity x is (low(x) * a[t] + high(x) * b[t]) mod 2^32, whose least value
- * over the chunks is kept: sixteen lanes that any vector unit does at once. The multipliers are
- * odd and drawn once from SplitMix64 with the seed 0; they are part of the stored form.
- */
 #include "common/rdc/similarity.h"
 
+#include "common/base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
-
-struct multipliers {
-    uint32_t low[RDC_TRAIT_COUNT];
-    uint32_t high[RDC_TRAIT_COUNT];
-};
-
-static const struct multipliers MULTIPLIERS = {
-    .low = {0x7b1dcdafu, 0xa1b965f5u, 0x8009454fu, 0x724c81edu, 0x51a8749bu, 0x747ea2ebu,
-            0x1f4532e1u, 0xc916ab3du, 0x41c98ac3u, 0x368cb0a7u, 0x3cb13d09u, 0x055bdef7u,
-            0xe0bbdb7bu, 0x983aa92fu, 0x00cc4d19u, 0x971d80abu},
-    .high = {0xe220a839u, 0x6e789e6bu, 0x06c45d19u, 0xf88bb8a9u, 0x1b39896bu, 0x53cb9f0du,
-             0x2c829abfu, 0xc584133bu, 0x3ee57891u, 0xf3b8488du, 0x657eecddu, 0xc2d326e1u,
-             0x8621a03fu, 0x8e1f7555u, 0xb54e0f17u, 0x84bb3f97u},
-};
 
 void rdc_sketch_init(struct rdc_sketch *sketch)
 {
     memset(sketch->least, 0xff, sizeof(sketch->least));
 }
 
-void rdc_sketch_add(struct rdc_sketch *sketch, uint64_t identity)
+void rdc_sketch_add(struct rdc_sketch *sketch, const struct rdc_kernel *kernel,
+                    const uint64_t *identities, size_t count)
 {
-    uint32_t low = (uint32_t)identity;
-    uint32_t high = (uint32_t)(identity >> 32);
-
-    for (unsigned t = 0; t < RDC_TRAIT_COUNT; t++) {
-        uint32_t hash = low * MULTIPLIERS.low[t] + high * MULTIPLIERS.high[t];
-
-        sketch->least[t] = hash < sketch->least[t] ? hash : sketch->least[t];
-    }
+    kernel->sketch(sketch->least, identities, count);
 }
 
 /* Spread the least value, whose high bits are nearly always zero, over 16 bits. */
@@ -80,4 +59,135 @@ unsigned rdc_traits_matches(const struct rdc_traits *a, const struct rdc_traits 
     for (unsigned t = 0; t < RDC_TRAIT_COUNT; t++)
         matches += a->values[t] == b->values[t];
     return matches;
+}
+
+/*
+ * Sixteen planes, one a trait, each an array over all files: a query runs along them in step, and
+ * the kernel counts equal traits of a block of files at once.
+ */
+struct rdc_similarity {
+    uint16_t *planes[RDC_TRAIT_COUNT];
+    uint64_t *files; /* HOLE where one was removed */
+    size_t count;    /* with holes */
+    size_t holes;
+    size_t capacity; /* a multiple of RDC_MATCH_FILES */
+};
+
+#define HOLE           UINT64_MAX
+#define HOLES_PART     4 /* closed at one in so many */
+#define CAPACITY_FIRST 1024u
+
+struct rdc_similarity *rdc_similarity_new(void)
+{
+    return MEM_NEW(struct rdc_similarity);
+}
+
+void rdc_similarity_free(struct rdc_similarity *x)
+{
+    if (!x)
+        return;
+    for (unsigned t = 0; t < RDC_TRAIT_COUNT; t++)
+        free(x->planes[t]);
+    free(x->files);
+    free(x);
+}
+
+size_t rdc_similarity_count(const struct rdc_similarity *x)
+{
+    return x->count - x->holes;
+}
+
+static void grow(struct rdc_similarity *x)
+{
+    size_t capacity = x->capacity ? x->capacity * 2 : CAPACITY_FIRST;
+
+    for (unsigned t = 0; t < RDC_TRAIT_COUNT; t++) {
+        x->planes[t] = mem_resize(x->planes[t], capacity, sizeof(*x->planes[t]));
+        memset(x->planes[t] + x->capacity, 0, (capacity - x->capacity) * sizeof(*x->planes[t]));
+    }
+    x->files = mem_resize(x->files, capacity, sizeof(*x->files));
+    x->capacity = capacity;
+}
+
+void rdc_similarity_put(struct rdc_similarity *x, uint64_t file, const struct rdc_traits *traits)
+{
+    static const struct rdc_traits none = {0};
+
+    assert(file != HOLE);
+    if (memcmp(traits, &none, sizeof(none)) == 0)
+        return;
+    if (x->count == x->capacity)
+        grow(x);
+    for (unsigned t = 0; t < RDC_TRAIT_COUNT; t++)
+        x->planes[t][x->count] = traits->values[t];
+    x->files[x->count++] = file;
+}
+
+static void close_holes(struct rdc_similarity *x)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < x->count; i++) {
+        if (x->files[i] == HOLE)
+            continue;
+        for (unsigned t = 0; t < RDC_TRAIT_COUNT; t++)
+            x->planes[t][kept] = x->planes[t][i];
+        x->files[kept++] = x->files[i];
+    }
+    x->count = kept;
+    x->holes = 0;
+}
+
+void rdc_similarity_remove(struct rdc_similarity *x, uint64_t file)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        if (x->files[i] == file) {
+            x->files[i] = HOLE;
+            x->holes += 1;
+        }
+    }
+    if (x->holes * HOLES_PART > x->count)
+        close_holes(x);
+}
+
+/* Keep the best few, in order. Returns how many there are now. */
+static unsigned insert(struct rdc_likeness likenesses[RDC_LIKENESSES_MAX], unsigned count,
+                       struct rdc_likeness likeness)
+{
+    unsigned at = count;
+
+    while (at > 0 && likenesses[at - 1].matches < likeness.matches)
+        at -= 1;
+    if (at == RDC_LIKENESSES_MAX)
+        return count;
+    count += count < RDC_LIKENESSES_MAX;
+    memmove(likenesses + at + 1, likenesses + at, (count - at - 1) * sizeof(*likenesses));
+    likenesses[at] = likeness;
+    return count;
+}
+
+unsigned rdc_similarity_find(const struct rdc_similarity *x, const struct rdc_traits *traits,
+                             struct rdc_likeness out_likenesses[RDC_LIKENESSES_MAX])
+{
+    static const struct rdc_traits none = {0};
+    const struct rdc_kernel *kernel = rdc_kernel_best();
+    unsigned found = 0;
+
+    if (memcmp(traits, &none, sizeof(none)) == 0)
+        return 0;
+    for (size_t block = 0; block < x->count; block += RDC_MATCH_FILES) {
+        const uint16_t *planes[RDC_TRAIT_COUNT];
+        uint16_t matches[RDC_MATCH_FILES];
+
+        for (unsigned t = 0; t < RDC_TRAIT_COUNT; t++)
+            planes[t] = x->planes[t] + block;
+        if (!kernel->trait_matches(planes, traits->values, RDC_TRAIT_MATCHES_MIN, matches))
+            continue;
+        for (size_t i = 0; i < RDC_MATCH_FILES && block + i < x->count; i++) {
+            if (matches[i] >= RDC_TRAIT_MATCHES_MIN && x->files[block + i] != HOLE)
+                found = insert(out_likenesses, found,
+                               (struct rdc_likeness){x->files[block + i], matches[i]});
+        }
+    }
+    return found;
 }

@@ -29,44 +29,46 @@ vanished_root_recovers_when_it_is_back() {
     note "$((SECONDS - start)) s until all were equal again"
 }
 
-# a3 keeps its part of the second group on a file system of 48 MiB
+# a3 keeps its part of the second group on a file system of 64 MiB
 mount_small_disk() {
-    mkdir -p "$lab_dir/trees/a3/spare"
-    truncate -s 48M "$lab_dir/small.disk"
+    mkdir -p "$lab_dir/trees/a3/small"
+    truncate -s 64M "$lab_dir/small.disk"
     mkfs.ext4 -q -m 0 "$lab_dir/small.disk"
-    mount -o loop "$lab_dir/small.disk" "$lab_dir/trees/a3/spare"
-    rmdir "$lab_dir/trees/a3/spare/lost+found"
+    mount -o loop "$lab_dir/small.disk" "$lab_dir/trees/a3/small"
 }
 
+full="no space|disk is full|file system is full|free space"
+
 full_disk_is_named() {
-    local spare=$lab_dir/trees
-    head -c 30M /dev/urandom > "$spare/a1/spare/first"
-    arrives 40 spare/first a1 a2 a3
-    head -c 30M /dev/urandom > "$spare/a1/spare/second"
-    arrives 40 spare/second a1 a2
-    named 40 "no space|full|space left"
-    cmp "$spare/a1/spare/first" "$spare/a3/spare/first"
-    [ ! -e "$spare/a3/spare/second" ] || fail "a3 shows a file for which it has no space"
+    local trees=$lab_dir/trees
+    # something that is not ours takes the space
+    head -c 48M /dev/zero > "$trees/a3/small/ballast"
+    head -c 30M /dev/urandom > "$trees/a1/small/spare/large"
+    arrives 40 small/spare/large a1 a2
+    named 40 "$full"
+    [ ! -e "$trees/a3/small/spare/large" ] || fail "a3 shows a file for which it has no space"
+    # what fits goes on
+    echo "little" > "$trees/a2/small/spare/little"
+    arrives 40 small/spare/little a2 a1 a3
 }
 full_disk_heals_when_there_is_space() {
-    rm "$lab_dir/trees/a1/spare/first"
-    # what a delete leaves in the preserve area may have to make room first
-    arrives 90 spare/second a1 a3
-    [ ! -e "$lab_dir/trees/a3/spare/first" ] || fail "the deleted file is still there"
-    lab_wait 30 no_problem_named "no space|full|space left" || fail "the status still names it"
-    replicates 20 a1 a2 a3
+    local start=$SECONDS
+    rm "$lab_dir/trees/a3/small/ballast"
+    arrives 90 small/spare/large a1 a3
+    lab_wait 30 no_problem_named "$full" || fail "the status still names it"
+    note "by itself, $((SECONDS - start)) s after there was space again"
 }
 
 missing_path_is_named_and_recovers() {
-    local away=$lab_dir/trees/a2/spare
+    local path=$lab_dir/trees/a2/small/spare
     # shellcheck disable=SC2064
-    trap "[ -e '$away' ] || mv '$away.away' '$away'" EXIT
+    trap "[ -e '$path' ] || mv '$path.away' '$path'" EXIT
     lab_stop a2
-    mv "$away" "$away.away"
+    mv "$path" "$path.away"
     lab_agent_start a2
-    named 40 "$away"
-    mv "$away.away" "$away"
-    echo "again" > "$lab_dir/trees/a1/spare/again"
-    arrives 60 spare/again a1 a2
+    named 40 "$path"
+    mv "$path.away" "$path"
+    echo "again" > "$lab_dir/trees/a1/small/spare/again"
+    arrives 60 small/spare/again a1 a2
     settled 60
 }

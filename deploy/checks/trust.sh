@@ -27,6 +27,7 @@ missing_keytab_is_one_clear_line() {
 
 unreadable_keytab_is_one_clear_line() {
     head -c 300 /dev/urandom > "$lab_dir/conf/noise.keytab"
+    chmod 0600 "$lab_dir/conf/noise.keytab"
     agent_complains "$lab_dir/conf/noise.keytab" "keytab=$lab_dir/conf/noise.keytab"
 }
 
@@ -56,14 +57,10 @@ delete_member() { # GROUP COMPUTER: its member, both directions of its connectio
 }
 
 spare_group_works() {
-    local node
-    for node in "${spare_nodes[@]}"; do
-        [ "$node" = a3 ] || mkdir -p "$lab_dir/trees/$node/spare"
-    done
     lab_agent_conf a4 "$lab_dir/trees/a4"
     lab_agent_start a4
-    echo spare > "$lab_dir/trees/a1/spare/file"
-    arrives 60 spare/file a1 a2 a3 a4
+    echo spare > "$lab_dir/trees/a1/small/spare/file"
+    arrives 60 small/spare/file a1 a2 a3 a4
     note "a second group with a fourth member, a4, beside the first"
 }
 
@@ -72,13 +69,13 @@ stranger_is_refused_by_peers() {
     delete_member Spare "CN=A4,CN=Computers,$lab_base"
     sleep 3
     # a4 still has its last good assignment and no controller to tell it better
-    echo "of a stranger" > "$lab_dir/trees/a4/spare/stranger"
+    echo "of a stranger" > "$lab_dir/trees/a4/small/spare/stranger"
     lab_agent_conf a4 "$lab_dir/trees/a4" "controller=controller.$lab_domain:9"
     lab_agent_start a4
     lab_wait 40 log_says a1 "(refus|den|not).*a4\.$lab_domain|a4\.$lab_domain.*(refus|den|not)" ||
         fail "a1's log does not name the refusal"
     named 40 "a4\.$lab_domain"
-    [ ! -e "$lab_dir/trees/a1/spare/stranger" ] || fail "a1 took a file from a stranger"
+    [ ! -e "$lab_dir/trees/a1/small/spare/stranger" ] || fail "a1 took a file from a stranger"
     lab_stop a4
 }
 

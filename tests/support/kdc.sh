@@ -2,21 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # A throw-away MIT KDC on an own loopback address, for tests. Needs no root and no network.
 #
-#   kdc.sh start DIR [--life SECONDS] PRINCIPAL…   make realm COTERIE.TEST, a keytab for each
+#   kdc.sh start DIR [OPTIONS] PRINCIPAL…          make realm COTERIE.TEST, a keytab for each
 #                                                  principal, and DIR/env to be sourced
 #   kdc.sh rekey DIR PRINCIPAL                     change the key, leave the keytab behind
 #   kdc.sh stop DIR                                end the KDC
-#   kdc.sh run DIR [--life SECONDS] PRINCIPAL… -- COMMAND…
+#   kdc.sh run DIR [OPTIONS] PRINCIPAL… -- COMMAND…
 #                                                  start, run the command in that environment, stop
 #
 # Keytabs: DIR/host_a.test.keytab for host/a.test. DIR/env exports KRB5_CONFIG, KRB5_KDC_PROFILE,
-# KRB5RCACHEDIR, KDC_DIR, KDC_ADDRESS, KDC_REALM. Tickets live for --life seconds (36000).
+# KRB5RCACHEDIR, KDC_DIR, KDC_ADDRESS, KDC_REALM, KDC_SCRIPT (this file).
+# Options: --life SECONDS of the tickets (36000); --skew SECONDS that clocks may differ (300).
 # Exit 77: the KDC's programs are not installed.
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
 
 realm=COTERIE.TEST
 port=18888
+script=$(realpath "$0")
 
 die() { echo "kdc.sh: $*" >&2; exit 1; }
 
@@ -45,7 +47,7 @@ free_address() {
 }
 
 write_configuration() {
-    local dir=$1 address=$2 life=$3
+    local dir=$1 address=$2 life=$3 skew=$4
     cat >"$dir/krb5.conf" <<EOF
 [libdefaults]
  default_realm = $realm
@@ -55,6 +57,7 @@ write_configuration() {
  qualify_shortname = ""
  rdns = false
  udp_preference_limit = 1
+ clockskew = $skew
 [realms]
  $realm = {
   kdc = $address:$port
@@ -82,6 +85,7 @@ export KRB5RCACHEDIR=$dir
 export KDC_DIR=$dir
 export KDC_ADDRESS=$address
 export KDC_REALM=$realm
+export KDC_SCRIPT=$script
 EOF
 }
 
@@ -110,17 +114,21 @@ wait_for_kdc() {
 
 start() {
     need_programs
-    local dir=$1 life=36000 address
+    local dir=$1 life=36000 skew=300 address
     shift
-    if [ "${1-}" = --life ]; then
-        life=$2
+    while [ $# -gt 1 ]; do
+        case $1 in
+        --life) life=$2 ;;
+        --skew) skew=$2 ;;
+        *) break ;;
+        esac
         shift 2
-    fi
+    done
     [ $# -gt 0 ] || die "which principals?"
     mkdir -p "$dir"
     dir=$(cd "$dir" && pwd)
     address=$(free_address)
-    write_configuration "$dir" "$address" "$life"
+    write_configuration "$dir" "$address" "$life" "$skew"
     . "$dir/env"
     make_database "$dir" "$@"
     krb5kdc -n -r "$realm" >"$dir/krb5kdc.out" 2>&1 </dev/null 3>&- &

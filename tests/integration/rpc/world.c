@@ -4,10 +4,13 @@
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define WAIT_MS_MAX 20000
+#define WAIT_MS_MAX  30000
 #define WORKER_COUNT 4
 
 #define ECHO_METHOD(name)                                                                          \
@@ -29,6 +32,19 @@ static void on_timeout(void *arg)
 
     w->timed_out = true;
     world_wake(w);
+}
+
+static void on_test_timer(void *arg)
+{
+    struct world *w = arg;
+
+    w->timer_fired = true;
+    world_wake(w);
+}
+
+void world_start_timer(struct world *w, int64_t delay_ms)
+{
+    loop_timer_start(w->test_timer, delay_ms);
 }
 
 void world_wake(struct world *w)
@@ -62,6 +78,16 @@ bool is_down(const struct world *w)
 bool has_ended(const struct world *w)
 {
     return w->ended;
+}
+
+bool has_message(const struct world *w)
+{
+    return w->messages > 0;
+}
+
+bool server_stream_ended(const struct world *w)
+{
+    return w->streams_ended > 0;
 }
 
 bool is_refused(const struct world *w)
@@ -139,6 +165,19 @@ static void on_refused(const char *peer, const char *principal, const char *text
     world_wake(w);
 }
 
+void world_rekey(const char *principal)
+{
+    const char *const arguments[] = {
+        "bash", getenv("KDC_SCRIPT"), "rekey", getenv("KDC_DIR"), principal, NULL};
+    pid_t child;
+    int status = -1;
+
+    assert_int_equal(
+        posix_spawnp(&child, arguments[0], NULL, NULL, (char **)(uintptr_t)arguments, environ), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 struct auth_credentials *world_credentials(const char *keytab_name)
 {
     struct auth_credentials *credentials = NULL;
@@ -162,7 +201,7 @@ void world_serve(struct world *w, uint16_t port, const char *local_socket)
     if (!w->server_credentials)
         w->server_credentials = world_credentials("host_127.0.0.1");
     const struct rpc_server_options options = {
-        .address = SERVER_HOST,
+        .address = w->address,
         .port = port,
         .local_socket = local_socket,
         .credentials = w->server_credentials,
@@ -243,7 +282,7 @@ void world_connect_local(struct world *w, const char *path)
 
 void world_connect_to_server(struct world *w)
 {
-    world_connect(w, SERVER_HOST, rpc_server_port(w->server));
+    world_connect(w, w->address, rpc_server_port(w->server));
     world_wait(w, is_up);
 }
 
@@ -306,9 +345,11 @@ struct world *world_new(void)
 {
     struct world *w = MEM_NEW(struct world);
 
+    w->address = SERVER_HOST;
     w->loop = loop_new(WORKER_COUNT);
     w->rpc = rpc_new(w->loop, NULL);
     w->timer = loop_timer_new(w->loop, on_timeout, w);
+    w->test_timer = loop_timer_new(w->loop, on_test_timer, w);
     return w;
 }
 
@@ -321,6 +362,7 @@ void world_free(struct world *w)
     auth_credentials_close(w->client_credentials);
     auth_credentials_close(w->server_credentials);
     loop_timer_free(w->timer);
+    loop_timer_free(w->test_timer);
     loop_free(w->loop);
     free(w);
 }

@@ -29,7 +29,10 @@ struct world {
     struct rpc *rpc;
     struct loop_timer *timer;
     bool timed_out;
+    struct loop_timer *test_timer;
+    bool timer_fired;
 
+    const char *address; /* of the server, SERVER_HOST */
     struct auth_credentials *server_credentials;
     struct rpc_server *server;
     bool server_closed;
@@ -66,10 +69,12 @@ extern const struct rpc_method unknown_method; /* not served */
 struct world *world_new(void);
 void world_free(struct world *w); /* closes all that is open, and waits for it */
 
+/* "$KDC_SCRIPT rekey": the principal's keytab is old from now on. */
+void world_rekey(const char *principal);
 /* $KDC_DIR/name.keytab */
 struct auth_credentials *world_credentials(const char *keytab_name);
 
-/* An echo server as host/127.0.0.1, unless server_credentials are set before. */
+/* An echo server as host/127.0.0.1, unless address and server_credentials are set before. */
 void world_serve(struct world *w, uint16_t port, const char *local_socket);
 void world_close_server(struct world *w, int64_t grace_ms);
 
@@ -81,15 +86,19 @@ void world_connect_to_server(struct world *w); /* and wait until it is up */
 void world_open(struct world *w, const struct rpc_method *method);
 bool world_send(struct world *w, uint32_t number, struct span payload);
 
-/* Run the loop until the condition holds; fails the test after 20 s. */
+/* Run the loop until the condition holds; fails the test after 30 s. */
 typedef bool (*world_condition)(const struct world *w);
 void world_wait(struct world *w, world_condition condition);
+/* Sets timer_fired when the time has come. */
+void world_start_timer(struct world *w, int64_t delay_ms);
 /* Something happened: look at the condition again. */
 void world_wake(struct world *w);
 
 bool is_up(const struct world *w);
 bool is_down(const struct world *w);
 bool has_ended(const struct world *w);
+bool has_message(const struct world *w);
+bool server_stream_ended(const struct world *w);
 bool is_refused(const struct world *w);
 
 extern const struct rpc_stream_events world_stream_events;

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every pair of contents, by every way: what comes out is what went in, or nothing does. */
+#include "common/rdc/loopback.h"
+
+#include "common/base/scope.h"
+#include "common/rdc/match.h"
+#include "tests/property/rdc/material.h"
+
+#include <openssl/evp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define TRIALS 60
+
+static const struct rdc_key KEY = {.seed = 11};
+
+struct pair {
+    struct buf old_content;
+    struct buf new_content;
+    struct span old_span;
+    struct span new_span;
+    struct rdc_hash old_hash;
+    struct rdc_hash new_hash;
+    struct rdc_content old_bytes;
+    struct rdc_signature *old_signature;
+    struct rdc_signature *new_signature;
+    struct rdc_seed seed;
+    struct rdc_base base;
+    struct rdc_receiver *receiver;
+    struct rdc_sender *sender;
+    struct buf result;
+};
+
+static void pair_fini(struct pair *p)
+{
+    rdc_receive_free(p->receiver);
+    rdc_send_free(p->sender);
+    rdc_signature_free(p->old_signature);
+    rdc_signature_free(p->new_signature);
+    buf_fini(&p->old_content);
+    buf_fini(&p->new_content);
+    buf_fini(&p->result);
+}
+
+static enum status sink_write(void *arg, uint64_t offset, struct span bytes)
+{
+    struct pair *p = arg;
+
+    assert_int_equal(offset, p->result.size);
+    buf_append(&p->result, bytes.data, bytes.size);
+    return ST_OK;
+}
+
+static enum status sink_restart(void *arg)
+{
+    struct pair *p = arg;
+
+    buf_clear(&p->result);
+    return ST_OK;
+}
+
+static struct rdc_hash sha256(struct span bytes)
+{
+    struct rdc_hash hash;
+
+    assert_true(EVP_Digest(bytes.data, bytes.size, hash.bytes, NULL, EVP_sha256(), NULL));
+    return hash;
+}
+
+/* Both ends of an exchange of @p, ready to go; @way is what the sender has at hand for. */
+static void open_ends(struct pair *p, enum rdc_way way)
+{
+    struct rdc_signature_options signing = {.key = KEY};
+
+    p->old_span = buf_span(&p->old_content);
+    p->new_span = buf_span(&p->new_content);
+    p->old_hash = sha256(p->old_span);
+    p->new_hash = sha256(p->new_span);
+    p->old_bytes = rdc_content_of(&p->old_span);
+    struct rdc_content new_bytes = rdc_content_of(&p->new_span);
+    assert_int_equal(rdc_signature_of(&p->old_bytes, &signing, &p->old_signature), ST_OK);
+    assert_int_equal(rdc_signature_of(&new_bytes, &signing, &p->new_signature), ST_OK);
+    bool push = way == RDC_WAY_PUSH_BYTES || way == RDC_WAY_PUSH_SIGNATURE;
+    p->seed = (struct rdc_seed){
+        .content = p->old_bytes, .signature = p->old_signature, .hash = push ? &p->old_hash : NULL};
+    p->base = (struct rdc_base){.hash = p->old_hash,
+                                .content = way == RDC_WAY_PUSH_BYTES ? &p->old_bytes : NULL,
+                                .signature = p->old_signature};
+    struct rdc_receive_options receive_options = {
+        .size = p->new_span.size,
+        .hash = p->new_hash,
+        .seeds = &p->seed,
+        .seed_count = way != RDC_WAY_WHOLE,
+        .sink = {.write = sink_write, .restart = sink_restart, .arg = p},
+        .key = KEY,
+    };
+    struct rdc_send_options send_options = {
+        .content = new_bytes,
+        .signature = p->new_signature,
+        .bases = &p->base,
+        .base_count = push,
+        .key = KEY,
+        .pack_level = 1,
+    };
+    p->receiver = rdc_receive_new(&receive_options);
+    p->sender = rdc_send_new(&send_options);
+}
+
+static void fill(struct pair *p, struct random_source *random)
+{
+    size_t size = (size_t)random_below(random, random_chance(random, 20) ? 3000000 : 200000);
+
+    material_append(&p->old_content, size, random);
+    material_edit(&p->new_content, buf_span(&p->old_content), random);
+}
+
+static void every_way_gives_back_the_new_content(void **state)
+{
+    struct random_source random = random_from(random_seed(__func__));
+    (void)state;
+
+    for (unsigned trial = 0; trial < TRIALS; trial++) {
+        scope(pair) struct pair p = {0};
+
+        fill(&p, &random);
+        open_ends(&p, (enum rdc_way)(RDC_WAY_PUSH_BYTES + trial % 4));
+        assert_int_equal(rdc_loopback(p.receiver, p.sender), RDC_DONE);
+        assert_true(span_equal(p.new_span, buf_span(&p.result)));
+        assert_false(rdc_receive_stats(p.receiver)->fell_back);
+    }
+}
+
+static void pull_sends_exactly_the_chunks_that_no_seed_has(void **state)
+{
+    struct random_source random = random_from(random_seed(__func__));
+    (void)state;
+
+    for (unsigned trial = 0; trial < TRIALS / 2; trial++) {
+        scope(pair) struct pair p = {0};
+        struct rdc_moves moves = {0};
+        uint64_t differing = 0;
+
+        fill(&p, &random);
+        material_append(&p.new_content, 10000, &random);
+        open_ends(&p, RDC_WAY_PULL);
+        assert_int_equal(rdc_loopback(p.receiver, p.sender), RDC_DONE);
+        rdc_moves_match(&moves, p.new_signature, p.old_signature);
+        uint32_t chunk = 0;
+        for (size_t i = 0; i < moves.count; i++) {
+            for (uint32_t k = 0; k < moves.items[i].chunk_count; k++, chunk++)
+                differing +=
+                    moves.items[i].base_first == RDC_LITERAL ? p.new_signature->lengths[chunk] : 0;
+        }
+        rdc_moves_fini(&moves);
+        assert_int_equal(rdc_receive_stats(p.receiver)->literal_bytes, differing);
+        assert_in_range(rdc_receive_stats(p.receiver)->rounds, 1, 5);
+    }
+}
+
+/* Spoil a frame in one of the ways a broken or hostile peer would. */
+static void spoil(struct buf *frame, struct random_source *random)
+{
+    switch (random_below(random, 4)) {
+    case 0:
+        frame->data[random_below(random, frame->size)] ^= (uint8_t)(1u << random_below(random, 8));
+        break;
+    case 1:
+        frame->size = (size_t)random_below(random, frame->size + 1);
+        break;
+    case 2:
+        frame->data[random_below(random, frame->size)] = (uint8_t)random_next(random);
+        break;
+    default:
+        for (unsigned i = 0; i < 8; i++)
+            frame->data[random_below(random, frame->size)] = 0xff;
+        break;
+    }
+}
+
+/* As rdc_loopback(), with one frame in @every spoilt; frames one at a time. */
+static enum rdc_progress carry_badly(struct pair *p, uint64_t every, struct random_source *random)
+{
+    scope(buf) struct buf frame = {0};
+    scope(buf) struct buf to_sender = {0};
+    enum rdc_progress r = rdc_receive_step(p->receiver, (struct span){0}, &to_sender);
+    enum rdc_progress s = RDC_WAIT;
+
+    while (r == RDC_WAIT && to_sender.size > 0 && s == RDC_WAIT) {
+        if (random_below(random, every) == 0)
+            spoil(&to_sender, random);
+        s = rdc_send_step(p->sender, buf_span(&to_sender), &frame);
+        buf_clear(&to_sender);
+        for (;;) {
+            if (frame.size > 0 && random_below(random, every) == 0)
+                spoil(&frame, random);
+            scope(buf) struct buf answer = {0};
+            if (frame.size > 0 && r == RDC_WAIT)
+                r = rdc_receive_step(p->receiver, buf_span(&frame), &answer);
+            if (answer.size > 0) {
+                buf_clear(&to_sender);
+                buf_append(&to_sender, answer.data, answer.size);
+            }
+            if (s != RDC_MORE_OUTPUT || r != RDC_WAIT)
+                break;
+            s = rdc_send_step(p->sender, (struct span){0}, &frame);
+        }
+    }
+    return r;
+}
+
+static void spoilt_frames_never_give_a_wrong_file(void **state)
+{
+    struct random_source random = random_from(random_seed(__func__));
+    unsigned refused = 0;
+    (void)state;
+
+    for (unsigned trial = 0; trial < 4 * TRIALS; trial++) {
+        scope(pair) struct pair p = {0};
+
+        fill(&p, &random);
+        open_ends(&p, (enum rdc_way)(RDC_WAY_PUSH_BYTES + trial % 4));
+        if (carry_badly(&p, 1 + random_below(&random, 6), &random) == RDC_DONE)
+            assert_true(span_equal(p.new_span, buf_span(&p.result)));
+        else
+            refused += 1;
+    }
+    assert_true(refused > TRIALS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_way_gives_back_the_new_content),
+        cmocka_unit_test(pull_sends_exactly_the_chunks_that_no_seed_has),
+        cmocka_unit_test(spoilt_frames_never_give_a_wrong_file),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
