@@ -409,7 +409,9 @@ void streams_connect(struct world *world, struct edge *edge)
         edge->to->unpark_wanted = true;
     if (!edge->open || world->parted[edge->from->index][edge->to->index] ||
         !can_serve(edge->from) || !edge->to->scanned) {
-        streams_connect_later(world, edge, 500 * MS + world_delay(world, 2 * SECOND));
+        /* While nothing else happens the wait for a partner who is away can be long. */
+        int64_t wait_ms = world->healed && !edge->from->up ? 2 * MINUTE : 2 * SECOND;
+        streams_connect_later(world, edge, 500 * MS + world_delay(world, wait_ms));
         return;
     }
     struct stream *stream = MEM_NEW(struct stream);
