@@ -209,8 +209,9 @@ struct step_result {
 struct plan;
 
 /*
- * Decide a batch of offers in order. Later ones see the effect of earlier ones. *out_plan holds the
- * steps; offers that turn out to be known or to wait have none. replica_plan_verdict() tells each.
+ * Decide a batch of offers in order, at most PLAN_OFFER_COUNT_MAX. Later ones see the effect of earlier
+ * ones. *out_plan holds the steps; offers that turn out to be known or to wait have none. At the end
+ * parked files go back whose name has become free: a plan of no offers (NULL, 0) does only that.
  */
 NODISCARD enum status replica_plan(struct replica *replica, struct walltime now,
                                    const struct offer *offers, size_t offer_count,
@@ -239,6 +240,10 @@ NODISCARD enum status replica_settle(struct plan *plan, const struct step_result
 
 /* A complete round's sender vector, after all its updates were settled as done. Durable. */
 NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
+
+/* Whether a plan of no offers would bring something back: ask when there is nothing else to do, after
+ * local changes above all. When a step of such a plan fails, look, and wait before the next. */
+bool replica_can_return(struct replica *replica);
 
 /*
  * Parked records whose update did not come: plan their way back to their place, or resolve the name

@@ -119,6 +119,7 @@
 #define FLEET_TICK_MS              5000           /* how often time passes for the fleet */
 #define STATUS_DOCUMENT_LIFE_MS    1000           /* one rendering serves all viewers so long */
 #define PAGE_ROW_COUNT_MAX         200u           /* of one table; the worst come first */
+#define PAGE_WELL_COUNT_MAX        12u            /* rows; more that are well are folded away */
 #define PAGE_DRAWN_MEMBERS_MAX     40u            /* more are not drawn, only listed */
 #define STATUS_CLIENT_COUNT_MAX    64u            /* HTTP connections at a time */
 #define STATUS_CLIENT_IDLE_S       30u

@@ -4,6 +4,77 @@
 #include "common/base/limits.h"
 #include "controller/status/text.h"
 
+/*
+ * A table of rows that come from the worst to the best. What is well is folded away when it is
+ * much, and what is beyond PAGE_ROW_COUNT_MAX is only counted.
+ */
+struct listing {
+    const char *caption;
+    const char *well; /* what rows with HEALTH_OK are */
+    const char *head;
+    char key; /* with the folder's identity, by which the browser keeps it open */
+};
+
+struct list {
+    struct buf *out;
+    const struct listing *listing;
+    struct guid folder;
+    size_t count;
+    size_t shown;
+    bool folded;
+};
+
+static void table_begin(const struct list *list)
+{
+    buf_printf(
+        list->out,
+        "<div class=\"scroll\"><table><caption>%s</caption><thead><tr>%s</tr></thead><tbody>",
+        list->listing->caption, list->listing->head);
+}
+
+static void table_end(const struct list *list)
+{
+    buf_append_string(list->out, "</tbody></table></div>");
+}
+
+static struct list list_begin(struct buf *out, const struct listing *listing,
+                              const struct view_folder *folder, size_t count)
+{
+    struct list list = {.out = out, .listing = listing, .folder = folder->id, .count = count};
+
+    table_begin(&list);
+    return list;
+}
+
+/* Whether the next row, of this health, is to be written. */
+static bool list_next(struct list *list, enum health health)
+{
+    size_t left = list->count - list->shown;
+
+    if (list->shown == PAGE_ROW_COUNT_MAX)
+        return false;
+    if (health == HEALTH_OK && !list->folded && left > PAGE_WELL_COUNT_MAX) {
+        table_end(list);
+        buf_printf(list->out,
+                   "<details data-keep=\"%c-%s\"><summary class=\"faint\">%zu %s</summary>",
+                   list->listing->key, guid_format(&list->folder).text, left, list->listing->well);
+        table_begin(list);
+        list->folded = true;
+    }
+    list->shown++;
+    return true;
+}
+
+static void list_end(const struct list *list)
+{
+    table_end(list);
+    if (list->shown < list->count)
+        buf_printf(list->out, "<p class=\"more\">and %zu more in /v1/status</p>",
+                   list->count - list->shown);
+    if (list->folded)
+        buf_append_string(list->out, "</details>");
+}
+
 static void write_member(struct buf *out, const struct view_member *member)
 {
     const struct folder_report *report = member->report;
@@ -40,25 +111,24 @@ static void write_member(struct buf *out, const struct view_member *member)
     buf_append_string(out, "</td></tr>");
 }
 
+static const struct listing members = {
+    .caption = "Members",
+    .well = "well",
+    .key = 'm',
+    .head = "<th>State</th><th>Server</th><th>Path</th><th class=\"number\">Files</th>"
+            "<th class=\"number\">Size</th><th class=\"number\">Conflicts</th>"
+            "<th class=\"number\">Preserved</th>",
+};
+
 static void write_members(struct buf *out, const struct view_folder *folder)
 {
-    size_t shown = 0;
+    struct list list = list_begin(out, &members, folder, folder->member_count);
 
-    buf_append_string(out, "<div class=\"scroll\"><table><caption>Members</caption><thead><tr>"
-                           "<th>State</th><th>Server</th><th>Path</th>"
-                           "<th class=\"number\">Files</th><th class=\"number\">Size</th>"
-                           "<th class=\"number\">Conflicts</th><th class=\"number\">Preserved</th>"
-                           "</tr></thead><tbody>");
     for (enum health health = HEALTH_COUNT; health-- > HEALTH_OK;)
-        for (size_t i = 0; i < folder->member_count && shown < PAGE_ROW_COUNT_MAX; i++)
-            if (folder->members[i].health == health) {
+        for (size_t i = 0; i < folder->member_count; i++)
+            if (folder->members[i].health == health && list_next(&list, health))
                 write_member(out, &folder->members[i]);
-                shown++;
-            }
-    buf_append_string(out, "</tbody></table></div>");
-    if (shown < folder->member_count)
-        buf_printf(out, "<p class=\"more\">and %zu more in /v1/status</p>",
-                   folder->member_count - shown);
+    list_end(&list);
 }
 
 static void write_schedule(struct buf *out, const struct view *view,
@@ -108,25 +178,24 @@ static void write_connection(struct buf *out, const struct view *view,
     buf_append_string(out, "</td></tr>");
 }
 
+static const struct listing connections = {
+    .caption = "Connections",
+    .well = "in sync",
+    .key = 'c',
+    .head = "<th>State</th><th>From → to</th><th class=\"number\">Files to go</th>"
+            "<th>Last equal</th><th>Schedule</th><th>Link</th><th class=\"number\">Received</th>",
+};
+
 static void write_connections(struct buf *out, const struct view *view,
                               const struct view_folder *folder)
 {
-    size_t shown = 0;
+    struct list list = list_begin(out, &connections, folder, folder->connection_count);
 
-    buf_append_string(out, "<div class=\"scroll\"><table><caption>Connections</caption><thead><tr>"
-                           "<th>State</th><th>From → to</th><th class=\"number\">Files to go</th>"
-                           "<th>Last equal</th><th>Schedule</th><th>Link</th>"
-                           "<th class=\"number\">Received</th></tr></thead><tbody>");
     for (enum health health = HEALTH_COUNT; health-- > HEALTH_OK;)
-        for (size_t i = 0; i < folder->connection_count && shown < PAGE_ROW_COUNT_MAX; i++)
-            if (folder->connections[i].health == health) {
+        for (size_t i = 0; i < folder->connection_count; i++)
+            if (folder->connections[i].health == health && list_next(&list, health))
                 write_connection(out, view, &folder->connections[i]);
-                shown++;
-            }
-    buf_append_string(out, "</tbody></table></div>");
-    if (shown < folder->connection_count)
-        buf_printf(out, "<p class=\"more\">and %zu more in /v1/status</p>",
-                   folder->connection_count - shown);
+    list_end(&list);
 }
 
 void page_folder(struct buf *out, const struct view *view, const struct view_group *group,

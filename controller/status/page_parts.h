@@ -26,6 +26,8 @@ void page_short_name(struct buf *out, const char *name);
 
 void page_folder(struct buf *out, const struct view *view, const struct view_group *group,
                  const struct view_folder *folder);
+/* The heads of the drawings' arrows, once in a page. */
+void page_markers(struct buf *out);
 /* A drawing for at most PAGE_DRAWN_MEMBERS_MAX members; nothing for more. */
 void page_topology(struct buf *out, const struct view_folder *folder);
 

@@ -16,9 +16,9 @@
 
 #include <math.h>
 
-#define WIDTH     460.0
-#define HEIGHT    320.0
-#define RADIUS_X  165.0
+#define WIDTH     420.0
+#define HEIGHT    310.0
+#define RADIUS_X  160.0
 #define RADIUS_Y  112.0
 #define NODE_SIZE 11.0 /* radius */
 #define BEND      16.0 /* how far an arrow leaves the straight line */
@@ -83,7 +83,7 @@ static struct point on_ellipse(size_t index, size_t count, double scale)
     double angle = start + 2 * M_PI * (double)index / (double)count;
 
     return (struct point){.x = WIDTH / 2 + scale * RADIUS_X * cos(angle),
-                          .y = HEIGHT / 2 - 6 + scale * RADIUS_Y * sin(angle)};
+                          .y = HEIGHT / 2 + scale * RADIUS_Y * sin(angle)};
 }
 
 static void place(const struct view_folder *folder, struct point *points)
@@ -117,10 +117,11 @@ static void write_arrow(struct buf *out, const struct view_connection *connectio
 
     buf_printf(out,
                "<path class=\"edge %s %s\" d=\"M%.1f %.1fQ%.1f %.1f %.1f %.1f\" "
-               "marker-end=\"url(#arrow)\"><title>",
+               "marker-end=\"url(#arrow-%s)\"><title>",
                health_name(connection->health), connection_state_name(connection->state),
                from.x + along.x * gap + lift.x, from.y + along.y * gap + lift.y, bend.x, bend.y,
-               to.x - along.x * (gap + 5) + lift.x, to.y - along.y * (gap + 5) + lift.y);
+               to.x - along.x * (gap + 5) + lift.x, to.y - along.y * (gap + 5) + lift.y,
+               health_name(connection->health));
     text_html(out, connection->assignment->partner_name);
     buf_append_string(out, " to ");
     text_html(out, connection->receiver->agent->computer->name);
@@ -137,13 +138,27 @@ static void write_node(struct buf *out, const struct view_member *member, struct
     buf_printf(out,
                "<g class=\"node %s\"><circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.0f\"/>"
                "<text x=\"%.1f\" y=\"%.1f\">",
-               health_name(member->health), at.x, at.y, NODE_SIZE, at.x, at.y + NODE_SIZE + 14);
+               health_name(member->health), at.x, at.y, NODE_SIZE, at.x,
+               at.y < HEIGHT / 3 ? at.y - NODE_SIZE - 7 : at.y + NODE_SIZE + 15);
     page_short_name(out, member->agent->computer->name);
     buf_append_string(out, "</text><title>");
     text_html(out, member->agent->computer->name);
     buf_append_string(out, ": ");
     text_html(out, member->state);
     buf_append_string(out, "</title></g>");
+}
+
+void page_markers(struct buf *out)
+{
+    buf_append_string(out, "<svg class=\"visually-hidden\" aria-hidden=\"true\"><defs>");
+    for (enum health health = HEALTH_OK; health < HEALTH_COUNT; health++)
+        buf_printf(out,
+                   "<marker id=\"arrow-%s\" class=\"%s\" viewBox=\"0 0 8 8\" refX=\"5\" "
+                   "refY=\"4\" markerWidth=\"9\" markerHeight=\"9\" "
+                   "markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 .5l7.5 3.5L0 "
+                   "7.5z\" fill=\"currentColor\"/></marker>",
+                   health_name(health), health_name(health));
+    buf_append_string(out, "</defs></svg>");
 }
 
 void page_topology(struct buf *out, const struct view_folder *folder)
@@ -157,10 +172,7 @@ void page_topology(struct buf *out, const struct view_folder *folder)
     place(folder, points);
     buf_printf(out,
                "<svg class=\"topology\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
-               "aria-label=\"Topology; the tables say the same\"><defs><marker id=\"arrow\" "
-               "viewBox=\"0 0 8 8\" refX=\"5\" refY=\"4\" markerWidth=\"6\" "
-               "markerHeight=\"6\" orient=\"auto-start-reverse\"><path d=\"M1 1l6 3-6 3z\" "
-               "fill=\"context-stroke\"/></marker></defs>",
+               "aria-label=\"Topology; the tables say the same\">",
                WIDTH, HEIGHT);
     /* the worst last, so that nothing well covers it */
     for (enum health health = HEALTH_OK; health < HEALTH_COUNT; health++)

@@ -347,6 +347,7 @@ void render_page(const struct view *view, const char *nonce, struct buf *out)
                "<meta name=\"color-scheme\" content=\"light dark\"><title>%s – Coterie</title>"
                "<style nonce=\"%s\">%s</style></head><body>",
                health_name(view->health), headline(view), nonce, asset_page_css);
+    page_markers(out);
     write_bar(out);
     buf_append_string(out, "<main>");
     write_verdict(out, view);

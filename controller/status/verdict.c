@@ -141,8 +141,12 @@ static bool decided_by_member(struct view *view, struct view_connection *connect
         return true;
     }
     if (member->report->health == HEALTH_STOPPED) {
-        set_connection(connection, CONNECTION_HELD, HEALTH_STOPPED,
-                       view_format(view, "%s: the folder is %s", name, member->report->state));
+        const struct folder_report *report = member->report;
+
+        set_connection(
+            connection, CONNECTION_HELD, HEALTH_STOPPED,
+            view_format(view, "%s: %s", name,
+                        report->problem_count > 0 ? report->problems[0].cause : report->state));
         return true;
     }
     return false;

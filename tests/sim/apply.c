@@ -98,6 +98,19 @@ void apply_unpark(struct member *member)
     begin(member, plan);
 }
 
+void apply_return(struct member *member)
+{
+    struct plan *plan;
+
+    member->plan_has_offers = false;
+    member->offer_count = 0;
+    if (replica_plan(member->replica, member_walltime(member), NULL, 0, &plan) != ST_OK) {
+        member_crash(member, world_delay(member->world, 5 * SECOND));
+        return;
+    }
+    begin(member, plan);
+}
+
 /* The watch sees our own changes too. */
 static void see_step(struct member *member, const char *path)
 {

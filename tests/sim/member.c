@@ -181,6 +181,8 @@ void member_run(struct member *member)
         } else if (member->unpark_wanted && !awaits_updates(member)) {
             member->unpark_wanted = false;
             apply_unpark(member);
+        } else if (replica_can_return(member->replica)) {
+            apply_return(member);
         } else {
             return;
         }

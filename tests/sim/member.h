@@ -87,6 +87,8 @@ void look_commit(struct member *member);
 /* --- apply.c --- */
 void apply_batch(struct member *member);
 void apply_unpark(struct member *member);
+/* Parked files whose name has become free go back. */
+void apply_return(struct member *member);
 void apply_step(struct member *member);
 /* After a start: what stands of the intents. */
 enum status apply_recover(struct member *member);

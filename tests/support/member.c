@@ -590,6 +590,16 @@ enum pull_result member_pull(struct member *to, struct member *from,
     return all_done && !round.has_crashed ? PULL_JOINED : PULL_PARTIAL;
 }
 
+/* Files that were parked and whose name has become free. */
+static void return_parked(struct member *member)
+{
+    struct round round = {.to = member};
+    struct batch batch = {.count = 0};
+
+    if (replica_can_return(member->replica))
+        (void)run_batch(&round, &batch);
+}
+
 bool members_converge(struct member *members, size_t count, unsigned cycle_count_max)
 {
     for (unsigned cycle = 0; cycle < cycle_count_max; cycle++) {
@@ -599,6 +609,7 @@ bool members_converge(struct member *members, size_t count, unsigned cycle_count
 
         for (size_t i = 0; i < count; i++) {
             member_scan(&members[i]);
+            return_parked(&members[i]);
             before += replica_state(members[i].replica)->number_last;
         }
         for (size_t i = 0; i < count; i++) {

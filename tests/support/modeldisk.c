@@ -175,8 +175,10 @@ bool modeldisk_move(struct modeldisk *disk, uint64_t number, uint64_t parent, co
 {
     struct model_node *node = modeldisk_node(disk, number);
 
-    if (node == NULL || modeldisk_child(disk, parent, name) != NULL ||
-        is_beneath(disk, parent, number))
+    const struct model_node *dir = modeldisk_node(disk, parent);
+
+    if (node == NULL || dir == NULL || dir->kind != FILE_DIRECTORY ||
+        modeldisk_child(disk, parent, name) != NULL || is_beneath(disk, parent, number))
         return false;
     node->parent = parent;
     (void)snprintf(node->name, sizeof(node->name), "%s", name);

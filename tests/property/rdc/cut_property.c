@@ -210,6 +210,23 @@ static void local_maxima_at_twice_the_horizon_are_cuts_too(void **state)
     }
 }
 
+static void assert_same_trait_matches(const struct buf *data, struct random_source *random)
+{
+    const uint16_t *planes[RDC_SKETCH_LANES];
+    uint16_t traits[RDC_SKETCH_LANES];
+    uint16_t matches[2][RDC_MATCH_FILES];
+    unsigned least = 1 + (unsigned)random_below(random, RDC_SKETCH_LANES);
+
+    for (unsigned t = 0; t < RDC_SKETCH_LANES; t++) {
+        planes[t] = (const uint16_t *)(const void *)data->data + t * RDC_MATCH_FILES;
+        traits[t] = planes[t][random_below(random, RDC_MATCH_FILES)];
+    }
+    bool scalar = rdc_kernel_scalar()->trait_matches(planes, traits, least, matches[0]);
+    bool best = rdc_kernel_best()->trait_matches(planes, traits, least, matches[1]);
+    assert_int_equal(scalar, best);
+    assert_memory_equal(matches[0], matches[1], sizeof(matches[0]));
+}
+
 static void kernels_agree_bit_by_bit(void **state)
 {
     const struct rdc_kernel *scalar = rdc_kernel_scalar();
@@ -244,6 +261,7 @@ static void kernels_agree_bit_by_bit(void **state)
         scalar->sketch(least[0], (const uint64_t *)(void *)data.data, 37);
         best->sketch(least[1], (const uint64_t *)(void *)data.data, 37);
         assert_memory_equal(least[0], least[1], sizeof(least[0]));
+        assert_same_trait_matches(&data, &random);
     }
 }
 
