@@ -50,7 +50,7 @@ static void make_gear(void)
 
 static void cut_local_maximum(struct span data, double nominal, struct cuts *out)
 {
-    struct rdc_cutter *cutter = rdc_cutter_new((uint32_t)nominal, rdc_kernel_best());
+    struct rdc_cutter *cutter = rdc_cutter_new((uint32_t)nominal, 0, rdc_kernel_best());
     size_t filled = 0;
     size_t end = 0;
 
