@@ -28,23 +28,6 @@ static void finding_fini(struct finding *f)
     free(f->path);
 }
 
-void gathering_clear(struct gathering *g)
-{
-    for (size_t i = 0; i < g->finding_count; i++)
-        finding_fini(&g->findings[i]);
-    for (size_t i = 0; i < g->place_count; i++)
-        free(g->places[i]);
-    free(g->findings);
-    free(g->places);
-    buf_fini(&g->problem);
-    g->findings = NULL;
-    g->places = NULL;
-    g->finding_count = g->finding_capacity = g->place_count = 0;
-    g->bytes_read = 0;
-    g->scan_finished = false;
-    g->status = ST_OK;
-}
-
 static char *join(const char *dir, const char *name)
 {
     return dir[0] == '\0' ? mem_copy_string(name) : mem_format("%s/%s", dir, name);
@@ -58,14 +41,71 @@ static bool store_get_by_object(struct gathering *g, const struct object *object
     return store.ops->get_by_object(store.arg, object, out);
 }
 
-/* The file id of a directory on disk: the root's, or its record's. */
+/* A directory that stands where the record's own has gone: it is going to be taken for the same. */
+struct successor {
+    struct object object;
+    struct file_id id;
+    UT_hash_handle hh;
+};
+
+static void successor_add(struct gathering *g, const struct object *object,
+                          const struct file_id *id)
+{
+    struct successor *s;
+
+    HASH_FIND(hh, g->successors, object, sizeof(*object), s);
+    if (s)
+        return;
+    s = MEM_NEW(struct successor);
+    s->object = *object;
+    s->id = *id;
+    HASH_ADD(hh, g->successors, object, sizeof(s->object), s);
+}
+
+static void successors_clear(struct gathering *g)
+{
+    struct successor *s;
+    struct successor *next;
+
+    HASH_ITER(hh, g->successors, s, next)
+    {
+        HASH_DEL(g->successors, s);
+        free(s);
+    }
+}
+
+void gathering_clear(struct gathering *g)
+{
+    for (size_t i = 0; i < g->finding_count; i++)
+        finding_fini(&g->findings[i]);
+    for (size_t i = 0; i < g->place_count; i++)
+        free(g->places[i]);
+    free(g->findings);
+    free(g->places);
+    buf_fini(&g->problem);
+    successors_clear(g);
+    g->findings = NULL;
+    g->places = NULL;
+    g->finding_count = g->finding_capacity = g->place_count = 0;
+    g->bytes_read = 0;
+    g->scan_finished = false;
+    g->status = ST_OK;
+}
+
+/* The file id of a directory on disk: the root's, its record's, or that of the one it replaces. */
 static bool directory_id(struct gathering *g, const struct object *dir, struct file_id *out_id)
 {
     struct object root = root_object(g->root);
+    struct successor *successor;
     struct record record = {0};
 
     if (object_equal(dir, &root)) {
         *out_id = g->root_id;
+        return true;
+    }
+    HASH_FIND(hh, g->successors, dir, sizeof(*dir), successor);
+    if (successor) {
+        *out_id = successor->id;
         return true;
     }
     if (!store_get_by_object(g, dir, &record))
@@ -117,8 +157,9 @@ static void locate_missing(struct gathering *g, const struct record *record, con
     }
 }
 
-/* @record: of the file that stands there (@known), or of the one that it replaces; NULL: none. */
-static void read_entry(struct gathering *g, const char *path, const struct object *parent,
+/* @record: of the file that stands there (@known), or of the one that it replaces; NULL: none. True
+ * when it was found to be PRESENT. */
+static bool read_entry(struct gathering *g, const char *path, const struct object *parent,
                        const struct record *record, bool known, bool holder_gone)
 {
     struct scan_content content = {0};
@@ -138,30 +179,31 @@ static void read_entry(struct gathering *g, const char *path, const struct objec
         f->holder_gone = holder_gone;
         if (known)
             f->id = record->update.id;
-        return;
+        return true;
     case ST_AGAIN:
         add_finding(g, FINDING_LATER, path);
-        return;
+        return false;
     case ST_GONE:
     case ST_STOP:
-        return;
+        return false;
     case ST_REFUSED:
         f = add_finding(g, FINDING_FAILED, path);
         f->problem = "no permission to read it";
-        return;
+        return false;
     case ST_FULL:
         f = add_finding(g, FINDING_FAILED, path);
         f->problem = "its extended attributes are larger than can be replicated";
-        return;
+        return false;
     case ST_BADDATA:
         f = add_finding(g, FINDING_SKIPPED, path);
         f->problem = "not a file, directory or symbolic link";
-        return;
+        return false;
     case ST_IO:
         f = add_finding(g, FINDING_FAILED, path);
         f->problem = "the disk reported an error";
-        return;
+        return false;
     }
+    return false;
 }
 
 /* Is this a second name of a file that already stands, recorded, under another one? */
@@ -257,7 +299,12 @@ static void compare_entry(struct gathering *g, const char *path, const char *nam
         bool gone = holder_has_gone(g, parent_id, name, object, &holder);
 
         /* the new object is not the record's: only its attributes are of use */
-        read_entry(g, path, parent, holder.update.present && gone ? &holder : NULL, false, gone);
+        bool replaces = holder.update.present && gone;
+
+        if (read_entry(g, path, parent, replaces ? &holder : NULL, false, gone) &&
+            replaces && holder.update.kind == FILE_DIRECTORY &&
+            g->findings[g->finding_count - 1].content.kind == FILE_DIRECTORY)
+            successor_add(g, object, &holder.update.id);
     }
     record_fini(&record);
     record_fini(&holder);

@@ -479,6 +479,11 @@ static void start_gathering(struct local *l)
     folder_work(l->folder, run_gather, gather_done, l);
 }
 
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static void take_places(struct local *l)
 {
     struct gathering *g = &l->gathering;
@@ -494,6 +499,8 @@ static void take_places(struct local *l)
         g->places[g->place_count++] = place->path;
         free(place);
     }
+    /* parents before what stands in them */
+    qsort(g->places, g->place_count, sizeof(*g->places), compare_paths);
 }
 
 static void begin_scan(struct local *l, const char *path, bool full)

@@ -50,6 +50,8 @@ struct gathering {
     char **places;
     size_t place_count;
 
+    struct successor *successors; /* private to gather.c */
+
     /* the result */
     struct finding *findings;
     size_t finding_count;
