@@ -25,6 +25,12 @@ enum finding_kind {
     FINDING_FINE,    /* as recorded: earlier problems of this path are over */
 };
 
+/* A name to look at. With its directory's object it is found again when something above was moved. */
+struct named_place {
+    char *path; /* beneath the root, when it was named */
+    struct object dir; /* size 0: not known */
+};
+
 struct finding {
     enum finding_kind kind;
     char *path;                  /* beneath the root */
@@ -32,7 +38,7 @@ struct finding {
     bool known;                  /* PRESENT: the object has a record */
     bool holder_gone;            /* PRESENT: whoever else held the name is nowhere */
     struct object object;        /* GONE: of the record */
-    struct object parent;        /* PRESENT: the directory it stands in */
+    struct object parent;        /* PRESENT, LOOK, LATER: the directory it stands in; size 0: not known */
     struct scan_content content; /* PRESENT */
     const char *problem;         /* SKIPPED, FAILED */
 };
@@ -47,7 +53,7 @@ struct gathering {
 
     /* what to do: continue this scan, or look at these places */
     struct scan *scan;
-    char **places;
+    struct named_place *places;
     size_t place_count;
 
     struct successor *successors; /* private to gather.c */
