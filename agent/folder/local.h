@@ -36,6 +36,7 @@ struct finding {
     char *path;                  /* beneath the root */
     struct file_id id;           /* GONE; PRESENT: of the record with this object, when known */
     bool known;                  /* PRESENT: the object has a record */
+    bool displaced;              /* private to local.c: its old place was given up for another */
     bool holder_gone;            /* PRESENT: whoever else held the name is nowhere */
     struct object object;        /* GONE: of the record */
     struct object parent;        /* PRESENT, LOOK, LATER: the directory it stands in; size 0: not known */
