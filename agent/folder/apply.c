@@ -200,18 +200,37 @@ static void return_parked(struct folder *f)
         carry_out(f, plan, 0);
 }
 
+static bool has_parked(struct folder *f)
+{
+    struct record parked = {0};
+    bool has = f->reader.ops->next_parked(f->reader.arg, NULL, &parked);
+
+    record_fini(&parked);
+    return has;
+}
+
 /* The intake asks for nothing: what is parked may go back. */
 static bool idle_thing(struct folder *f)
 {
     if (f->plan || intake_item_count(f->intake) > 0)
         return false;
+    struct instant now = loop_now(f->services->loop);
     if (f->unpark_wanted && !pull_any_open(f) &&
-        instant_ms_since(f->session_ended, loop_now(f->services->loop)) > UNPARK_DELAY_MS) {
+        instant_ms_since(f->session_ended, now) > UNPARK_DELAY_MS) {
         unpark(f);
         return true;
     }
-    if (!f->return_tried && !local_is_busy(f->local) && replica_can_return(f->replica)) {
+    if (f->return_tried || local_is_busy(f->local))
+        return false;
+    if (replica_can_return(f->replica)) {
         return_parked(f);
+        return true;
+    }
+    /* What is parked waits for an update. When nobody has one, it is for us to settle whose the name is. */
+    if (has_parked(f) && pull_has_everything(f) &&
+        instant_ms_since(f->unparked, now) > UNPARK_RETRY_MS) {
+        f->unparked = now;
+        unpark(f);
         return true;
     }
     return false;

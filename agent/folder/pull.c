@@ -651,6 +651,19 @@ bool pull_any_open(const struct folder *f)
     return false;
 }
 
+bool pull_has_everything(const struct folder *f)
+{
+    size_t count = 0;
+
+    for (const struct pull *p = f->pulls; p; p = p->next) {
+        if (p->removed || p->batch || p->queue || !p->receiver ||
+            !receiver_in_sync(p->receiver, replica_vector(f->replica)))
+            return false;
+        count++;
+    }
+    return count == f->assignment->inbound_count;
+}
+
 bool pull_is_busy(const struct folder *f)
 {
     for (const struct pull *p = f->pulls; p; p = p->next) {

@@ -45,6 +45,13 @@ static enum status report(const struct job *job, const char *what, int err)
     return status_from_errno(err);
 }
 
+/* ELOOP: a symbolic link stands there, or on the way. */
+static enum status open_failed(const struct job *job)
+{
+    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? ST_GONE
+                                                                 : report(job, "open", errno);
+}
+
 /* --- hashing --- */
 
 static void free_digest(EVP_MD_CTX **digest)
@@ -194,7 +201,7 @@ static enum status read_object(const struct job *job, struct scan_content *out)
     enum status st = ST_OK;
 
     if (fd < 0 || beneath_look_fd(fd, &standing) < 0)
-        return errno == ENOENT || errno == ENOTDIR ? ST_GONE : report(job, "open", errno);
+        return open_failed(job);
     if (standing.kind == FILE_KIND_NONE)
         return ST_BADDATA;
     if (standing.kind != FILE_SYMLINK) {
@@ -203,7 +210,7 @@ static enum status read_object(const struct job *job, struct scan_content *out)
         scope_close_fd(&fd);
         fd = open_content(job, standing.kind);
         if (fd < 0 || beneath_look_fd(fd, &standing) < 0)
-            return errno == ENOENT || errno == ENOTDIR ? ST_GONE : report(job, "open", errno);
+            return open_failed(job);
         if (!object_equal(&seen, &standing.object))
             return ST_AGAIN;
     }

@@ -106,6 +106,12 @@ static void report(struct scan *scan, const char *what, const char *name, int er
 
 /* --- from directory to directory --- */
 
+/* Nothing stands there, or something else than a directory: a symbolic link, perhaps, on the way. */
+static bool has_gone(int err)
+{
+    return err == ENOENT || err == ENOTDIR || err == ELOOP;
+}
+
 /* Open the directory at scan->path for listing. False with errno. */
 static bool open_dir(struct scan *scan)
 {
@@ -248,13 +254,10 @@ enum status scan_next(struct scan *scan, struct scan_batch *out_batch)
         if (!open_dir(scan)) {
             int err = errno;
 
-            if (first) {
-                if (err != ENOENT && err != ENOTDIR)
-                    report(scan, "opening a directory", NULL, err);
-                return status_from_errno(err);
-            }
-            if (err != ENOENT && err != ENOTDIR)
+            if (!has_gone(err))
                 report(scan, "opening a directory", NULL, err);
+            if (first)
+                return has_gone(err) ? ST_GONE : status_from_errno(err);
             out_batch->path = mem_copy_string(buf_text(&scan->path));
             out_batch->dir_done = true;
             push_frame(scan);

@@ -111,6 +111,18 @@ static void every_entry_is_told_once_and_parents_first(void **state)
     assert_int_equal(scan_all(f, "nowhere", true), ST_GONE);
 }
 
+static void a_directory_that_became_a_link_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct scan_content content = {0};
+
+    temp_make_dir(&f->t, "other");
+    assert_int_equal(symlinkat("other", root_fd(f->t.root), "link"), 0);
+
+    assert_int_equal(scan_all(f, "link", true), ST_GONE);
+    assert_int_equal(scan_read(f->t.root, "link/file", (struct span){0}, NULL, &content), ST_GONE);
+}
+
 static void the_private_directory_and_filtered_names_are_passed_over(void **state)
 {
     struct fixture *f = *state;
@@ -394,6 +406,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_entry_is_told_once_and_parents_first),
+        TEST(a_directory_that_became_a_link_is_gone),
         TEST(the_private_directory_and_filtered_names_are_passed_over),
         TEST(special_files_are_told_with_the_reason),
         TEST(a_nested_mount_is_not_entered),
