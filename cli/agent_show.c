@@ -307,7 +307,10 @@ static void add_rows(struct table *table, const folder_assigned *folder,
         table_add(table, "%s %s", inbound ? "from" : "to", connections[i]->partner_name);
         table_add(table, "%s", state ? state->state : "not reported");
         table_add_number(table, state && !inbound, state ? state->backlog_files : 0);
-        table_add_age(table, state && state->last_sync_ns > 0, age);
+        if (inbound)
+            table_add_age(table, state && state->last_sync_ns > 0, age);
+        else
+            table_add(table, "-");
         table_add_bytes(table, state != NULL, state ? state->bytes_received : 0);
         table_add_bytes(table, state != NULL, state ? state->bytes_sent : 0);
     }

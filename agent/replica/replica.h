@@ -238,6 +238,13 @@ NODISCARD enum status replica_settle(struct plan *plan, const struct step_result
                                      size_t result_count, enum settled *out_settled,
                                      size_t *out_issued);
 
+/*
+ * A round of a partner has ended, though not all of it could be settled as done: what is left is behind,
+ * or waits for what the partner will tell later. That ends the first sync too, or members that wait
+ * for each other would never serve. May come while a plan is open; no-op after the first.
+ */
+NODISCARD enum status replica_round_ended(struct replica *replica);
+
 /* A complete round's sender vector, after all its updates were settled as done. Durable. */
 NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
 

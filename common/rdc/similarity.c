@@ -18,6 +18,14 @@ void rdc_sketch_add(struct rdc_sketch *sketch, const struct rdc_kernel *kernel,
     kernel->sketch(sketch->least, identities, count);
 }
 
+void rdc_sketch_merge(struct rdc_sketch *sketch, const struct rdc_sketch *other)
+{
+    for (unsigned t = 0; t < RDC_TRAIT_COUNT; t++) {
+        if (other->least[t] < sketch->least[t])
+            sketch->least[t] = other->least[t];
+    }
+}
+
 /* Spread the least value, whose high bits are nearly always zero, over 16 bits. */
 static uint16_t trait_of(uint32_t least)
 {

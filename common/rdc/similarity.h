@@ -31,6 +31,8 @@ struct rdc_sketch {
 void rdc_sketch_init(struct rdc_sketch *sketch);
 void rdc_sketch_add(struct rdc_sketch *sketch, const struct rdc_kernel *kernel,
                     const uint64_t *identities, size_t count);
+/* As if everything added to @other had been added to @sketch. */
+void rdc_sketch_merge(struct rdc_sketch *sketch, const struct rdc_sketch *other);
 /* Depends on the set of identities added, not on their order. Zero for the empty set only. */
 struct rdc_traits rdc_sketch_traits(const struct rdc_sketch *sketch);
 

@@ -105,7 +105,9 @@ void page_time(struct buf *out, struct walltime then, struct walltime now)
 
 void page_short_name(struct buf *out, const char *name)
 {
-    size_t size = strcspn(name, ".");
+    /* an address has no short form */
+    bool is_address = name[strspn(name, "0123456789.:")] == '\0';
+    size_t size = is_address ? strlen(name) : strcspn(name, ".");
     scope_free char *part = mem_format("%.*s", (int)size, name);
 
     text_html(out, part);

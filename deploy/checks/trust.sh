@@ -57,8 +57,6 @@ delete_member() { # GROUP COMPUTER: its member, both directions of its connectio
 }
 
 spare_group_works() {
-    lab_agent_conf a4 "$lab_dir/trees/a4"
-    lab_agent_start a4
     echo spare > "$lab_dir/trees/a1/small/spare/file"
     arrives 60 small/spare/file a1 a2 a3 a4
     note "a second group with a fourth member, a4, beside the first"

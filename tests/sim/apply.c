@@ -29,7 +29,7 @@ static void finish(struct member *member)
     if (member->plan_has_offers)
         intake_planned(member->intake, settled, world_now(world));
     else if (failed)
-        member->unpark_wanted = true;
+        member->return_failed = true;
     if (failed) {
         member->rejudge_wanted = true;
         look_dirty_all(member);

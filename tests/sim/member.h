@@ -43,6 +43,7 @@ struct member {
     int64_t skew_ms;
     enum work work;
     bool unpark_wanted;
+    bool return_failed; /* bringing parked files back; look first */
     int64_t alone_since_ms; /* the last stream's end, or the start */
     uint64_t stage_last;
 

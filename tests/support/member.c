@@ -578,6 +578,13 @@ enum pull_result member_pull(struct member *to, struct member *from,
         update_fini(&round.items[i].update);
     }
     free(round.items);
+    /* Told to the end, though not all was settled as done. */
+    if (!all_done && !round.has_crashed && !going && chaos == NULL) {
+        enum status st = replica_round_ended(to->replica);
+
+        assert(st == ST_OK);
+        (void)st;
+    }
     if (is_traced())
         printf("#   %s\n", all_done ? "joined" : "partial");
     if (all_done && !round.has_crashed) {

@@ -24,6 +24,10 @@
     const word = filter.value.trim().toLowerCase();
     for (const row of document.querySelectorAll("[data-find]"))
       row.classList.toggle("filtered", word !== "" && !row.textContent.toLowerCase().includes(word));
+    for (const details of document.querySelectorAll("details[data-keep]")) {
+      details.dataset.searched = word === "" ? "" : "1"; /* not the reader's own choice */
+      details.open = word !== "" || read("open-" + details.dataset.keep) === "1";
+    }
     for (const card of document.querySelectorAll(".folder")) {
       const rows = card.querySelectorAll("[data-find]");
       const shown = card.querySelectorAll("[data-find]:not(.filtered)");
@@ -34,12 +38,10 @@
     }
   }
 
-  function openDetails() {
-    for (const details of document.querySelectorAll("details[data-keep]")) {
-      if (read("open-" + details.dataset.keep) === "1") details.open = true;
-      details.addEventListener("toggle", () =>
-        keep("open-" + details.dataset.keep, details.open ? "1" : "0"));
-    }
+  function onToggle(event) {
+    const details = event.target;
+    if (details.dataset.keep && !details.dataset.searched)
+      keep("open-" + details.dataset.keep, details.open ? "1" : "0");
   }
 
   function take(fresh) {
@@ -52,7 +54,6 @@
     }
     document.title = fresh.title;
     root.dataset.health = fresh.documentElement.dataset.health;
-    openDetails();
     applyFilter();
   }
 
@@ -105,6 +106,7 @@
     else if (event.key === "p") togglePause();
     else if (event.key === "t") toggleTheme();
   });
-  openDetails();
+  document.addEventListener("toggle", onToggle, true);
+  applyFilter();
   setTimeout(refresh, every);
 })();
