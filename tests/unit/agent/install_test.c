@@ -967,7 +967,7 @@ static void a_kill_at_any_moment_loses_nothing(void **state)
             _exit(0);
         }
         assert_int_equal(read(started[0], &byte, 1), 1);
-        for (unsigned pause = 0; pause < round * 40; pause++)
+        for (unsigned pause = 0; pause < round * round * 40; pause++)
             sched_yield();
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, &status, 0), child);
