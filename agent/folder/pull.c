@@ -235,6 +235,8 @@ static void step(struct pull *p, struct receiver_event *event, struct incoming *
         p->join_wanted = true;
         try_join(p);
     }
+    if (actions.round_failed && replica_round_ended(p->folder->replica) != ST_OK)
+        folder_store_failed(p->folder);
     if (p->receiver && receiver_deadline(p->receiver, &when)) {
         p->retry_waits = false;
         loop_timer_start(p->timer,

@@ -238,6 +238,13 @@ NODISCARD enum status replica_settle(struct plan *plan, const struct step_result
                                      size_t result_count, enum settled *out_settled,
                                      size_t *out_issued);
 
+/*
+ * A round of a partner has ended, though not all of it could be settled as done: what is left is behind,
+ * or waits for what the partner will tell later. That ends the first sync too, or members that wait
+ * for each other would never serve. May come while a plan is open; no-op after the first.
+ */
+NODISCARD enum status replica_round_ended(struct replica *replica);
+
 /* A complete round's sender vector, after all its updates were settled as done. Durable. */
 NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
 
@@ -256,9 +263,8 @@ NODISCARD enum status replica_plan_unpark(struct replica *replica, struct wallti
 
 /*
  * After a crash, before anything else: for each intent the folder says whether the disk shows the
- * update's effect: its object stands at the path (a directory or symlink when it has none), for a
- * tombstone nothing of ours does. An object that no record has and that stands elsewhere beneath the
- * root was installed and not yet moved: the folder moves it to the path if that is free, and says done.
+ * update's effect: its object stands at the path (a directory or symlink when it has none), with its
+ * attributes; for a tombstone nothing of ours does.
  * replica_recover() commits those that are done and drops the rest: what it drops comes again, and
  * a scan tells the difference. Parked records may still stand in the tree: replica_observe() takes
  * them back.

@@ -131,6 +131,10 @@ static void pull_step(struct stream *stream, struct receiver_event *event,
         intake_round_ended(member->intake, stream->id);
     if (actions.join)
         stream->join_wanted = true;
+    if (actions.round_failed && replica_round_ended(member->replica) != ST_OK) {
+        member_crash(member, world_delay(member->world, 5 * SECOND));
+        return;
+    }
     if (receiver_deadline(stream->receiver, &when))
         queue_tick(stream, SIDE_RECEIVER, when);
 }
