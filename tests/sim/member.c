@@ -64,6 +64,7 @@ static void forget_process(struct member *member)
     member->look_due = false;
     member->unpark_wanted = false;
     member->rejudge_wanted = false;
+    member->return_failed = false;
     member->scanned = false;
 }
 
@@ -112,6 +113,7 @@ void member_start(struct member *member)
         restart_later(member, SECOND);
         return;
     }
+    apply_sweep_parked(member);
     member->intake = intake_new();
     member->up = true;
     member->alone_since_ms = world->now_ms;
@@ -131,6 +133,19 @@ void member_crash(struct member *member, int64_t away_ms)
     forget_process(member);
     memstore_crash(member->memory);
     restart_later(member, away_ms);
+}
+
+void member_lose_database(struct member *member)
+{
+    struct world *world = member->world;
+
+    if (!member->up || member->index == 0)
+        return;
+    world_count_fault(world, FAULT_database_lost);
+    member_crash(member, world_delay(world, 10 * SECOND));
+    memstore_free(member->memory);
+    member->memory = memstore_new(world->plan.fold);
+    member->store = memstore_port(member->memory);
 }
 
 void member_vector_grew(struct member *member)
@@ -181,7 +196,7 @@ void member_run(struct member *member)
         } else if (member->unpark_wanted && !awaits_updates(member)) {
             member->unpark_wanted = false;
             apply_unpark(member);
-        } else if (replica_can_return(member->replica)) {
+        } else if (!member->return_failed && replica_can_return(member->replica)) {
             apply_return(member);
         } else {
             return;

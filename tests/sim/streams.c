@@ -99,6 +99,7 @@ static void deliver(struct stream *stream, const struct message *message)
     struct object object = {0};
     uint64_t stage = 0;
 
+    classify_offer(stream->to, &message->update, receiver_sender_vector(stream->receiver));
     if (message->content != 0)
         stage = stage_content(stream->to, &message->update, message->content, &object);
     intake_offer(stream->to->intake, stream->id, &message->update,
@@ -409,7 +410,9 @@ void streams_connect(struct world *world, struct edge *edge)
         edge->to->unpark_wanted = true;
     if (!edge->open || world->parted[edge->from->index][edge->to->index] ||
         !can_serve(edge->from) || !edge->to->scanned) {
-        streams_connect_later(world, edge, 500 * MS + world_delay(world, 2 * SECOND));
+        /* While nothing else happens the wait for a partner who is away can be long. */
+        int64_t wait_ms = world->healed && !edge->from->up ? 2 * MINUTE : 2 * SECOND;
+        streams_connect_later(world, edge, 500 * MS + world_delay(world, wait_ms));
         return;
     }
     struct stream *stream = MEM_NEW(struct stream);
