@@ -13,6 +13,7 @@
 #include "common/base/cursor.h"
 #include "common/base/limits.h"
 #include "common/base/scope.h"
+#include "common/rdc/ms.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,47 +23,86 @@
 #define DELTA_HEAD_SIZE_MAX 64u
 #define SIGNATURE_FILE_MAX  (UINT64_C(12) << 30)
 
-int rdc_verb_signature(const struct rdc_options *options)
+/* @bytes as the result; then one line about it. */
+static int write_signature(const struct rdc_options *options, const struct buf *bytes,
+                           uint64_t size, uint64_t chunk_count)
 {
-    struct file file;
     struct result result;
-    struct rdc_hash hash;
-    struct rdc_signature *signature = NULL;
-    scope(buf) struct buf out = {0};
-    int code = file_open(&file, options->operands[0]);
+    uint64_t mean = chunk_count ? size / chunk_count : 0;
+    int code = result_open(&result, options->output);
 
-    if (code != CLI_WELL)
-        return code;
-    struct rdc_content content = file_content(&file);
-    struct rdc_signature_options signing = rdc_signing(options);
-    if (rdc_signature_of(&content, &signing, &signature) != ST_OK ||
-        file_hash(&file, &hash) != ST_OK)
-        code = cli_fail(CLI_UNHEALTHY, "cannot sign %s", file.path);
-    file_fini(&file);
-    if (code != CLI_WELL) {
-        rdc_signature_free(signature);
-        return code;
-    }
-    buf_append(&out, hash.bytes, RDC_HASH_SIZE);
-    rdc_signature_encode(signature, &out);
-    code = result_open(&result, options->output);
-    if (code == CLI_WELL && result_write(&result, 0, buf_span(&out)) != ST_OK)
+    if (code == CLI_WELL && result_write(&result, 0, buf_span(bytes)) != ST_OK)
         code = CLI_UNHEALTHY;
     if (code == CLI_WELL)
         code = result_commit(&result);
     result_fini(&result);
     if (code == CLI_WELL && options->json)
-        rdc_print_json(json_pack("{s:I, s:I, s:I, s:I}", "size", (json_int_t)signature->size,
-                                 "chunks", (json_int_t)signature->chunk_count, "horizon",
-                                 (json_int_t)signature->horizon, "signature_bytes",
-                                 (json_int_t)out.size));
+        rdc_print_json(json_pack("{s:I, s:I, s:I, s:I}", "size", (json_int_t)size, "chunks",
+                                 (json_int_t)chunk_count, "mean", (json_int_t)mean,
+                                 "signature_bytes", (json_int_t)bytes->size));
     else if (code == CLI_WELL)
-        printf("%u chunks, mean %llu bytes; signature %zu bytes\n", signature->chunk_count,
-               (unsigned long long)(signature->chunk_count
-                                        ? signature->size / signature->chunk_count
-                                        : 0),
-               out.size);
+        printf("%llu chunks, mean %llu bytes; signature %zu bytes\n",
+               (unsigned long long)chunk_count, (unsigned long long)mean, bytes->size);
+    return code;
+}
+
+static int sign(const struct rdc_options *options, struct file *file)
+{
+    struct rdc_content content = file_content(file);
+    struct rdc_signature_options signing = rdc_signing(options);
+    struct rdc_signature *signature = NULL;
+    struct rdc_hash hash;
+    scope(buf) struct buf out = {0};
+
+    if (rdc_signature_of(&content, &signing, &signature) != ST_OK ||
+        file_hash(file, &hash) != ST_OK) {
+        rdc_signature_free(signature);
+        return cli_fail(CLI_UNHEALTHY, "cannot sign %s", file->path);
+    }
+    buf_append(&out, hash.bytes, RDC_HASH_SIZE);
+    rdc_signature_encode(signature, &out);
+    int code = write_signature(options, &out, signature->size, signature->chunk_count);
     rdc_signature_free(signature);
+    return code;
+}
+
+/* The signature file of [MS-RDC] at the wished level: each level signs the one below. */
+static int sign_ms(const struct rdc_options *options, struct file *file)
+{
+    struct rdc_content content = file_content(file);
+    scope(buf) struct buf below = {0};
+    scope(buf) struct buf out = {0};
+    struct span bytes;
+
+    for (unsigned level = 1; level <= options->level; level++) {
+        struct rdc_ms_cut cut = rdc_ms_cut_default(level);
+
+        if (level == options->level && options->window)
+            cut.window = (uint32_t)options->window;
+        if (level == options->level && options->horizon)
+            cut.horizon = (uint32_t)options->horizon;
+        buf_clear(&out);
+        if (rdc_ms_signature(&content, cut, &out) != ST_OK)
+            return cli_fail(CLI_UNHEALTHY, "cannot sign %s", file->path);
+        if (level < options->level) {
+            buf_clear(&below);
+            buf_append(&below, out.data, out.size);
+            bytes = buf_span(&below);
+            content = rdc_content_of(&bytes);
+        }
+    }
+    return write_signature(options, &out, content.size,
+                           (out.size - RDC_MS_HEADER_SIZE) / RDC_MS_ENTRY_SIZE);
+}
+
+int rdc_verb_signature(const struct rdc_options *options)
+{
+    struct file file;
+    int code = file_open(&file, options->operands[0]);
+
+    if (code == CLI_WELL)
+        code = options->ms ? sign_ms(options, &file) : sign(options, &file);
+    file_fini(&file);
     return code;
 }
 

@@ -20,7 +20,8 @@ target_compile_options(coterie_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
   -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wswitch-enum
   -Wnull-dereference -Werror
-  -fstack-protector-strong -fno-common -ftrivial-auto-var-init=zero)
+  -fstack-protector-strong -fno-common
+  $<$<C_COMPILER_ID:GNU>:-ftrivial-auto-var-init=zero>)
 if(NOT COTERIE_SANITIZE)
   # Fortify needs optimisation; sanitizers bring checks of their own.
   target_compile_options(coterie_flags INTERFACE

@@ -21,6 +21,7 @@ struct replica {
     struct undone *undone;      /* what was changed here without a say and is to come again (rule 9) */
     size_t undone_count;
     bool busy;                  /* a change or plan is open */
+    bool round_ended;           /* the next commit says that the first sync is done */
     char *intent_path;          /* what replica_intent() lent last */
 };
 

@@ -114,11 +114,23 @@ static void bury(struct change *change, struct record *record)
     put_fresh(change, record);
 }
 
+/* A parked file was not in the directory that was deleted: it belongs in the next one that stands. */
+static void rescue_parked(struct change *change, struct record *parked,
+                          const struct file_id *parent)
+{
+    parked->update.parent = *parent;
+    put_fresh(change, parked);
+}
+
 /* Tombstones for a record and everything beneath it, deepest first, by walking down and up. */
 static void bury_tree(struct change *change, const struct file_id *top)
 {
     scope(record) struct record at = {0};
     struct file_id id = *top;
+    struct file_id above = {0};
+
+    if (view_get(&change->view, top, &at))
+        above = at.update.parent;
 
     while (view_get(&change->view, &id, &at) && at.update.present) {
         struct file_id parent = at.update.parent;
@@ -127,7 +139,10 @@ static void bury_tree(struct change *change, const struct file_id *top)
 
         if (at.update.kind == FILE_DIRECTORY &&
             view_next_child(&change->view, &id, NULL, &child)) {
-            id = child.update.id;
+            if (child.place == PLACE_PARKED)
+                rescue_parked(change, &child, &above);
+            else
+                id = child.update.id;
             continue;
         }
         bury(change, &at);

@@ -243,13 +243,24 @@ void plan_remove(struct plan *plan, const struct record *record, enum preserve_r
     step->preserve_gvsn = record->update.gvsn;
 }
 
-void plan_attributes(struct plan *plan, struct record *record, const struct record *standing)
+void plan_attributes_at(struct plan *plan, const struct record *record,
+                        const struct record *standing)
 {
     struct step *step = add_step(plan, STEP_ATTRIBUTES, &record->update);
 
-    step->path = path_of(plan, record);
+    step->path = path_of(plan, standing);
     step->attributes = attributes_of(plan, &record->update);
     expect(step, standing);
+}
+
+void plan_attributes(struct plan *plan, struct record *record, const struct record *standing)
+{
+    scope(record) struct record at = {0};
+
+    record_copy(&at, record);
+    at.object = standing->object;
+    at.witness = standing->witness;
+    plan_attributes_at(plan, record, &at);
     record->witness = (struct witness){0};
 }
 
@@ -349,24 +360,47 @@ static enum settled decide(struct plan *plan, const struct offer *offer)
     return verdict;
 }
 
-/* Whatever is parked goes back when its name has become free meanwhile. */
-static void unpark_free(struct plan *plan)
+/* The first parked record above @after whose name is free. */
+static bool next_returnable(const struct view *view, const struct file_id *after,
+                            struct record *out)
 {
-    const struct store *store = &plan->replica->options.store;
+    struct file_id last;
+
+    while (view->store->ops->next_parked(view->store->arg, after, out)) {
+        scope(record) struct record holder = {0};
+
+        last = out->update.id;
+        after = &last;
+        if (view_get(view, &last, out) && out->place == PLACE_PARKED && plan_knows_object(out) &&
+            !view_get_by_name(view, &out->update.parent, update_name(&out->update), &holder))
+            return true;
+    }
+    return false;
+}
+
+bool replica_can_return(struct replica *replica)
+{
+    struct view view;
+    scope(record) struct record parked = {0};
+    bool can;
+
+    view_init(&view, &replica->options.store, &replica->root);
+    can = next_returnable(&view, NULL, &parked);
+    view_fini(&view);
+    return can;
+}
+
+/* Whatever is parked goes back when its name has become free meanwhile. */
+static void return_parked(struct plan *plan)
+{
     scope(record) struct record parked = {0};
     struct file_id last;
     const struct file_id *after = NULL;
 
-    while (store->ops->next_parked(store->arg, after, &parked)) {
-        scope(record) struct record holder = {0};
-
+    while (next_returnable(&plan->view, after, &parked)) {
         last = parked.update.id;
         after = &last;
-        if (view_get(&plan->view, &last, &parked) && parked.place == PLACE_PARKED &&
-            plan_knows_object(&parked) &&
-            !view_get_by_name(&plan->view, &parked.update.parent, update_name(&parked.update),
-                              &holder))
-            plan_unpark(plan, &parked, false);
+        plan_unpark(plan, &parked, false);
     }
 }
 
@@ -380,7 +414,7 @@ enum status replica_plan(struct replica *replica, struct walltime now, const str
         plan->offer_index = i;
         plan->verdicts[i] = decide(plan, &offers[i]);
     }
-    unpark_free(plan);
+    return_parked(plan);
     if (replica->options.store.ops->failed(replica->options.store.arg)) {
         plan_free(plan);
         return ST_IO;

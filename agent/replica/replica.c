@@ -11,6 +11,8 @@ enum status replica_commit(struct replica *replica, struct replica_state *take_s
 {
     const struct store *store = &replica->options.store;
 
+    if (replica->round_ended)
+        take_state->initial_sync_done = true;
     store->ops->put_state(store->arg, take_state);
 
     enum status st = store->ops->commit(store->arg);
@@ -149,6 +151,19 @@ enum status replica_join(struct replica *replica, const struct vector *sender_ve
     vector_join(&state.vector, sender_vector);
     keep_undone(replica, &state.vector);
     state.initial_sync_done = true;
+    return commit_state(replica, &state);
+}
+
+enum status replica_round_ended(struct replica *replica)
+{
+    struct replica_state state = {0};
+
+    if (replica->state.initial_sync_done)
+        return ST_OK;
+    replica->round_ended = true;
+    if (replica->busy)
+        return ST_OK;
+    replica_state_copy(&state, &replica->state);
     return commit_state(replica, &state);
 }
 

@@ -209,8 +209,9 @@ struct step_result {
 struct plan;
 
 /*
- * Decide a batch of offers in order. Later ones see the effect of earlier ones. *out_plan holds the
- * steps; offers that turn out to be known or to wait have none. replica_plan_verdict() tells each.
+ * Decide a batch of offers in order, at most PLAN_OFFER_COUNT_MAX. Later ones see the effect of earlier
+ * ones. *out_plan holds the steps; offers that turn out to be known or to wait have none. At the end
+ * parked files go back whose name has become free: a plan of no offers (NULL, 0) does only that.
  */
 NODISCARD enum status replica_plan(struct replica *replica, struct walltime now,
                                    const struct offer *offers, size_t offer_count,
@@ -237,8 +238,19 @@ NODISCARD enum status replica_settle(struct plan *plan, const struct step_result
                                      size_t result_count, enum settled *out_settled,
                                      size_t *out_issued);
 
+/*
+ * A round of a partner has ended, though not all of it could be settled as done: what is left is behind,
+ * or waits for what the partner will tell later. That ends the first sync too, or members that wait
+ * for each other would never serve. May come while a plan is open; no-op after the first.
+ */
+NODISCARD enum status replica_round_ended(struct replica *replica);
+
 /* A complete round's sender vector, after all its updates were settled as done. Durable. */
 NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
+
+/* Whether a plan of no offers would bring something back: ask when there is nothing else to do, after
+ * local changes above all. When a step of such a plan fails, look, and wait before the next. */
+bool replica_can_return(struct replica *replica);
 
 /*
  * Parked records whose update did not come: plan their way back to their place, or resolve the name
@@ -251,9 +263,8 @@ NODISCARD enum status replica_plan_unpark(struct replica *replica, struct wallti
 
 /*
  * After a crash, before anything else: for each intent the folder says whether the disk shows the
- * update's effect: its object stands at the path (a directory or symlink when it has none), for a
- * tombstone nothing of ours does. An object that no record has and that stands elsewhere beneath the
- * root was installed and not yet moved: the folder moves it to the path if that is free, and says done.
+ * update's effect: its object stands at the path (a directory or symlink when it has none), with its
+ * attributes; for a tombstone nothing of ours does.
  * replica_recover() commits those that are done and drops the rest: what it drops comes again, and
  * a scan tells the difference. Parked records may still stand in the tree: replica_observe() takes
  * them back.

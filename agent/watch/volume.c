@@ -17,7 +17,7 @@ struct volume {
     const struct root *root;
     int fd;
     struct private_objects private_objects;
-    uint8_t *buffer; /* aligned as malloc aligns */
+    uint8_t *buffer;
 };
 
 /* A handle in an event as the object that name_to_handle_at() gives; false when it can be none. */
@@ -44,11 +44,9 @@ static void add(struct volume *volume, const struct object *object, const char *
 }
 
 /* One event's records: the directories and names it tells, or else the object's own handle. */
-static void take_event(struct volume *volume, const struct fanotify_event_metadata *event,
-                       struct places *places)
+static void take_records(struct volume *volume, const uint8_t *at, const uint8_t *end,
+                         struct places *places)
 {
-    const uint8_t *at = (const uint8_t *)event + event->metadata_len;
-    const uint8_t *end = (const uint8_t *)event + event->event_len;
     struct object self = {0};
     bool placed = false;
 
@@ -84,13 +82,32 @@ static void take_event(struct volume *volume, const struct fanotify_event_metada
         places_add(places, &self, (struct span){0}, true, false);
 }
 
+/* Events are padded to four bytes, their heads want eight: copy each head. */
+static void take_events(struct volume *volume, size_t size, struct places *places)
+{
+    struct fanotify_event_metadata event;
+
+    for (size_t at = 0; size - at >= sizeof event; at += event.event_len) {
+        memcpy(&event, volume->buffer + at, sizeof event);
+        if (event.vers != FANOTIFY_METADATA_VERSION || event.event_len < event.metadata_len ||
+            event.event_len < sizeof event || event.event_len > size - at) {
+            places_overflow(places);
+            return;
+        }
+        if (event.mask & FAN_Q_OVERFLOW)
+            places_overflow(places);
+        else
+            take_records(volume, volume->buffer + at + event.metadata_len,
+                         volume->buffer + at + event.event_len, places);
+    }
+}
+
 static void drain(void *arg, struct places *places)
 {
     struct volume *volume = arg;
 
     for (;;) {
         ssize_t size = read(volume->fd, volume->buffer, READ_SIZE);
-        const struct fanotify_event_metadata *event = (const void *)volume->buffer;
 
         if (size < 0 && errno == EINTR)
             continue;
@@ -102,12 +119,7 @@ static void drain(void *arg, struct places *places)
             }
             return;
         }
-        for (; FAN_EVENT_OK(event, size); event = FAN_EVENT_NEXT(event, size)) {
-            if (event->vers != FANOTIFY_METADATA_VERSION || (event->mask & FAN_Q_OVERFLOW))
-                places_overflow(places);
-            else
-                take_event(volume, event, places);
-        }
+        take_events(volume, (size_t)size, places);
     }
 }
 

@@ -36,6 +36,7 @@ struct rdc_cutter {
     size_t cut_count; /* local maxima found and not yet passed, from base on, ascending */
     size_t cut_next;
     bool ended;
+    bool at_maximum; /* the last chunk ended at a local maximum */
     size_t cuts[CUTS_MAX];
     uint32_t maxima[MAXIMA_SIZE]; /* block k at [REACH_MAX + k]; zeros before the stream */
     uint8_t buffer[BUFFER_SIZE];
@@ -60,12 +61,14 @@ uint64_t rdc_chunk_count_bound(uint64_t size, uint32_t horizon)
     return size / horizon + size / rdc_chunk_size_max(horizon) + 2;
 }
 
-struct rdc_cutter *rdc_cutter_new(uint32_t horizon, const struct rdc_kernel *kernel)
+struct rdc_cutter *rdc_cutter_new(uint32_t horizon, uint64_t offset,
+                                  const struct rdc_kernel *kernel)
 {
-    assert(rdc_horizon_valid(horizon));
+    assert(rdc_horizon_valid(horizon) && offset % RDC_BLOCK_SIZE == 0);
     struct rdc_cutter *c = MEM_NEW(struct rdc_cutter);
     c->kernel = kernel;
     c->horizon = horizon;
+    c->base = offset;
     c->reach = horizon / RDC_BLOCK_SIZE;
     return c;
 }
@@ -241,6 +244,10 @@ void rdc_cutter_filled(struct rdc_cutter *c, size_t size, bool last)
 bool rdc_cutter_next(struct rdc_cutter *c, struct span *out_chunk)
 {
     size_t longest = rdc_chunk_size_max(c->horizon);
+
+    /* a stream from the middle of a file may begin at a cut */
+    while (c->cut_next < c->cut_count && c->cuts[c->cut_next] <= c->start)
+        c->cut_next += 1;
     size_t known = c->ended ? c->filled : c->decided * RDC_BLOCK_SIZE;
     size_t end = c->cut_next < c->cut_count ? c->cuts[c->cut_next] : known;
     bool at_cut = c->cut_next < c->cut_count;
@@ -256,5 +263,11 @@ bool rdc_cutter_next(struct rdc_cutter *c, struct span *out_chunk)
     *out_chunk = span_of(c->buffer + c->start, end - c->start);
     c->start = end;
     c->cut_next += at_cut;
+    c->at_maximum = at_cut;
     return true;
+}
+
+bool rdc_cutter_at_maximum(const struct rdc_cutter *c)
+{
+    return c->at_maximum;
 }

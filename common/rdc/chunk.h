@@ -38,8 +38,13 @@ uint64_t rdc_chunk_count_bound(uint64_t size, uint32_t horizon);
 
 struct rdc_cutter;
 
-/* @horizon must be valid; @kernel outlives the cutter. */
-struct rdc_cutter *rdc_cutter_new(uint32_t horizon, const struct rdc_kernel *kernel);
+/*
+ * A cutter for a stream that begins at @offset of a file, a multiple of RDC_BLOCK_SIZE: 0 for the
+ * whole. Of a stream from the middle, cuts by content are right once a horizon was read, and
+ * forced ones after the first of those. @horizon must be valid; @kernel outlives the cutter.
+ */
+struct rdc_cutter *rdc_cutter_new(uint32_t horizon, uint64_t offset,
+                                  const struct rdc_kernel *kernel);
 void rdc_cutter_free(struct rdc_cutter *c);
 
 /*
@@ -60,5 +65,8 @@ void rdc_cutter_filled(struct rdc_cutter *c, size_t size, bool last);
  * none is empty, and the same stream gives the same chunks however it was filled in.
  */
 bool rdc_cutter_next(struct rdc_cutter *c, struct span *out_chunk);
+
+/* Did the last chunk end at a local maximum, not by force or with the stream? */
+bool rdc_cutter_at_maximum(const struct rdc_cutter *c);
 
 #endif

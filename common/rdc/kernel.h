@@ -12,12 +12,14 @@
 #ifndef COMMON_RDC_KERNEL_H
 #define COMMON_RDC_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define RDC_BLOCK_SIZE   128 /* positions */
 #define RDC_SECRET_SIZE  192 /* XXH3's */
 #define RDC_SKETCH_LANES 16  /* functions of a similarity sketch */
+#define RDC_MATCH_FILES  16  /* files compared at once */
 #define RDC_WINDOW_SIZE  16  /* bytes that one cut hash depends on */
 
 /* Which positions of a block, bit 0 of word 0 first. */
@@ -46,6 +48,11 @@ struct rdc_kernel {
     uint64_t (*identity)(const void *data, size_t size, const struct rdc_secret *secret);
     /* Lower each of @least to the least value of its function over @identities. */
     void (*sketch)(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities, size_t count);
+    /* How many of a file's traits equal @traits, for RDC_MATCH_FILES files whose trait t stands at
+     * planes[t]. Returns whether any reaches @least. */
+    bool (*trait_matches)(const uint16_t *const planes[RDC_SKETCH_LANES],
+                          const uint16_t traits[RDC_SKETCH_LANES], unsigned least,
+                          uint16_t out_matches[RDC_MATCH_FILES]);
 };
 
 /* The fastest kernel of this processor. */

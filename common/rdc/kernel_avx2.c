@@ -131,6 +131,23 @@ static void sketch(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities,
     }
 }
 
+static bool trait_matches(const uint16_t *const planes[RDC_SKETCH_LANES],
+                          const uint16_t traits[RDC_SKETCH_LANES], unsigned least,
+                          uint16_t out_matches[RDC_MATCH_FILES])
+{
+    __m256i sum = _mm256_setzero_si256();
+
+    for (unsigned t = 0; t < RDC_SKETCH_LANES; t++) {
+        __m256i trait = _mm256_set1_epi16((short)traits[t]);
+
+        /* equal is -1 */
+        sum = _mm256_sub_epi16(sum, _mm256_cmpeq_epi16(load((const uint8_t *)planes[t]), trait));
+    }
+    _mm256_storeu_si256((__m256i_u *)(void *)out_matches, sum);
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi16(sum, _mm256_set1_epi16((short)(least - 1)))) !=
+           0;
+}
+
 const struct rdc_kernel *rdc_kernel_avx2(void)
 {
     static const struct rdc_kernel kernel = {
@@ -140,6 +157,7 @@ const struct rdc_kernel *rdc_kernel_avx2(void)
         .peaks = peaks,
         .identity = identity,
         .sketch = sketch,
+        .trait_matches = trait_matches,
     };
 
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? &kernel : NULL;

@@ -99,6 +99,21 @@ static void sketch(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities,
     }
 }
 
+static bool trait_matches(const uint16_t *const planes[RDC_SKETCH_LANES],
+                          const uint16_t traits[RDC_SKETCH_LANES], unsigned least,
+                          uint16_t out_matches[RDC_MATCH_FILES])
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < RDC_MATCH_FILES; i++) {
+        out_matches[i] = 0;
+        for (unsigned t = 0; t < RDC_SKETCH_LANES; t++)
+            out_matches[i] = (uint16_t)(out_matches[i] + (planes[t][i] == traits[t]));
+        any |= out_matches[i] >= least;
+    }
+    return any;
+}
+
 const struct rdc_kernel *rdc_kernel_scalar(void)
 {
     static const struct rdc_kernel kernel = {
@@ -108,6 +123,7 @@ const struct rdc_kernel *rdc_kernel_scalar(void)
         .peaks = peaks,
         .identity = identity,
         .sketch = sketch,
+        .trait_matches = trait_matches,
     };
 
     return &kernel;

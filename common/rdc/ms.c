@@ -103,8 +103,11 @@ static inline uint32_t rotate(uint32_t x, int by)
     return x << by | x >> (-by & 31);
 }
 
-/* Hash positions [hashed, end); bytes a window before them must still be there. */
-static void hash_positions(struct scan *s, size_t end)
+/*
+ * Hash positions [hashed, end); bytes a window before them must still be there. Inlined for the
+ * shifts in use, so that the chain from one hash to the next is two instructions.
+ */
+static inline __attribute__((always_inline)) void hash_blocks(struct scan *s, size_t end, int shift)
 {
     uint32_t hash = s->hash;
 
@@ -113,10 +116,13 @@ static void hash_positions(struct scan *s, size_t end)
         size_t block_end = (block + 1) * BLOCK_SIZE < end ? (block + 1) * BLOCK_SIZE : end;
         uint32_t greatest = 0;
 
-        for (; i < block_end; i++) {
-            uint32_t leaving = s->base + i >= s->window ? s->table[s->bytes[i - s->window]] : 0;
-
-            hash = rotate(hash ^ leaving ^ s->table[s->bytes[i]], s->shift);
+        for (; i < block_end && s->base + i < s->window; i++) {
+            hash = rotate(hash ^ s->table[s->bytes[i]], shift);
+            s->hashes[i] = hash;
+            greatest = hash > greatest ? hash : greatest;
+        }
+        for (const uint8_t *leaving = s->bytes + i - s->window; i < block_end; i++) {
+            hash = rotate(hash ^ (s->table[*leaving++] ^ s->table[s->bytes[i]]), shift);
             s->hashes[i] = hash;
             greatest = hash > greatest ? hash : greatest;
         }
@@ -124,6 +130,16 @@ static void hash_positions(struct scan *s, size_t end)
     }
     s->hash = hash;
     s->hashed = end;
+}
+
+static void hash_positions(struct scan *s, size_t end)
+{
+    if (s->shift == 2)
+        hash_blocks(s, end, 2);
+    else if (s->shift == 16)
+        hash_blocks(s, end, 16);
+    else
+        hash_blocks(s, end, s->shift);
 }
 
 /* Is any position in [from, to) at least @value? */

@@ -18,7 +18,6 @@
 #define CODEC_VERSION   1
 #define HEADER_SIZE     (4 + 1 + 1 + 2 + 4 + 4 + 8 + 2 * RDC_TRAIT_COUNT)
 #define CHUNK_CODE_SIZE (sizeof(uint16_t) + sizeof(uint64_t))
-#define CAPACITY_FIRST  1024u
 
 uint32_t rdc_key_check(struct rdc_key key)
 {
@@ -30,39 +29,7 @@ uint32_t rdc_key_check(struct rdc_key key)
     return (uint32_t)rdc_kernel_scalar()->identity(text, sizeof(text), &secret);
 }
 
-struct builder {
-    struct rdc_signature *signature;
-    struct rdc_sketch sketch;
-    uint32_t capacity;
-};
-
-static void builder_reserve(struct builder *b, uint64_t count)
-{
-    struct rdc_signature *s = b->signature;
-
-    if (count > RDC_CHUNK_COUNT_MAX)
-        count = RDC_CHUNK_COUNT_MAX;
-    b->capacity = (uint32_t)count;
-    s->lengths = mem_resize(s->lengths, b->capacity, sizeof(*s->lengths));
-    s->identities = mem_resize(s->identities, b->capacity, sizeof(*s->identities));
-}
-
-static bool builder_add(struct builder *b, size_t length, uint64_t identity)
-{
-    struct rdc_signature *s = b->signature;
-
-    if (s->chunk_count == RDC_CHUNK_COUNT_MAX)
-        return false;
-    if (s->chunk_count == b->capacity)
-        builder_reserve(b, (uint64_t)b->capacity + b->capacity / 8 + CAPACITY_FIRST);
-    s->lengths[s->chunk_count] = (uint16_t)length;
-    s->identities[s->chunk_count] = identity;
-    s->chunk_count += 1;
-    s->size += length;
-    return true;
-}
-
-static void set_marks(struct rdc_signature *s)
+void rdc_signature_set_marks(struct rdc_signature *s)
 {
     uint64_t offset = 0;
 
@@ -72,59 +39,6 @@ static void set_marks(struct rdc_signature *s)
             s->marks[i / RDC_MARK_STRIDE] = offset;
         offset += s->lengths[i];
     }
-}
-
-enum status rdc_signature_of(const struct rdc_content *content,
-                             const struct rdc_signature_options *options,
-                             struct rdc_signature **out_signature)
-{
-    const struct rdc_kernel *kernel = options->kernel ? options->kernel : rdc_kernel_best();
-    uint32_t horizon = options->horizon ? options->horizon : rdc_horizon_for(content->size);
-    struct rdc_cutter *cutter = rdc_cutter_new(horizon, kernel);
-    struct builder builder = {.signature = MEM_NEW(struct rdc_signature)};
-    struct rdc_secret secret;
-    enum status st = ST_OK;
-
-    rdc_secret_init(&secret, options->key.seed);
-    rdc_sketch_init(&builder.sketch);
-    builder_reserve(&builder,
-                    content->size / horizon / 2 + content->size / horizon / 32 + CAPACITY_FIRST);
-    builder.signature->horizon = horizon;
-    builder.signature->key_check = rdc_key_check(options->key);
-    for (uint64_t done = 0;;) {
-        size_t room;
-        uint8_t *place = rdc_cutter_room(cutter, &room);
-        size_t size = content->size - done < room ? (size_t)(content->size - done) : room;
-        struct span chunk;
-
-        st = rdc_content_read(content, done, place, size);
-        if (st != ST_OK)
-            break;
-        done += size;
-        rdc_cutter_filled(cutter, size, done == content->size);
-        uint32_t before = builder.signature->chunk_count;
-        while (st == ST_OK && rdc_cutter_next(cutter, &chunk)) {
-            uint64_t identity = kernel->identity(chunk.data, chunk.size, &secret);
-
-            if (!builder_add(&builder, chunk.size, identity))
-                st = ST_FULL;
-        }
-        rdc_sketch_add(&builder.sketch, kernel, builder.signature->identities + before,
-                       builder.signature->chunk_count - before);
-        if (options->progress)
-            options->progress(done, options->arg);
-        if (st != ST_OK || done == content->size)
-            break;
-    }
-    rdc_cutter_free(cutter);
-    if (st != ST_OK) {
-        rdc_signature_free(builder.signature);
-        return st;
-    }
-    builder.signature->traits = rdc_sketch_traits(&builder.sketch);
-    set_marks(builder.signature);
-    *out_signature = builder.signature;
-    return ST_OK;
 }
 
 void rdc_signature_free(struct rdc_signature *s)
@@ -224,7 +138,7 @@ enum status rdc_signature_decode(struct span bytes, struct rdc_signature **out_s
         rdc_signature_free(s);
         return st;
     }
-    set_marks(s);
+    rdc_signature_set_marks(s);
     *out_signature = s;
     return ST_OK;
 }

@@ -60,6 +60,34 @@ NODISCARD enum status rdc_signature_of(const struct rdc_content *content,
                                        struct rdc_signature **out_signature);
 void rdc_signature_free(struct rdc_signature *s);
 
+/* A part of a signature, made by one thread. */
+struct rdc_slice;
+
+/*
+ * Sign the chunks that begin in [@from, @to) of @content.
+ *
+ * For large files: cut [0, size) into ranges of some megabytes, sign each on a thread of its own,
+ * then join. A slice reads a horizon more at the front and up to the first cut after @to; one
+ * without any cut by content in its range is empty, and the slice before it covers it.
+ *
+ * Fails as rdc_signature_of() does.
+ */
+NODISCARD enum status rdc_slice_of(const struct rdc_content *content,
+                                   const struct rdc_signature_options *options, uint64_t from,
+                                   uint64_t to, struct rdc_slice **out_slice);
+void rdc_slice_free(struct rdc_slice *slice);
+
+/*
+ * Put the slices of all ranges together, in order of their ranges; they are used up.
+ *
+ * ST_BADDATA when they do not meet: the content changed in between. However the ranges were
+ * chosen, the signature equals that of rdc_signature_of().
+ */
+NODISCARD enum status rdc_slice_join(struct rdc_slice *const *slices, size_t count,
+                                     const struct rdc_content *content,
+                                     const struct rdc_signature_options *options,
+                                     struct rdc_signature **out_signature);
+
 /* Where chunk @index begins; @index may be chunk_count: the size. */
 uint64_t rdc_signature_offset(const struct rdc_signature *s, uint32_t index);
 
@@ -72,6 +100,9 @@ uint64_t rdc_signature_offset(const struct rdc_signature *s, uint32_t index);
  */
 void rdc_signature_encode(const struct rdc_signature *s, struct buf *out);
 NODISCARD enum status rdc_signature_decode(struct span bytes, struct rdc_signature **out_signature);
+
+/* For those who fill one in: marks from lengths. */
+void rdc_signature_set_marks(struct rdc_signature *s);
 
 /* Bytes of memory that it holds. */
 uint64_t rdc_signature_memory(const struct rdc_signature *s);

@@ -31,10 +31,48 @@ struct rdc_sketch {
 void rdc_sketch_init(struct rdc_sketch *sketch);
 void rdc_sketch_add(struct rdc_sketch *sketch, const struct rdc_kernel *kernel,
                     const uint64_t *identities, size_t count);
+/* As if everything added to @other had been added to @sketch. */
+void rdc_sketch_merge(struct rdc_sketch *sketch, const struct rdc_sketch *other);
 /* Depends on the set of identities added, not on their order. Zero for the empty set only. */
 struct rdc_traits rdc_sketch_traits(const struct rdc_sketch *sketch);
 
 /* How many traits are equal: 0..RDC_TRAIT_COUNT; 0 when either was not computed. */
 unsigned rdc_traits_matches(const struct rdc_traits *a, const struct rdc_traits *b);
+
+struct rdc_likeness {
+    uint64_t file;    /* the caller's name for it */
+    unsigned matches; /* equal traits */
+};
+
+#define RDC_LIKENESSES_MAX 4u
+
+/*
+ * The files of one folder by their traits.
+ *
+ * Kept in memory, 40 bytes a file; a query looks at every file. Removed files leave holes, which
+ * are closed when they are a quarter of all.
+ */
+struct rdc_similarity;
+
+struct rdc_similarity *rdc_similarity_new(void);
+void rdc_similarity_free(struct rdc_similarity *x);
+
+/* Traits that were not computed are not taken in. A file may be put again: it is then there twice,
+ * remove it first. */
+void rdc_similarity_put(struct rdc_similarity *x, uint64_t file, const struct rdc_traits *traits);
+
+/* Looks at every file; unknown ones are ignored. */
+void rdc_similarity_remove(struct rdc_similarity *x, uint64_t file);
+
+size_t rdc_similarity_count(const struct rdc_similarity *x);
+
+/*
+ * The files that share at least RDC_TRAIT_MATCHES_MIN traits, most alike first, older first of
+ * equals; at most RDC_LIKENESSES_MAX.
+ *
+ * Returns how many. A candidate is a guess: unrelated files come up about once in ten million.
+ */
+unsigned rdc_similarity_find(const struct rdc_similarity *x, const struct rdc_traits *traits,
+                             struct rdc_likeness out_likenesses[RDC_LIKENESSES_MAX]);
 
 #endif

@@ -105,7 +105,7 @@ static bool somebody_listens(const char *path)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     scope_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    strcpy(address.sun_path, path); /* listen_local() has checked the length */
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
 }
 

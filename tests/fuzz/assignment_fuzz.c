@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes decode to a problem or to an assignment that encodes and decodes to itself. The digest
  * would stop a fuzzer at the door, so it is also made right. */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/target.h"
 
 #include "common/base/limits.h"
 #include "common/base/mem.h"

@@ -1,94 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A main() for fuzz targets without libFuzzer: every file of the corpus as it is, and then with
- * small changes at random. COTERIE_SEED repeats a run.
+ * Runs a fuzz target over every file of a folder, and over each of them spoilt a little in many
+ * ways, so that the ordinary tests do some fuzzing with any compiler.
  */
-#include "tests/fuzz/fuzz.h"
-
-#include "common/base/mem.h"
+#include "common/base/buf.h"
 #include "common/base/scope.h"
+#include "tests/fuzz/target.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#define INPUT_SIZE_MAX (1u << 20)
-#define CHANGE_COUNT   400 /* of each file */
+#define SPOILT_COUNT 200
+#define INPUT_MAX    (1u << 20)
 
-static uint64_t random_state;
-
-static size_t below(size_t n)
+static uint64_t next(uint64_t *x)
 {
-    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (size_t)((random_state >> 33) % n);
+    *x ^= *x << 13;
+    *x ^= *x >> 7;
+    *x ^= *x << 17;
+    return *x * UINT64_C(0x2545f4914f6cdd1d) >> 16;
 }
 
-/* Some bytes replaced, a piece cut out, or a piece doubled. */
-static size_t change(uint8_t *data, size_t size)
+static void run_spoilt(const struct buf *input, uint64_t seed)
 {
-    size_t from = below(size);
-    size_t length = 1 + below(size - from);
+    uint64_t x = seed * 2 + 1;
 
-    switch (below(4)) {
-    case 0:
-        memmove(data + from, data + from + length, size - from - length);
-        return size - length;
-    case 1:
-        memmove(data + from + length, data + from, size - from);
-        return size + length;
-    default:
-        for (size_t i = 1 + below(4); i > 0; i--)
-            data[below(size)] = (uint8_t)below(256);
-        return size;
+    for (unsigned i = 0; i < SPOILT_COUNT && input->size > 0; i++) {
+        scope(buf) struct buf spoilt = {0};
+
+        buf_append(&spoilt, input->data, input->size);
+        for (uint64_t changes = 1 + next(&x) % 4; changes > 0; changes--)
+            spoilt.data[next(&x) % spoilt.size] = (uint8_t)next(&x);
+        if (next(&x) % 4 == 0)
+            spoilt.size = next(&x) % spoilt.size;
+        LLVMFuzzerTestOneInput(spoilt.data, spoilt.size);
     }
 }
 
-static void replay(const char *path)
+static void run_file(const char *folder, const char *name)
 {
-    uint8_t *data = mem_new(INPUT_SIZE_MAX, 1);
-    uint8_t *copy = mem_new(2 * (size_t)INPUT_SIZE_MAX, 1);
-    scope_file FILE *file = fopen(path, "rb");
-    size_t size = file ? fread(data, 1, INPUT_SIZE_MAX, file) : 0;
+    char path[4096];
+    scope(buf) struct buf input = {0};
 
-    if (size == 0) {
-        fprintf(stderr, "%s: cannot be read, or is empty\n", path);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    scope_file FILE *file = fopen(path, "rbe");
+    if (!file) {
+        perror(path);
         exit(1);
     }
-    LLVMFuzzerTestOneInput(data, size);
-    for (unsigned i = 0; i < CHANGE_COUNT; i++) {
-        memcpy(copy, data, size);
-        size_t changed = change(copy, size);
-        LLVMFuzzerTestOneInput(copy, changed);
-    }
-    free(data);
-    free(copy);
+    input.size = fread(buf_extend(&input, INPUT_MAX), 1, INPUT_MAX, file);
+    LLVMFuzzerTestOneInput(input.data, input.size);
+    run_spoilt(&input, input.size);
 }
 
 int main(int argc, char **argv)
 {
-    const char *given = getenv("COTERIE_SEED");
-    size_t count = 0;
+    DIR *folder = argc == 2 ? opendir(argv[1]) : NULL;
+    unsigned files = 0;
 
-    random_state = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("COTERIE_SEED=%llu\n", (unsigned long long)random_state);
-    fflush(stdout);
-    for (int i = 1; i < argc; i++) {
-        struct dirent **names = NULL;
-        int name_count = scandir(argv[i], &names, NULL, alphasort);
-
-        for (int k = 0; k < name_count; k++) {
-            scope_free char *path = mem_format("%s/%s", argv[i], names[k]->d_name);
-
-            if (names[k]->d_name[0] != '.') {
-                replay(path);
-                count++;
-            }
-            free(names[k]);
-        }
-        free(names);
+    if (!folder) {
+        fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+        return 2;
     }
-    printf("%zu files\n", count);
-    return count > 0 ? 0 : 1;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (entry->d_name[0] == '.')
+            continue;
+        run_file(argv[1], entry->d_name);
+        files += 1;
+    }
+    closedir(folder);
+    printf("%u inputs, each also spoilt in %d ways\n", files, SPOILT_COUNT);
+    return files > 0 ? 0 : 1;
 }

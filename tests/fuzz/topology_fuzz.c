@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever the directory holds, every assignment made of it is one that an agent accepts. Input:
  * entries as "dn=…" and "attribute=value" lines; "dn" begins the next entry. */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/target.h"
 
 #include "common/base/mem.h"
 #include "common/base/scope.h"

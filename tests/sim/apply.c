@@ -29,7 +29,7 @@ static void finish(struct member *member)
     if (member->plan_has_offers)
         intake_planned(member->intake, settled, world_now(world));
     else if (failed)
-        member->unpark_wanted = true;
+        member->return_failed = true;
     if (failed) {
         member->rejudge_wanted = true;
         look_dirty_all(member);
@@ -92,6 +92,19 @@ void apply_unpark(struct member *member)
     member->plan_has_offers = false;
     member->offer_count = 0;
     if (replica_plan_unpark(member->replica, member_walltime(member), &plan) != ST_OK) {
+        member_crash(member, world_delay(member->world, 5 * SECOND));
+        return;
+    }
+    begin(member, plan);
+}
+
+void apply_return(struct member *member)
+{
+    struct plan *plan;
+
+    member->plan_has_offers = false;
+    member->offer_count = 0;
+    if (replica_plan(member->replica, member_walltime(member), NULL, 0, &plan) != ST_OK) {
         member_crash(member, world_delay(member->world, 5 * SECOND));
         return;
     }

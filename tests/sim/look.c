@@ -209,7 +209,7 @@ static bool holder_stands(struct member *member, const struct entry *entry,
     return stands;
 }
 
-static bool tell(struct member *member, struct change *change, struct entry *entry, bool force)
+static bool tell(struct member *member, struct change *change, struct entry *entry)
 {
     struct file_id parent;
     struct file_id id;
@@ -231,7 +231,7 @@ static bool tell(struct member *member, struct change *change, struct entry *ent
         .attributes = span_of(&entry->attributes, ATTRIBUTES_BYTES),
         .create_time = entry->create_time,
     };
-    bool holder_gone = !holder_stands(member, entry, &parent) || force;
+    bool holder_gone = !holder_stands(member, entry, &parent);
     enum observed observed = replica_observe(change, &seen, holder_gone, &id);
     entry->done = observed != OBSERVED_LATER;
     if (observed != OBSERVED_SAME && observed != OBSERVED_LATER)
@@ -240,33 +240,44 @@ static bool tell(struct member *member, struct change *change, struct entry *ent
     return entry->done;
 }
 
+/* Names that were exchanged wait for each other: take one of the holders out of its place. */
+static bool displace_one(struct member *member, struct change *change)
+{
+    for (size_t i = 0; i < member->entry_count; i++) {
+        const struct entry *entry = &member->entries[i];
+        struct record holder = {0};
+        struct file_id parent;
+        bool found = !entry->done && dir_id(member, &entry->dir, &parent) &&
+                     member->store.ops->get_by_name(member->store.arg, &parent,
+                                                    span_of_string(entry->name), &holder) &&
+                     !object_equal(&holder.object, &entry->object);
+
+        if (found)
+            replica_observe_displaced(change, &holder.update.id);
+        record_fini(&holder);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
 /* Tell what was seen until nothing more can be told; returns how many are left. */
 static size_t tell_entries(struct member *member, struct change *change)
 {
-    bool force = false;
-    size_t left;
-
     for (;;) {
         bool progress = false;
+        size_t left = 0;
 
-        left = 0;
         for (size_t i = 0; i < member->entry_count; i++) {
             if (member->entries[i].done)
                 continue;
-            if (tell(member, change, &member->entries[i], force)) {
+            if (tell(member, change, &member->entries[i]))
                 progress = true;
-                force = false;
-            } else {
+            else
                 left++;
-            }
         }
-        if (left == 0 || (!progress && force))
+        if (left == 0 || (!progress && !displace_one(member, change)))
             return left;
-        /* Names that were exchanged wait for each other: one of them gives up its record, with
-         * all below it, so everything is looked at once more. */
-        force = !progress;
-        if (force)
-            member->dirty_all = true;
     }
 }
 
@@ -360,6 +371,7 @@ void look_commit(struct member *member)
         member->scanned = true;
     look_done(member, left);
     check_records(member);
+    member->return_failed = false;
     if (count > 0)
         member_vector_grew(member);
     if (count > 0 || member->rejudge_wanted) {

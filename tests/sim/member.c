@@ -64,6 +64,7 @@ static void forget_process(struct member *member)
     member->look_due = false;
     member->unpark_wanted = false;
     member->rejudge_wanted = false;
+    member->return_failed = false;
     member->scanned = false;
 }
 
@@ -181,6 +182,8 @@ void member_run(struct member *member)
         } else if (member->unpark_wanted && !awaits_updates(member)) {
             member->unpark_wanted = false;
             apply_unpark(member);
+        } else if (!member->return_failed && replica_can_return(member->replica)) {
+            apply_return(member);
         } else {
             return;
         }

@@ -43,6 +43,7 @@ struct member {
     int64_t skew_ms;
     enum work work;
     bool unpark_wanted;
+    bool return_failed; /* bringing parked files back; look first */
     int64_t alone_since_ms; /* the last stream's end, or the start */
     uint64_t stage_last;
 
@@ -87,6 +88,8 @@ void look_commit(struct member *member);
 /* --- apply.c --- */
 void apply_batch(struct member *member);
 void apply_unpark(struct member *member);
+/* Parked files whose name has become free go back. */
+void apply_return(struct member *member);
 void apply_step(struct member *member);
 /* After a start: what stands of the intents. */
 enum status apply_recover(struct member *member);

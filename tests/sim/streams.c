@@ -131,6 +131,10 @@ static void pull_step(struct stream *stream, struct receiver_event *event,
         intake_round_ended(member->intake, stream->id);
     if (actions.join)
         stream->join_wanted = true;
+    if (actions.round_failed && replica_round_ended(member->replica) != ST_OK) {
+        member_crash(member, world_delay(member->world, 5 * SECOND));
+        return;
+    }
     if (receiver_deadline(stream->receiver, &when))
         queue_tick(stream, SIDE_RECEIVER, when);
 }
@@ -405,7 +409,9 @@ void streams_connect(struct world *world, struct edge *edge)
         edge->to->unpark_wanted = true;
     if (!edge->open || world->parted[edge->from->index][edge->to->index] ||
         !can_serve(edge->from) || !edge->to->scanned) {
-        streams_connect_later(world, edge, 500 * MS + world_delay(world, 2 * SECOND));
+        /* While nothing else happens the wait for a partner who is away can be long. */
+        int64_t wait_ms = world->healed && !edge->from->up ? 2 * MINUTE : 2 * SECOND;
+        streams_connect_later(world, edge, 500 * MS + world_delay(world, wait_ms));
         return;
     }
     struct stream *stream = MEM_NEW(struct stream);

@@ -175,8 +175,10 @@ bool modeldisk_move(struct modeldisk *disk, uint64_t number, uint64_t parent, co
 {
     struct model_node *node = modeldisk_node(disk, number);
 
-    if (node == NULL || modeldisk_child(disk, parent, name) != NULL ||
-        is_beneath(disk, parent, number))
+    const struct model_node *dir = modeldisk_node(disk, parent);
+
+    if (node == NULL || dir == NULL || dir->kind != FILE_DIRECTORY ||
+        modeldisk_child(disk, parent, name) != NULL || is_beneath(disk, parent, number))
         return false;
     node->parent = parent;
     (void)snprintf(node->name, sizeof(node->name), "%s", name);
@@ -369,6 +371,18 @@ static struct step_result move_to(struct modeldisk *disk, struct model_node *nod
     if (parent == NULL || !modeldisk_move(disk, number, parent->number, name))
         return fails(ST_AGAIN);
     return shows(disk, number);
+}
+
+void modeldisk_keep_leftover(struct modeldisk *disk, uint64_t number)
+{
+    const struct step step = {.preserve = PRESERVE_CONFLICT};
+
+    for (size_t i = 0; i < disk->node_count; i++) {
+        if (disk->nodes[i].number != 0 && disk->nodes[i].kind != FILE_DIRECTORY &&
+            is_beneath(disk, disk->nodes[i].number, number))
+            keep(disk, &disk->nodes[i], &step);
+    }
+    modeldisk_delete(disk, number);
 }
 
 struct step_result modeldisk_run(struct modeldisk *disk, const struct step *step)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chunker against its definition, taken literally. */
-#include "common/rdc/chunk.h"
+#include "common/rdc/signature.h"
 
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
@@ -68,7 +68,7 @@ static struct ends cut_by_definition(struct span data, uint32_t horizon)
 static struct ends cut(struct span data, uint32_t horizon, const struct rdc_kernel *kernel,
                        size_t portion_max, struct random_source *random)
 {
-    struct rdc_cutter *cutter = rdc_cutter_new(horizon, kernel);
+    struct rdc_cutter *cutter = rdc_cutter_new(horizon, 0, kernel);
     struct ends ends = {0};
     size_t filled = 0;
     size_t end = 0;
@@ -210,6 +210,72 @@ static void local_maxima_at_twice_the_horizon_are_cuts_too(void **state)
     }
 }
 
+/* The signature by way of slices at random boundaries. */
+static struct rdc_signature *sign_in_slices(const struct rdc_content *content,
+                                            const struct rdc_signature_options *options,
+                                            struct random_source *random)
+{
+    struct rdc_slice *slices[20];
+    struct rdc_signature *signature;
+    uint64_t from = 0;
+    size_t count = 0;
+
+    for (; from < content->size || count == 0; count++) {
+        uint64_t rest = content->size - from;
+        uint64_t size = count + 1 < 20 ? random_below(random, rest / 4 + 20000) : rest;
+        uint64_t to = size < rest ? from + size : content->size;
+
+        assert_int_equal(rdc_slice_of(content, options, from, to, &slices[count]), ST_OK);
+        from = to;
+    }
+    assert_int_equal(rdc_slice_join(slices, count, content, options, &signature), ST_OK);
+    return signature;
+}
+
+static void slices_joined_equal_the_signature_made_at_once(void **state)
+{
+    struct random_source random = random_from(random_seed(__func__));
+    (void)state;
+
+    for (unsigned trial = 0; trial < 4 * TRIALS; trial++) {
+        scope(buf) struct buf data = {0};
+        scope(buf) struct buf at_once = {0};
+        scope(buf) struct buf joined = {0};
+        struct rdc_signature_options options = {.horizon = HORIZONS[trial % HORIZON_COUNT]};
+        struct rdc_signature *a;
+
+        material_append(&data, (size_t)random_below(&random, SIZE_MAX_TRIED), &random);
+        if (trial % 4 == 0) /* no cut by content for long */
+            memset(buf_extend(&data, 300000), 7, 300000);
+        struct span span = buf_span(&data);
+        struct rdc_content content = rdc_content_of(&span);
+        assert_int_equal(rdc_signature_of(&content, &options, &a), ST_OK);
+        struct rdc_signature *b = sign_in_slices(&content, &options, &random);
+        rdc_signature_encode(a, &at_once);
+        rdc_signature_encode(b, &joined);
+        assert_true(span_equal(buf_span(&at_once), buf_span(&joined)));
+        rdc_signature_free(a);
+        rdc_signature_free(b);
+    }
+}
+
+static void assert_same_trait_matches(const struct buf *data, struct random_source *random)
+{
+    const uint16_t *planes[RDC_SKETCH_LANES];
+    uint16_t traits[RDC_SKETCH_LANES];
+    uint16_t matches[2][RDC_MATCH_FILES];
+    unsigned least = 1 + (unsigned)random_below(random, RDC_SKETCH_LANES);
+
+    for (unsigned t = 0; t < RDC_SKETCH_LANES; t++) {
+        planes[t] = (const uint16_t *)(const void *)data->data + t * RDC_MATCH_FILES;
+        traits[t] = planes[t][random_below(random, RDC_MATCH_FILES)];
+    }
+    bool scalar = rdc_kernel_scalar()->trait_matches(planes, traits, least, matches[0]);
+    bool best = rdc_kernel_best()->trait_matches(planes, traits, least, matches[1]);
+    assert_int_equal(scalar, best);
+    assert_memory_equal(matches[0], matches[1], sizeof(matches[0]));
+}
+
 static void kernels_agree_bit_by_bit(void **state)
 {
     const struct rdc_kernel *scalar = rdc_kernel_scalar();
@@ -244,6 +310,7 @@ static void kernels_agree_bit_by_bit(void **state)
         scalar->sketch(least[0], (const uint64_t *)(void *)data.data, 37);
         best->sketch(least[1], (const uint64_t *)(void *)data.data, 37);
         assert_memory_equal(least[0], least[1], sizeof(least[0]));
+        assert_same_trait_matches(&data, &random);
     }
 }
 
@@ -254,6 +321,7 @@ int main(void)
         cmocka_unit_test(cuts_do_not_depend_on_how_the_stream_is_split),
         cmocka_unit_test(an_edit_moves_only_nearby_cuts),
         cmocka_unit_test(local_maxima_at_twice_the_horizon_are_cuts_too),
+        cmocka_unit_test(slices_joined_equal_the_signature_made_at_once),
         cmocka_unit_test(kernels_agree_bit_by_bit),
     };
 

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -262,6 +263,8 @@ static void *edit(void *arg)
         if (n % 2 == 0)
             assert_int_equal(rename(e->other, e->path), 0);
         e->last = n;
+        for (unsigned pause = 0; pause < 300; pause++)
+            sched_yield();
         atomic_fetch_add(&e->edit_count, 1);
     }
     return NULL;

@@ -170,6 +170,37 @@ static void signature_of_noise_is_known_at_two_levels(void **state)
                         "a37679da1698b60b1da96a10f5a7e14b9d76f29e863697b97580464beea7d7ec");
 }
 
+static void signature_and_traits_of_the_specifications_sample_are_its_own(void **state)
+{
+    static const struct {
+        uint32_t size;
+        const char *md4;
+    } chunks[] = {
+        {3108, "1d6406ded92381dc22cc36b8899b9fdd"}, {2249, "919c5d8510ff6387340a61f87b4a3956"},
+        {6190, "b4485ec7719b17df2543a2f711ce6eff"}, {17389, "3e752ed7d8f7d7c17fee487b2491a3e0"},
+        {1301, "1ac5c13f71f575ea8f332465baba2cb0"}, {3290, "a74b42809f62ed2aa022592b2bbf222c"},
+    };
+    scope(buf) struct buf data = {0};
+    scope(buf) struct buf signature = {0};
+    struct rdc_ms_traits traits;
+    (void)state;
+    scope_file FILE *file = fopen(RFC1320_PATH, "rbe");
+    assert_non_null(file);
+    assert_int_equal(fread(buf_extend(&data, 33527), 1, 33527, file), 33527);
+
+    sign(&data, (struct rdc_ms_cut){.window = 16, .horizon = 512}, &signature);
+
+    assert_int_equal(signature.size, 132);
+    for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
+        const uint8_t *entry = signature.data + RDC_MS_HEADER_SIZE + i * RDC_MS_ENTRY_SIZE;
+        assert_int_equal(chunk_size(&signature, i), chunks[i].size);
+        assert_string_equal(hex_of(entry, MD4_SIZE).text, chunks[i].md4);
+    }
+    assert_true(rdc_ms_traits(buf_span(&signature), &traits));
+    assert_string_equal(hex_of(traits.values, sizeof(traits.values)).text,
+                        "2a383a37090b3b013e2627292a011439");
+}
+
 static void constant_bytes_are_cut_by_force_only(void **state)
 {
     scope(buf) struct buf data = {0};
@@ -279,6 +310,7 @@ int main(void)
         cmocka_unit_test(hash_gives_the_values_of_the_specification),
         cmocka_unit_test(hash_of_noise_is_known),
         cmocka_unit_test(signature_of_noise_is_known_at_two_levels),
+        cmocka_unit_test(signature_and_traits_of_the_specifications_sample_are_its_own),
         cmocka_unit_test(constant_bytes_are_cut_by_force_only),
         cmocka_unit_test(empty_file_has_a_header_only),
         cmocka_unit_test(chunks_follow_the_definition_for_any_parameters),

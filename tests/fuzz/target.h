@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * tests/fuzz/fuzz.h: what each target defines: take any bytes, crash on a broken promise.
- */
-#ifndef TESTS_FUZZ_FUZZ_H
-#define TESTS_FUZZ_FUZZ_H
+/* tests/fuzz/target.h: what every fuzz target defines; the name is libFuzzer's. */
+#ifndef TESTS_FUZZ_TARGET_H
+#define TESTS_FUZZ_TARGET_H
 
 #include <stddef.h>
 #include <stdint.h>

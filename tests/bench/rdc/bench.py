@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""One table of bytes, processor time and memory: ours and the peers on the same pairs.
+
+bench.py COTERIE CORPUS [PAIR ...] [--reverse] [--runs N] [--lower-bounds]
+
+CORPUS is what corpus.py made: CORPUS/PAIR/old and new. Bytes are both directions together; the
+peers' results are compared with the new file. Processor time is user and system of all processes,
+reading and writing included, the least of N runs, caches warm. A bar that is not met is marked
+with !; the last line counts them.
+"""
+import argparse
+import filecmp
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+
+# bytes a pull and a push may need: 1.10 of the model that set the bars, in MB
+MODEL = {"samba-minor": (1.48, 0.195), "samba-major": (2.49, 0.561), "sqlite": (3.21, 0.551),
+         "sql-dump": (1.08, 0.231), "kernel": (26.0, 20.1), "edits-1g": (0.339, 0.151)}
+EDITS_BARS = {"t1": 170e3, "t2": 300e3, "t3": 360e3}
+MEMORY_BASE = 64 << 20
+MEMORY_SHARE = 0.011
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.misses = 0
+        self.tmp = tempfile.mkdtemp(dir=options.tmp)
+        self.shell = f"{self.tmp}/local-shell"
+        with open(self.shell, "w", encoding="ascii") as out:
+            out.write('#!/bin/sh\nshift\nexec "$@"\n')
+        os.chmod(self.shell, stat.S_IRWXU)
+
+    def run(self, command, output=None):
+        """Run; returns (stdout, processor seconds, peak bytes of the largest process)."""
+        with open(output, "wb") if output else tempfile.TemporaryFile() as out:
+            child = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE)
+            error = child.stderr.read()
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = status
+            if status != 0:
+                sys.exit(f"{' '.join(command)}: {error.decode(errors='replace')}")
+            text = b""
+            if not output:
+                out.seek(0)
+                text = out.read()
+        return text.decode(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+    def least(self, job):
+        results = [job() for _ in range(self.options.runs)]
+        return min(results, key=lambda result: result["cpu"])
+
+    def rsync(self, old, new, *extra):
+        target = f"{self.tmp}/target"
+        shutil.copyfile(old, target)
+        text, cpu, _ = self.run(["rsync", "-e", self.shell, "--no-whole-file", "-I", "--stats",
+                                 *extra, new, f"local:{target}"])
+        if not filecmp.cmp(new, target, False):
+            sys.exit("rsync made another file")
+        totals = [int("".join(filter(str.isdigit, line))) for line in text.splitlines()
+                  if line.startswith("Total bytes")]
+        return {"bytes": sum(totals), "cpu": cpu}
+
+    def zstd(self, old, new, level):
+        patch, target = f"{self.tmp}/patch", f"{self.tmp}/target"
+        _, cpu, memory = self.run(["zstd", "-q", "-f", f"-{level}", "--long=31",
+                                   f"--patch-from={old}", new, "-o", patch])
+        _, more, _ = self.run(["zstd", "-q", "-f", "-d", "--long=31", f"--patch-from={old}", patch,
+                               "-o", target])
+        return {"bytes": os.path.getsize(patch), "cpu": cpu + more, "memory": memory}
+
+    def xdelta(self, old, new):
+        patch = f"{self.tmp}/patch"
+        window = str(min(os.path.getsize(old) + 1, 2000 << 20))
+        _, cpu, memory = self.run(["xdelta3", "-f", "-e", "-9", "-B", window, "-s", old, new, patch])
+        return {"bytes": os.path.getsize(patch), "cpu": cpu, "memory": memory}
+
+    def rdiff(self, old, new):
+        signature, delta, packed = (f"{self.tmp}/{name}" for name in ("sig", "delta", "delta.zst"))
+        total = self.run(["rdiff", "-f", "signature", old, signature])[1]
+        total += self.run(["rdiff", "-f", "delta", signature, new, delta])[1]
+        total += self.run(["zstd", "-q", "-f", "-3", delta, "-o", packed])[1]
+        total += self.run(["rdiff", "-f", "patch", old, delta, f"{self.tmp}/target"])[1]
+        return {"bytes": os.path.getsize(signature) + os.path.getsize(packed), "cpu": total}
+
+    def casync(self, old, new):
+        total = 0
+        for name, path in (("old", old), ("new", new)):
+            shutil.rmtree(f"{self.tmp}/{name}.castr", ignore_errors=True)
+            total += self.run(["casync", "make", "--compression=zstd",
+                               f"--store={self.tmp}/{name}.castr", f"{self.tmp}/{name}.caibx",
+                               path])[1]
+        have = {file for _, _, files in os.walk(f"{self.tmp}/old.castr") for file in files}
+        size = os.path.getsize(f"{self.tmp}/new.caibx")
+        for folder, _, files in os.walk(f"{self.tmp}/new.castr"):
+            size += sum(os.path.getsize(f"{folder}/{file}") for file in files if file not in have)
+        return {"bytes": size, "cpu": total}
+
+    def zsync(self, old, new):
+        """The control file and, as its own client would ask for them, nothing else: a lower bound."""
+        control = f"{self.tmp}/control.zsync"
+        _, cpu, _ = self.run(["zsyncmake", "-Z", "-u", "x", "-o", control, new])
+        return {"bytes": os.path.getsize(control), "cpu": cpu}
+
+    def ours(self, old, new, mode, *extra):
+        target = f"{self.tmp}/target"
+        text, _, _ = self.run([self.options.coterie, "rdc", "stats", old, new, "--mode", mode,
+                               "--json", "--output", target, *extra])
+        if not filecmp.cmp(new, target, False):
+            sys.exit("coterie made another file")
+        result = json.loads(text)
+        return {"bytes": result["bytes_total"], "cpu": result["cpu_seconds"],
+                "memory": result["peak_memory_bytes"], "rounds": result["rounds"],
+                "detail": "sign %.2f match %.2f pack %.2f build %.2f" % tuple(
+                    result[f"cpu_{step}_seconds"] for step in ("signature", "match", "pack", "build"))}
+
+    def judge(self, value, bar, what):
+        if bar is None or value <= bar:
+            return ""
+        self.misses += 1
+        return f" !{what} {value / bar:.2f}x"
+
+    def line(self, pair, name, result, verdict=""):
+        memory = f"{result['memory'] / 1048576:6.0f}" if "memory" in result else "      "
+        rounds = f"{result['rounds']:2d}" if "rounds" in result else "  "
+        print(f"{pair:14} {name:16} {result['bytes']:12d} {result['cpu']:7.2f} {memory} {rounds}"
+              f" {result.get('detail', '')}{verdict}", flush=True)
+
+    def judge_ours(self, pair, mode, warm, result, peers):
+        plain, tuned, patch = peers
+        size = os.path.getsize(f"{self.options.corpus}/{pair}/new")
+        model = MODEL.get(pair, (None, None)) if not self.options.reverse else (None, None)
+        bars = [(result["cpu"], (0.45 if warm else 0.75) * plain["cpu"], "cpu"),
+                (result["memory"], MEMORY_BASE + MEMORY_SHARE * size, "memory"),
+                (result["rounds"], 5 if mode == "t3" else 1, "rounds")]
+        if mode == "t1":
+            bars += [(result["bytes"], patch["bytes"], "patch-from")]
+            bars += [(result["bytes"], model[1] and model[1] * 1.1e6, "model")]
+        if mode == "t3":
+            bars += [(result["bytes"], 0.95 * tuned["bytes"], "rsync-B2048"),
+                     (result["bytes"], 0.55 * plain["bytes"], "rsync-z"),
+                     (result["bytes"], model[0] and model[0] * 1.1e6, "model")]
+        if pair == "edits-1g":
+            bars += [(result["bytes"], EDITS_BARS[mode], "fixed")]
+        return "".join(self.judge(*bar) for bar in bars)
+
+    def pair(self, pair):
+        old, new = (os.path.realpath(f"{self.options.corpus}/{pair}/{name}") for name in
+                    (("new", "old") if self.options.reverse else ("old", "new")))
+        peers = (self.least(lambda: self.rsync(old, new, "-z")),
+                 self.least(lambda: self.rsync(old, new, "-z", "-B2048")),
+                 self.zstd(old, new, 3))
+        for name, result in zip(("rsync -z", "rsync -z -B2048", "zstd -3 patch"), peers):
+            self.line(pair, name, result)
+        self.line(pair, "rdiff + zstd", self.rdiff(old, new))
+        self.line(pair, "casync", self.casync(old, new))
+        self.line(pair, "zsync control", self.zsync(old, new))
+        if self.options.lower_bounds:
+            self.line(pair, "zstd -19 patch", self.zstd(old, new, 19))
+            self.line(pair, "xdelta3 -9", self.xdelta(old, new))
+        for mode in ("t1", "t2", "t3"):
+            for warm in (False, True):
+                extra = ("--warm",) if warm else ()
+                result = self.least(lambda: self.ours(old, new, mode, *extra))
+                name = f"ours {mode} {'warm' if warm else 'cold'}"
+                self.line(pair, name, result, self.judge_ours(pair, mode, warm, result, peers))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("coterie")
+    parser.add_argument("corpus")
+    parser.add_argument("pairs", nargs="*")
+    parser.add_argument("--reverse", action="store_true", help="from new to old")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--lower-bounds", action="store_true", help="zstd -19 and xdelta3 -9: slow")
+    parser.add_argument("--tmp", help="folder for working files; default as usual")
+    options = parser.parse_args()
+    pairs = options.pairs or sorted(name for name in os.listdir(options.corpus)
+                                    if os.path.exists(f"{options.corpus}/{name}/new"))
+    bench = Bench(options)
+    print(f"{'pair':14} {'tool':16} {'bytes':>12} {'cpu s':>7} {'MiB':>6} rounds")
+    try:
+        for pair in pairs:
+            bench.pair(pair)
+    finally:
+        shutil.rmtree(bench.tmp)
+    print(f"{bench.misses} bars not met")
+
+
+if __name__ == "__main__":
+    main()
