@@ -32,7 +32,9 @@ struct cli_noun {
     int (*run)(int argc, char **argv);
 };
 
+extern const struct cli_noun cli_agent;
 extern const struct cli_noun cli_rdc;
+extern const struct cli_noun cli_status;
 
 /* One line on stderr: "coterie: …". Returns @code. */
 int cli_fail(enum cli_exit code, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -154,6 +154,9 @@ prepare_checks() {
         --folder "spare=$lab_dir/trees/{member}/small/spare" --primary A1
     make_demo_group --no-local-settings
     mount_small_disk
+    for node in "${spare_nodes[@]}"; do
+        mkdir -p "$lab_dir/trees/$node/small/spare"
+    done
     fill_tree "$(tree a1)"
 }
 

@@ -72,8 +72,10 @@ settled() {
                 { echo "$node has ended: $(tail -n 1 "$lab_dir/log/$node.log")"; return 1; }
         done
         if ((SECONDS >= end)); then
-            cat "$lab_dir/different"
-            lab_idle "${nodes[@]}" || echo "not idle"
+            for node in "${nodes[@]}"; do
+                lab_agent "$node" idle || echo "$node is not idle"
+            done
+            trees equal "${roots[@]}"
             return 1
         fi
         sleep 0.2
@@ -100,9 +102,9 @@ make_demo_group() { # OPTION... of make-group
         --member "A1=a1.$lab_domain" --member "A2=a2.$lab_domain" --member "A3=a3.$lab_domain" "$@"
 }
 
-start_agents() {
+start_agents() { # NODE...
     local node
-    for node in "${nodes[@]}"; do
+    for node in "$@"; do
         mkdir -p "$(tree "$node")"
         lab_agent_conf "$node" "$lab_dir/trees/$node"
         lab_agent_start "$node"
@@ -145,7 +147,7 @@ up() {
     local start took node
     start=$(milliseconds)
     lab_controller_start
-    start_agents
+    start_agents "${nodes[@]}"
     settled 300 || { echo "the trees did not become equal" >&2; exit 1; }
     took=$(($(milliseconds) - start))
     say "all three are equal after $((took / 1000)).$((took / 100 % 10)) s (compared by content, owner, mode and times)"

@@ -228,6 +228,14 @@ lab_directory_stop() {
     [ ! -e "$lab_dir/realm/env" ] || "$lab_source/tests/support/directory.sh" stop "$lab_dir/realm"
 }
 
+# the directory alone, while the realm goes on; lab_directory_start brings it back
+lab_slapd_stop() {
+    local pid
+    pid=$(cat "$lab_dir/realm/slapd.pid")
+    kill -TERM "$pid"
+    lab_wait 10 bash -c "! kill -0 $pid"
+}
+
 # lab_keytab NODE -> its keytab, made when there is none; the hub's holds the controller's names
 lab_keytab() {
     local node=$1 keytab=$lab_dir/realm/keytabs/$1.keytab
@@ -326,8 +334,8 @@ lab_status_url() {
     echo "http://${lab_address[hub]}:$lab_http_port"
 }
 
-lab_http() { # PATH: from the controller
-    lab_on hub curl -sS --max-time 5 "$(lab_status_url)$1"
+lab_http() { # PATH OPTION...: from the controller; options are curl's
+    lab_on hub curl -sS --max-time 5 "$(lab_status_url)$1" "${@:2}"
 }
 
 # lab_problems -> every problem that the status names: object: cause: remedy

@@ -134,7 +134,6 @@ static void on_down(struct rpc_channel *channel, enum rpc_end why, const char *t
 
     (void)channel;
     (void)why;
-    log_warn(&e->log, "controller is down, trying again, replication goes on: %s", text);
     if (e->link->attached != e)
         e->link->options.events.on_state(e->link->stream != NULL, text, e->link->options.arg);
 }

@@ -31,9 +31,6 @@
 #define DB_SCHEMA_VERSION 1
 #define DB_PAGE_SIZE      4096
 
-/* With a rowid, the indices hold 4 bytes for a record instead of a key of 24. */
-#define DB_RECORDS_FORM ""
-
 /* Create what is not there, and compare what is with @options. @out_created, @out_clean: as found. */
 NODISCARD enum status schema_open(struct connection *c, const struct db_options *options,
                                   bool *out_created, bool *out_clean);

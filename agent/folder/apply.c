@@ -30,6 +30,9 @@ static void step_failed(struct folder *f, const struct step *step, enum status s
     case ST_AGAIN:
     case ST_GONE:
         local_look(f->local, step->path);
+        /* a directory that is to go holds something that we have not seen */
+        if (step->kind == STEP_REMOVE && step->file_kind == FILE_DIRECTORY)
+            local_look_beneath(f->local, step->path);
         if (step->kind == STEP_MOVE && step->from_path)
             local_look(f->local, step->from_path);
         return;
@@ -94,6 +97,7 @@ static void settle(struct folder *f)
     if (f->result_count > 0 && f->results[f->result_count - 1].status != ST_OK)
         step_failed(f, &f->steps[f->result_count - 1], f->results[f->result_count - 1].status);
     f->plan = NULL;
+    f->plan_epoch++;
     if (replica_settle(plan, f->results, f->result_count, settled, &issued) != ST_OK) {
         for (size_t i = 0; i < f->offer_count; i++)
             settled[i] = SETTLED_AGAIN;
@@ -190,7 +194,8 @@ static bool next_thing(struct folder *f)
         return true;
     case INTAKE_IDLE:
         if (f->unpark_wanted && !f->plan && !pull_any_open(f) &&
-            intake_item_count(f->intake) == 0) {
+            intake_item_count(f->intake) == 0 &&
+            instant_ms_since(f->session_ended, loop_now(f->services->loop)) > UNPARK_DELAY_MS) {
             unpark(f);
             return true;
         }

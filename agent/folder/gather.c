@@ -406,7 +406,7 @@ void gather(struct gathering *g)
         g->status = root_check(g->root, &g->problem);
 }
 
-bool finding_still_stands(const struct root *root, const struct finding *finding)
+bool finding_still_stands(const struct root *root, const struct finding *finding, bool strict)
 {
     struct standing standing;
     struct spot spot;
@@ -428,6 +428,8 @@ bool finding_still_stands(const struct root *root, const struct finding *finding
                 object_equal(&parent.object, &finding->parent);
     if (same && standing.kind == FILE_REGULAR)
         same = witness_equal(&standing.witness, &finding->content.witness);
+    else if (same && strict)
+        same = standing.witness.changed_ns == finding->content.witness.changed_ns;
     spot_fini(&spot);
     return same;
 }

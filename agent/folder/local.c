@@ -49,6 +49,7 @@ struct local {
     bool first_scan_told;
     struct waiter *waiters;
     struct walltime full_scan_ended;
+    uint64_t plan_epoch; /* of the folder, when the gathering began */
 };
 
 static void kick(struct local *l);
@@ -161,6 +162,8 @@ struct recording {
     struct local *local;
     struct change *change;
     struct fresh_dir *fresh;
+    struct finding **later; /* known objects whose new name is still held */
+    size_t later_count;
 };
 
 static bool parent_of(struct recording *r, const struct object *object, struct file_id *out_id)
@@ -216,7 +219,19 @@ static void look_above(struct local *l, const char *path)
     place_add(&l->later, path);
 }
 
-static void record_present(struct recording *r, struct finding *found)
+/* What was recorded beneath a directory that another one has replaced must be looked for; and an
+ * event for a new one may have come from a move into the tree. A walk goes on into it by itself. */
+static void observed_dir(struct recording *r, const struct finding *found, const struct file_id *id)
+{
+    if (found->content.kind != FILE_DIRECTORY || found->known)
+        return;
+    remember_dir(r, &found->content.object, id);
+    if (!r->local->gathering.scan)
+        wants_subtree(r->local, found->path);
+}
+
+/* False: it can not be recorded before something else is. */
+static bool record_present(struct recording *r, struct finding *found)
 {
     struct local *l = r->local;
     struct observation seen = {
@@ -233,25 +248,69 @@ static void record_present(struct recording *r, struct finding *found)
 
     if (!parent_of(r, &found->parent, &seen.parent)) {
         look_above(l, found->path);
-        return;
+        return true;
     }
-    switch (replica_observe(r->change, &seen, found->holder_gone, &id)) {
-    case OBSERVED_LATER:
-        place_add(&l->later, found->path);
-        return;
-    case OBSERVED_NEW:
-        if (seen.kind == FILE_DIRECTORY) {
-            remember_dir(r, &seen.object, &id);
-            /* a walk goes on into it by itself; an event may have come from a move into the tree */
-            if (!l->gathering.scan)
-                wants_subtree(l, found->path);
+    if (replica_observe(r->change, &seen, found->holder_gone, &id) == OBSERVED_LATER)
+        return false;
+    observed_dir(r, found, &id);
+    return true;
+}
+
+/* Who is recorded at the place where @found now stands. */
+static bool recorded_holder(struct recording *r, const struct finding *found, struct file_id *out_id)
+{
+    struct folder *f = r->local->folder;
+    struct record holder = {0};
+    struct file_id parent;
+
+    if (!parent_of(r, &found->parent, &parent) ||
+        !f->reader.ops->get_by_name(f->reader.arg, &parent, span_of_string(base_name(found->path)),
+                                    &holder))
+        return false;
+    *out_id = holder.update.id;
+    record_fini(&holder);
+    return true;
+}
+
+/* Take one holder that has itself moved within this batch out of its place: names that were swapped
+ * wait for each other. */
+static bool displace_one(struct recording *r)
+{
+    struct file_id holder;
+
+    for (size_t i = 0; i < r->later_count; i++) {
+        if (!recorded_holder(r, r->later[i], &holder))
+            continue;
+        for (size_t k = 0; k < r->later_count; k++) {
+            if (k != i && r->later[k]->known && file_id_equal(&r->later[k]->id, &holder)) {
+                replica_observe_displaced(r->change, &holder);
+                return true;
+            }
         }
-        return;
-    case OBSERVED_SAME:
-    case OBSERVED_CHANGED:
-    case OBSERVED_MOVED:
-        return;
     }
+    return false;
+}
+
+/* Again and again while it helps; what is left is looked at later. */
+static void record_later(struct recording *r)
+{
+    bool progress = true;
+
+    while (r->later_count > 0 && (progress || displace_one(r))) {
+        size_t left = 0;
+
+        progress = false;
+        for (size_t i = 0; i < r->later_count; i++) {
+            if (record_present(r, r->later[i]))
+                progress = true;
+            else
+                r->later[left++] = r->later[i];
+        }
+        r->later_count = left;
+    }
+    for (size_t i = 0; i < r->later_count; i++)
+        place_add(&r->local->later, r->later[i]->path);
+    r->later_count = 0;
 }
 
 static void record_problem(struct local *l, const struct finding *found)
@@ -271,13 +330,14 @@ static void record_finding(struct recording *r, struct finding *found)
     struct local *l = r->local;
     scope_free char *key = NULL;
 
-    if (!finding_still_stands(l->folder->root, found)) {
+    if (!finding_still_stands(l->folder->root, found, l->plan_epoch != l->folder->plan_epoch)) {
         place_add(&l->later, found->path);
         return;
     }
     switch (found->kind) {
     case FINDING_PRESENT:
-        record_present(r, found);
+        if (!record_present(r, found))
+            r->later[r->later_count++] = found;
         break;
     case FINDING_GONE:
         replica_observe_gone(r->change, &found->id);
@@ -310,6 +370,7 @@ static void record_findings(struct local *l)
     struct fresh_dir *next;
     size_t count = 0;
 
+    r.later = mem_new(l->gathering.finding_count, sizeof(struct finding *));
     for (int pass = 0; pass < 3; pass++) {
         for (size_t i = 0; i < l->gathering.finding_count; i++) {
             struct finding *found = &l->gathering.findings[i];
@@ -319,7 +380,9 @@ static void record_findings(struct local *l)
             if (mine == pass)
                 record_finding(&r, found);
         }
+        record_later(&r);
     }
+    free(r.later);
     HASH_ITER(hh, r.fresh, fresh, next)
     {
         HASH_DEL(r.fresh, fresh);
@@ -406,6 +469,8 @@ static void run_gather(void *arg)
 static void start_gathering(struct local *l)
 {
     l->gathering_now = true;
+    /* a plan that runs now will have settled before the findings are recorded */
+    l->plan_epoch = l->folder->plan ? l->folder->plan_epoch - 1 : l->folder->plan_epoch;
     folder_work(l->folder, run_gather, gather_done, l);
 }
 
@@ -539,6 +604,12 @@ void local_rescan(struct local *l, loop_fn done, void *arg)
     waiter->next = l->waiters;
     l->waiters = waiter;
     l->scan_wanted = true;
+    kick(l);
+}
+
+void local_look_beneath(struct local *l, const char *path)
+{
+    wants_subtree(l, path);
     kick(l);
 }
 

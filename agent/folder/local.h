@@ -64,7 +64,8 @@ struct gathering {
 void gather(struct gathering *g);
 void gathering_clear(struct gathering *g); /* findings and places, not the scan */
 
-/* The last look: true when what the finding says is still so. Quick. */
-bool finding_still_stands(const struct root *root, const struct finding *finding);
+/* The last look: true when what the finding says is still so. Quick. @strict: a plan has touched the
+ * disk since, so a directory must show the same change time too. */
+bool finding_still_stands(const struct root *root, const struct finding *finding, bool strict);
 
 #endif

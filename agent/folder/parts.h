@@ -89,7 +89,9 @@ struct folder {
     size_t offer_count;
     bool applying;
     bool apply_again;
-    bool unpark_wanted;
+    bool unpark_wanted;            /* a session has ended that may have parked something */
+    struct instant session_ended;  /* the last one */
+    uint64_t plan_epoch;           /* counts settled plans */
 
     uint64_t conflict_count;
 };
@@ -123,6 +125,7 @@ void local_free(struct local *local); /* no job under way; NULL allowed */
 void local_scan(struct local *local);
 void local_watch(struct local *local, struct watch_batch *batch);
 void local_look(struct local *local, const char *path);
+void local_look_beneath(struct local *local, const char *path); /* and everything in it */
 void local_rescan(struct local *local, loop_fn done, void *arg);
 void local_resume(struct local *local); /* a plan has ended: what waited may be recorded */
 bool local_is_busy(const struct local *local);

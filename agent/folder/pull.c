@@ -132,6 +132,7 @@ static void stream_gone(struct pull *p)
         intake_source_gone(p->folder->intake, p->source);
         p->source = 0;
         p->folder->unpark_wanted = true;
+        p->folder->session_ended = loop_now(p->folder->services->loop);
         apply_kick(p->folder);
     }
 }
@@ -149,7 +150,10 @@ static void retry_later(struct pull *p)
 {
     p->retry_waits = true;
     loop_timer_start(p->timer, p->retry_ms);
-    p->retry_ms = p->retry_ms * 2 > PARTNER_RETRY_MS_MAX ? PARTNER_RETRY_MS_MAX : p->retry_ms * 2;
+    /* a partner that is not ready yet is asked again at a steady pace: it says so at no cost */
+    if (p->last_end != RPC_END_BUSY)
+        p->retry_ms =
+            p->retry_ms * 2 > PARTNER_RETRY_MS_MAX ? PARTNER_RETRY_MS_MAX : p->retry_ms * 2;
 }
 
 /* --- the receiver's actions --- */
@@ -234,6 +238,8 @@ static void step(struct pull *p, struct receiver_event *event, struct incoming *
         p->join_wanted = true;
         try_join(p);
     }
+    if (actions.round_failed && replica_round_ended(p->folder->replica) != ST_OK)
+        folder_store_failed(p->folder);
     if (p->receiver && receiver_deadline(p->receiver, &when)) {
         p->retry_waits = false;
         loop_timer_start(p->timer,
@@ -427,7 +433,9 @@ static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text
     struct pull *p = arg;
 
     (void)stream;
-    log_warn(&p->log, "session ended: %s: %s", rpc_end_name(end), text);
+    if (strcmp(p->trouble, text) != 0)
+        log_at(&p->log, end == RPC_END_BUSY ? LOG_INFO : LOG_WARN, "session ended: %s: %s",
+               rpc_end_name(end), text);
     p->last_end = end;
     set_trouble(p, text);
     stream_gone(p);

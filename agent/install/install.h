@@ -57,25 +57,31 @@ NODISCARD size_t install_run(struct install *install, const struct step *steps, 
 
 /* What the database knows, for install_recover(). */
 struct install_known {
-    /* An intent's object: it stands in the swap directory because it was not installed. */
+    /* An intent's object: in the swap directory it is a staged file that was not installed. */
     bool (*staged)(void *arg, const struct object *object);
     /* A parked record. */
     bool (*parked)(void *arg, const struct file_id *id);
+    /* Where the present record of this object stands in the tree; false: there is none. The path is
+     * taken over. NULL: nothing is put back. */
+    bool (*place)(void *arg, const struct object *object, char **out_path);
     void *arg;
 };
 
 /*
- * After a start, before the first install_run(): empty the swap directory and the parked directory of
- * what the database does not know. Staged files that were not installed are dropped; everything else
- * is preserved. @out_preserved_count tells how many.
+ * After a start, before install_shows() and the first install_run(): undo the steps that a crash cut
+ * short. What stands in the swap or the parked directory and has a place in the tree that is free goes
+ * back there; staged files that were not installed are dropped; everything else that the database
+ * does not know is preserved. @out_preserved_count tells how many.
+ *
+ * No object that was in the tree before the crash is outside tree, parked and preserve afterwards.
  */
 NODISCARD enum status install_recover(struct install *install, const struct install_known *known,
                                       size_t *out_preserved_count);
 
 /*
- * Whether the disk shows an intent's effect (replica_intent()): @object stands at @path. Fills
- * @out_result for replica_recover(). For an intent without object: a live directory or symlink
- * stands there, or for a tombstone nothing does.
+ * Whether the disk shows an intent's effect (replica_intent()), attributes included. An object that
+ * stands elsewhere beneath the root is moved to the path first when that is free. The witness in
+ * @out_result is zero: the folder looks at the file again, which finds edits made meanwhile.
  */
 bool install_shows(const struct install *install, const struct intent *intent, const char *path,
                    struct step_result *out_result);

@@ -82,7 +82,9 @@ bool clash_resolve(struct plan *plan, const struct update *u, const struct rulin
     return true;
 }
 
-void clash_parked(struct plan *plan, const struct record *parked, const struct record *holder)
+/* A parked record of ours and the holder of its name: one of them goes. False: not now. */
+static bool decide_parked(struct plan *plan, const struct record *parked,
+                          const struct record *holder)
 {
     bool parked_is_dir = parked->update.kind == FILE_DIRECTORY;
     bool holder_is_dir = holder->update.kind == FILE_DIRECTORY;
@@ -94,12 +96,28 @@ void clash_parked(struct plan *plan, const struct record *parked, const struct r
     bool same = update_same_content(&parked->update, &holder->update);
 
     if (!plan_knows_object(loser) || !plan_knows_object(winner))
-        return;
-    if (parked_is_dir && holder_is_dir) {
-        if (view_ancestry(&plan->view, &winner->update.id, &loser->update.id) == ANCESTRY_APART)
-            (void)merge_dirs(plan, &loser->update.id, &winner->update.id);
-        return;
-    }
+        return false;
+    if (parked_is_dir && holder_is_dir)
+        return merge_dirs(plan, &loser->update.id, &winner->update.id);
     plan_remove(plan, loser, same ? PRESERVE_NONE : PRESERVE_NAME_CONFLICT);
     clash_yield(plan, loser, &winner->update);
+    return true;
+}
+
+bool clash_unpark(struct plan *plan, const struct file_id *id, bool fresh)
+{
+    scope(record) struct record parked = {0};
+    scope(record) struct record holder = {0};
+
+    if (!view_get(&plan->view, id, &parked) || parked.place != PLACE_PARKED)
+        return true;
+    if (!plan_knows_object(&parked))
+        return false;
+    if (view_get_by_name(&plan->view, &parked.update.parent, update_name(&parked.update),
+                         &holder) &&
+        !decide_parked(plan, &parked, &holder))
+        return false;
+    if (view_get(&plan->view, id, &parked) && parked.place == PLACE_PARKED)
+        plan_unpark(plan, &parked, fresh);
+    return true;
 }

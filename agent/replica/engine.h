@@ -8,11 +8,20 @@
 #include "agent/replica/replica.h"
 #include "agent/replica/view.h"
 
+/* A version that left our vector. */
+struct undone {
+    struct file_id id;
+    struct gvsn gvsn;
+};
+
 struct replica {
     struct replica_options options;
     struct replica_state state; /* as last committed */
     struct file_id root;
+    struct undone *undone;      /* what was changed here without a say and is to come again (rule 9) */
+    size_t undone_count;
     bool busy;                  /* a change or plan is open */
+    bool round_ended;           /* the next commit says that the first sync is done */
     char *intent_path;          /* what replica_intent() lent last */
 };
 
@@ -40,7 +49,9 @@ void make_name_conflict(struct update *u, const struct file_id *winner);
  * failure) and becomes the replica's. */
 NODISCARD enum status replica_commit(struct replica *replica, struct replica_state *take_state);
 
-/* Whether our own version of this file yields to everything: stamped by us before our first sync. */
+/* Rule 9: whether what changes here counts at all. */
+bool replica_has_say(const struct replica *replica);
+/* Whether our version of this file yields to everything: stamped by us, who have no say. */
 bool replica_yields(const struct replica *replica, const struct record *record);
 /* Whether nobody else has ever heard of the file. */
 bool replica_is_unheard(const struct replica *replica, const struct record *record);
@@ -71,6 +82,16 @@ struct ruling {
 };
 
 void ruling_fini(struct ruling *ruling);
+
+/* Where the children of a merged directory belong. */
+enum heir {
+    HEIR_LIVE,    /* *out_id is a live directory */
+    HEIR_DEAD,    /* *out_id was deleted since */
+    HEIR_UNKNOWN, /* we have not heard of it yet */
+    HEIR_NONE,    /* two merges contradict each other: there is none */
+};
+enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
+                     struct file_id *out_id);
 
 /* @processed: what counts as processed; @out is overwritten. */
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,

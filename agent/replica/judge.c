@@ -7,9 +7,15 @@
 
 #include "common/base/scope.h"
 
+bool replica_has_say(const struct replica *replica)
+{
+    return !replica->options.read_only &&
+           (replica->options.primary || replica->state.initial_sync_done);
+}
+
 bool replica_yields(const struct replica *replica, const struct record *record)
 {
-    return !replica->state.initial_sync_done && !replica->options.primary &&
+    return !replica_has_say(replica) &&
            guid_equal(&record->update.gvsn.database, &replica->state.database);
 }
 
@@ -34,12 +40,31 @@ static enum ruling_kind rule_lesser(const struct update *u, const struct update 
     return RULING_BEHIND;
 }
 
+enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
+                     struct file_id *out_id)
+{
+    scope(record) struct record record = {0};
+
+    *out_id = *merged_into;
+    for (unsigned hop = 0; hop < MERGE_HOP_MAX; hop++) {
+        if (!view_get(view, out_id, &record))
+            return HEIR_UNKNOWN;
+        if (record.update.present)
+            return record.update.kind == FILE_DIRECTORY ? HEIR_LIVE : HEIR_NONE;
+        if (!record.update.merged)
+            return record.update.kind == FILE_DIRECTORY ? HEIR_DEAD : HEIR_NONE;
+        *out_id = record.update.merged_into;
+    }
+    return HEIR_NONE;
+}
+
 /* Rule 3 for a greater tombstone. One child decides: the others are asked when it is gone. */
 static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
                                        const struct vector *sender_vector,
                                        const struct ruling *ruling)
 {
     scope(record) struct record child = {0};
+    struct file_id heir;
 
     if (!ruling->has_ours || !ruling->ours.update.present || u->kind != FILE_DIRECTORY ||
         !view_next_child(view, &u->id, NULL, &child))
@@ -48,7 +73,7 @@ static enum ruling_kind rule_tombstone(const struct view *view, const struct upd
         return RULING_WAIT;
     if (!u->merged)
         return RULING_REVIVE;
-    return view_is_live_dir(view, &u->merged_into) ? RULING_REHOME : RULING_WAIT;
+    return merge_heir(view, &u->merged_into, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
 }
 
 /* Rule 4 between two files that both want the name: whether @u takes it from @holder. */
@@ -106,10 +131,8 @@ static enum ruling_kind rule_kind(const struct replica *replica, const struct vi
     if (ruling->has_ours && !replica_yields(replica, ours)) {
         int order = update_compare(u, &ours->update);
 
-        if (order < 0)
-            return rule_lesser(u, &ours->update);
-        if (order == 0 && ours->place != PLACE_PARKED)
-            return RULING_CLAIM;
+        if (order <= 0)
+            return order < 0 ? rule_lesser(u, &ours->update) : RULING_CLAIM;
     }
     if (!u->present)
         return rule_tombstone(view, u, sender_vector, ruling);

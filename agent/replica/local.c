@@ -16,6 +16,10 @@ struct change {
     struct view view;
     struct stamper stamper;
     struct vector vector;
+    struct undone *undone;
+    size_t undone_count;
+    struct file_id *displaced; /* taken from their place, to be observed at another */
+    size_t displaced_count;
 };
 
 struct change *replica_change_begin(struct replica *replica, struct walltime now)
@@ -37,23 +41,9 @@ static void change_free(struct change *change)
     change->replica->busy = false;
     view_fini(&change->view);
     vector_fini(&change->vector);
+    free(change->undone);
+    free(change->displaced);
     free(change);
-}
-
-enum status replica_change_commit(struct change *change, size_t *out_count)
-{
-    struct replica *replica = change->replica;
-    struct replica_state state = {0};
-
-    replica_state_copy(&state, &replica->state);
-    vector_copy(&state.vector, &change->vector);
-    state.number_last = change->stamper.number_last;
-
-    enum status st = replica_commit(replica, &state);
-
-    *out_count = st == ST_OK ? change->stamper.count : 0;
-    change_free(change);
-    return st;
 }
 
 void replica_change_abort(struct change *change)
@@ -70,10 +60,27 @@ static uint64_t fence_now(const struct replica *replica)
     return replica->options.primary ? FENCE_INITIAL_PRIMARY : FENCE_INITIAL;
 }
 
+/* What came from a partner and was changed here, without a say, is to come again. */
+static void undo(struct change *change, const struct update *u)
+{
+    if (guid_equal(&u->gvsn.database, &change->stamper.database))
+        return;
+    vector_remove(&change->vector, &u->gvsn);
+    change->undone =
+        mem_resize(change->undone, change->undone_count + 1, sizeof(*change->undone));
+    change->undone[change->undone_count++] = (struct undone){.id = u->id, .gvsn = u->gvsn};
+}
+
 /* Stamp and store a record that changed here. */
 static void put_fresh(struct change *change, struct record *record)
 {
-    uint64_t fence = fence_now(change->replica);
+    const struct replica *replica = change->replica;
+    uint64_t fence = fence_now(replica);
+
+    /* Before the first sync, an edited file keeps its edit until a partner has something newer. */
+    if (record->update.gvsn.number != 0 && !replica_has_say(replica) &&
+        (replica->options.read_only || record->update.kind == FILE_DIRECTORY))
+        undo(change, &record->update);
 
     if (record->update.fence < fence)
         record->update.fence = fence;
@@ -82,8 +89,24 @@ static void put_fresh(struct change *change, struct record *record)
     view_put(&change->view, record);
 }
 
+/* Without a say a deletion is forgotten: what partners know comes again, the rest nobody misses. */
+static bool bury_silently(struct change *change, const struct record *record)
+{
+    const struct replica *replica = change->replica;
+    bool was_undone = replica->options.read_only || record->update.kind == FILE_DIRECTORY;
+
+    if (replica_has_say(replica) || (replica_yields(replica, record) && !was_undone &&
+                                     !replica_is_unheard(replica, record)))
+        return false;
+    undo(change, &record->update);
+    view_forget(&change->view, &record->update.id);
+    return true;
+}
+
 static void bury(struct change *change, struct record *record)
 {
+    if (bury_silently(change, record))
+        return;
     make_tombstone(&record->update);
     record->place = PLACE_NOWHERE;
     record->object = (struct object){0};
@@ -91,11 +114,23 @@ static void bury(struct change *change, struct record *record)
     put_fresh(change, record);
 }
 
+/* A parked file was not in the directory that was deleted: it belongs in the next one that stands. */
+static void rescue_parked(struct change *change, struct record *parked,
+                          const struct file_id *parent)
+{
+    parked->update.parent = *parent;
+    put_fresh(change, parked);
+}
+
 /* Tombstones for a record and everything beneath it, deepest first, by walking down and up. */
 static void bury_tree(struct change *change, const struct file_id *top)
 {
     scope(record) struct record at = {0};
     struct file_id id = *top;
+    struct file_id above = {0};
+
+    if (view_get(&change->view, top, &at))
+        above = at.update.parent;
 
     while (view_get(&change->view, &id, &at) && at.update.present) {
         struct file_id parent = at.update.parent;
@@ -104,7 +139,10 @@ static void bury_tree(struct change *change, const struct file_id *top)
 
         if (at.update.kind == FILE_DIRECTORY &&
             view_next_child(&change->view, &id, NULL, &child)) {
-            id = child.update.id;
+            if (child.place == PLACE_PARKED)
+                rescue_parked(change, &child, &above);
+            else
+                id = child.update.id;
             continue;
         }
         bury(change, &at);
@@ -114,22 +152,70 @@ static void bury_tree(struct change *change, const struct file_id *top)
     }
 }
 
-/* Whether the record, and all above it, stand in the tree. */
-static bool in_tree(const struct change *change, const struct record *record)
-{
-    bool tree = false;
-    char *path = view_path(&change->view, record, &tree);
-
-    free(path);
-    return path != NULL && tree;
-}
-
 void replica_observe_gone(struct change *change, const struct file_id *id)
 {
     scope(record) struct record record = {0};
 
-    if (view_get(&change->view, id, &record) && record.update.present && in_tree(change, &record))
+    if (view_get(&change->view, id, &record) && record.update.present)
         bury_tree(change, id);
+}
+
+void replica_observe_displaced(struct change *change, const struct file_id *id)
+{
+    scope(record) struct record record = {0};
+
+    if (!view_get(&change->view, id, &record) || record.place != PLACE_TREE)
+        return;
+    record.place = PLACE_PARKED;
+    view_put(&change->view, &record);
+    change->displaced = mem_resize(change->displaced, change->displaced_count + 1,
+                                   sizeof(*change->displaced));
+    change->displaced[change->displaced_count++] = *id;
+}
+
+/* A displaced file that was not observed after all is back at its place, or gone if that is taken. */
+static void settle_displaced(struct change *change)
+{
+    for (size_t i = 0; i < change->displaced_count; i++) {
+        scope(record) struct record record = {0};
+        scope(record) struct record holder = {0};
+
+        if (!view_get(&change->view, &change->displaced[i], &record) ||
+            record.place != PLACE_PARKED)
+            continue;
+        if (view_get_by_name(&change->view, &record.update.parent, update_name(&record.update),
+                             &holder)) {
+            bury_tree(change, &record.update.id);
+            continue;
+        }
+        record.place = PLACE_TREE;
+        view_put(&change->view, &record);
+    }
+}
+
+enum status replica_change_commit(struct change *change, size_t *out_count)
+{
+    struct replica *replica = change->replica;
+    struct replica_state state = {0};
+
+    settle_displaced(change);
+    replica_state_copy(&state, &replica->state);
+    vector_copy(&state.vector, &change->vector);
+    state.number_last = change->stamper.number_last;
+
+    enum status st = replica_commit(replica, &state);
+
+    if (st == ST_OK && change->undone_count > 0) {
+        size_t count = replica->undone_count + change->undone_count;
+
+        replica->undone = mem_resize(replica->undone, count, sizeof(*replica->undone));
+        memcpy(&replica->undone[replica->undone_count], change->undone,
+               change->undone_count * sizeof(*change->undone));
+        replica->undone_count = count;
+    }
+    *out_count = st == ST_OK ? change->stamper.count : 0;
+    change_free(change);
+    return st;
 }
 
 static bool same_content_seen(const struct update *u, const struct observation *seen)

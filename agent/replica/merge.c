@@ -5,7 +5,10 @@
  * Two ways. When we have nothing of the winner yet, it takes over the loser's directory as it stands:
  * records change, the disk does not. Otherwise both stand on disk, and the children move one by one;
  * those that clash are merged or decided in turn. A stack holds the directories under way, since the
- * depth comes from outside. A winner that stands beneath the loser is parked first.
+ * depth comes from outside.
+ *
+ * Interrupted between any two steps, the records make sense as they are: nothing is claimed before
+ * it is recorded, and what is recorded and told has its place in the tree.
  */
 #include "agent/replica/plan.h"
 
@@ -49,6 +52,7 @@ static void move_child(struct plan *plan, const struct record *child, const stru
     scope(record) struct record moved = {0};
 
     record_copy(&moved, child);
+    moved.place = PLACE_TREE;
     set_parent(plan, &moved, parent);
     plan_move(plan, child, &moved);
     plan_put(plan, &moved);
@@ -75,6 +79,16 @@ static void decide_children(struct plan *plan, struct merge_stack *stack,
     clash_yield(plan, loser, &winner->update);
 }
 
+/* The tombstone that came is recorded, and with that claimed. */
+static void put_dead(struct plan *plan, const struct update *tombstone)
+{
+    scope(record) struct record dead = {0};
+
+    update_copy(&dead.update, tombstone);
+    plan_put(plan, &dead);
+    plan_claim(plan, tombstone);
+}
+
 /* The loser is empty now: it goes, with the tombstone that came, or with one of ours. */
 static void finish(struct plan *plan, const struct merge *merge, const struct update *tombstone)
 {
@@ -85,14 +99,10 @@ static void finish(struct plan *plan, const struct merge *merge, const struct up
         !view_get(&plan->view, &merge->winner, &winner))
         return;
     plan_remove(plan, &loser, PRESERVE_NONE);
-    if (tombstone != NULL) {
-        scope(record) struct record dead = {0};
-
-        update_copy(&dead.update, tombstone);
-        plan_put(plan, &dead);
-    } else {
+    if (tombstone != NULL)
+        put_dead(plan, tombstone);
+    else
         clash_yield(plan, &loser, &winner.update);
-    }
 }
 
 /*
@@ -134,77 +144,146 @@ static bool merge_children(struct plan *plan, const struct file_id *loser,
     return going;
 }
 
-void merge_unpark(struct plan *plan, const struct file_id *id)
-{
-    scope(record) struct record parked = {0};
-    scope(record) struct record holder = {0};
-    scope(record) struct record next = {0};
-
-    if (!view_get(&plan->view, id, &parked) || parked.place != PLACE_PARKED ||
-        view_get_by_name(&plan->view, &parked.update.parent, update_name(&parked.update), &holder))
-        return;
-    record_copy(&next, &parked);
-    next.place = PLACE_TREE;
-    plan_move(plan, &parked, &next);
-    plan_put(plan, &next);
-}
-
 bool merge_dirs(struct plan *plan, const struct file_id *loser, const struct file_id *winner)
 {
     return merge_children(plan, loser, winner, NULL, NULL);
 }
 
-/* We have nothing of the winner: the loser's directory becomes its directory. */
-static void take_over(struct plan *plan, const struct update *u, const struct record *loser)
+/* Give @u the first name of the form "name.aside-1" that is free beside it; false: none is. */
+static bool find_free_name(const struct plan *plan, struct update *u)
+{
+    scope(record) struct record other = {0};
+
+    for (unsigned i = 1; i <= SET_ASIDE_TRY_MAX; i++) {
+        char suffix[24];
+        uint8_t name[NAME_SIZE_MAX];
+        size_t suffix_size = (size_t)snprintf(suffix, sizeof(suffix), ".aside-%u", i);
+        size_t kept = u->name_size;
+
+        if (kept > NAME_SIZE_MAX - suffix_size)
+            kept = NAME_SIZE_MAX - suffix_size;
+        memcpy(name, u->name, kept);
+        memcpy(name + kept, suffix, suffix_size);
+
+        struct span text = span_of(name, kept + suffix_size);
+
+        if (!view_get_by_name(&plan->view, &u->parent, text, &other)) {
+            update_set_name(u, text);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* @ours goes to a free name beside @place, as the fresh version @next that is made of it. */
+static bool move_beside(struct plan *plan, const struct record *ours, struct record *next,
+                        const struct update *place)
+{
+    next->place = PLACE_TREE;
+    next->update.parent = place->parent;
+    update_set_name(&next->update, update_name(place));
+    if (!find_free_name(plan, &next->update))
+        return false;
+    plan_stamp(plan, &next->update, ours->update.clock);
+    plan_move(plan, ours, next);
+    if (!update_same_attributes(&next->update, &ours->update)) {
+        scope(record) struct record standing = {0};
+
+        record_copy(&standing, next);
+        plan_attributes(plan, next, &standing);
+    }
+    plan_put(plan, next);
+    return true;
+}
+
+/* Let @u have the place of @loser, or one beside it if the loser is parked and the name taken. */
+static bool inherit_place(const struct plan *plan, struct update *u, const struct record *loser)
+{
+    scope(record) struct record other = {0};
+
+    u->parent = loser->update.parent;
+    update_set_name(u, update_name(&loser->update));
+    if (loser->place == PLACE_TREE ||
+        !view_get_by_name(&plan->view, &u->parent, update_name(u), &other))
+        return true;
+    return find_free_name(plan, u);
+}
+
+/* A child of the loser as it stands becomes the winner's; a parked one gets a name that is free. */
+static void inherit_child(struct plan *plan, const struct record *child,
+                          const struct file_id *parent)
 {
     scope(record) struct record next = {0};
+    scope(record) struct record other = {0};
+
+    record_copy(&next, child);
+    set_parent(plan, &next, parent);
+    if (child->place == PLACE_PARKED) {
+        next.place = PLACE_TREE;
+        if (view_get_by_name(&plan->view, parent, update_name(&next.update), &other) &&
+            !find_free_name(plan, &next.update))
+            return;
+        plan_move(plan, child, &next);
+    }
+    plan_put(plan, &next);
+}
+
+/*
+ * We have nothing of the winner: the loser's directory becomes its directory. @next is the winner's
+ * record with its version and place; @tombstone, if any, is what the loser becomes.
+ */
+static void take_over(struct plan *plan, struct record *next, const struct record *loser,
+                      const struct update *tombstone)
+{
     scope(record) struct record child = {0};
     struct file_id last;
     const struct file_id *after = NULL;
 
-    update_copy(&next.update, u);
-    next.place = PLACE_TREE;
-    next.object = loser->object;
-    next.witness = loser->witness;
-    if (!span_equal(update_name(u), update_name(&loser->update)))
-        plan_move(plan, loser, &next);
-    if (!update_same_attributes(u, &loser->update)) {
+    next->place = PLACE_TREE;
+    next->object = loser->object;
+    next->witness = loser->witness;
+    if (loser->place == PLACE_PARKED ||
+        !span_equal(update_name(&next->update), update_name(&loser->update)))
+        plan_move(plan, loser, next);
+    if (!update_same_attributes(&next->update, &loser->update)) {
         scope(record) struct record standing = {0};
 
-        record_copy(&standing, &next);
-        plan_attributes(plan, &next, &standing);
+        record_copy(&standing, next);
+        plan_attributes(plan, next, &standing);
     }
-    clash_yield(plan, loser, u);
-    plan_put(plan, &next);
+    if (tombstone != NULL)
+        put_dead(plan, tombstone);
+    else
+        clash_yield(plan, loser, &next->update);
+    plan_put(plan, next);
     while (view_next_child(&plan->view, &loser->update.id, after, &child)) {
         last = child.update.id;
         after = &last;
-        set_parent(plan, &child, &u->id);
-        plan_put(plan, &child);
+        inherit_child(plan, &child, &next->update.id);
     }
-    plan_claim(plan, u);
 }
 
-/* The winner stands elsewhere with children of its own. */
-static bool bring_together(struct plan *plan, const struct update *u, const struct record *ours,
-                           const struct record *loser)
+/*
+ * The winner stands elsewhere, with children of its own: the loser's move to it there, then it takes
+ * the place. If it stands beneath the loser it can not: it is taken out of it beside the loser, by a
+ * fresh version under a free name, and both live on.
+ */
+static bool bring_together(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
-    scope(record) struct record parked = {0};
+    const struct record *ours = &ruling->ours;
+    const struct record *loser = &ruling->holder;
+    scope(record) struct record beside = {0};
 
-    record_copy(&parked, ours);
-    if (parked.place == PLACE_TREE)
-        plan_park(plan, &parked);
-    update_copy(&parked.update, u);
-    if (!update_same_attributes(u, &ours->update)) {
-        scope(record) struct record standing = {0};
-
-        record_copy(&standing, &parked);
-        plan_attributes(plan, &parked, &standing);
+    if (view_ancestry(&plan->view, &u->id, &loser->update.id) == ANCESTRY_APART) {
+        if (!merge_children(plan, &loser->update.id, &u->id, NULL, NULL))
+            return false;
+        place_update(plan, u, ruling);
+        return true;
     }
-    plan_put(plan, &parked);
-    if (!merge_children(plan, &loser->update.id, &u->id, NULL, NULL))
+    record_copy(&beside, ours);
+    update_copy(&beside.update, u);
+    if (!move_beside(plan, ours, &beside, u))
         return false;
-    merge_unpark(plan, &u->id);
     plan_claim(plan, u);
     return true;
 }
@@ -216,30 +295,13 @@ static bool bring_together(struct plan *plan, const struct update *u, const stru
 static bool set_aside(struct plan *plan, const struct record *holder)
 {
     scope(record) struct record aside = {0};
-    scope(record) struct record other = {0};
 
     record_copy(&aside, holder);
-    for (unsigned i = 1; i <= SET_ASIDE_TRY_MAX; i++) {
-        char suffix[32];
-        uint8_t name[NAME_SIZE_MAX];
-        size_t suffix_size = (size_t)snprintf(suffix, sizeof(suffix), ".before-sync-%u", i);
-        size_t kept = holder->update.name_size;
-
-        if (kept > NAME_SIZE_MAX - suffix_size)
-            kept = NAME_SIZE_MAX - suffix_size;
-        memcpy(name, holder->update.name, kept);
-        memcpy(name + kept, suffix, suffix_size);
-
-        struct span text = span_of(name, kept + suffix_size);
-
-        if (view_get_by_name(&plan->view, &holder->update.parent, text, &other))
-            continue;
-        update_set_name(&aside.update, text);
-        plan_move(plan, holder, &aside);
-        plan_put(plan, &aside);
-        return true;
-    }
-    return false;
+    if (!find_free_name(plan, &aside.update))
+        return false;
+    plan_move(plan, holder, &aside);
+    plan_put(plan, &aside);
+    return true;
 }
 
 bool merge_update(struct plan *plan, const struct update *u, const struct ruling *ruling)
@@ -251,32 +313,76 @@ bool merge_update(struct plan *plan, const struct update *u, const struct ruling
         return true;
     }
     if (ruling->has_ours && ruling->ours.place != PLACE_NOWHERE)
-        return bring_together(plan, u, &ruling->ours, &ruling->holder);
-    take_over(plan, u, &ruling->holder);
+        return bring_together(plan, u, ruling);
+
+    scope(record) struct record next = {0};
+
+    update_copy(&next.update, u);
+    take_over(plan, &next, &ruling->holder, NULL);
+    plan_claim(plan, u);
+    return true;
+}
+
+/* Whether a child lives in the directory whose own update is on the way. */
+static bool has_known_child(const struct plan *plan, const struct file_id *dir)
+{
+    const struct vector *known = plan->offers[plan->offer_index].sender_vector;
+    scope(record) struct record child = {0};
+    struct file_id last;
+    const struct file_id *after = NULL;
+
+    while (view_next_child(&plan->view, dir, after, &child)) {
+        if (vector_contains(known, &child.update.gvsn))
+            return true;
+        last = child.update.id;
+        after = &last;
+    }
+    return false;
+}
+
+/*
+ * Where the others went is no directory any more. Deleted since: it is revived, in the loser's stead.
+ * Lost in merges that contradict each other: a new directory takes over.
+ */
+static bool replace_heir(struct plan *plan, const struct update *u, const struct record *loser,
+                         enum heir kind, const struct file_id *heir)
+{
+    scope(record) struct record next = {0};
+    uint64_t saw_clock = u->clock;
+
+    if (has_known_child(plan, &u->id))
+        return false;
+    if (kind == HEIR_DEAD && view_get(&plan->view, heir, &next)) {
+        next.update.present = true;
+        saw_clock = next.update.clock;
+    } else {
+        update_copy(&next.update, &loser->update);
+        next.update.id = (struct file_id){.database = plan->stamper.database,
+                                          .number = plan->stamper.number_last + 1};
+    }
+    if (!inherit_place(plan, &next.update, loser))
+        return false;
+    plan_stamp(plan, &next.update, saw_clock);
+    take_over(plan, &next, loser, u);
     return true;
 }
 
 bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
+    const struct vector *known = plan->offers[plan->offer_index].sender_vector;
     scope(record) struct record winner = {0};
+    scope(record) struct record beside = {0};
+    struct file_id heir;
+    enum heir kind = merge_heir(&plan->view, &u->merged_into, &heir);
 
-    if (!view_get(&plan->view, &u->merged_into, &winner) || !plan_knows_object(&winner))
+    if (kind != HEIR_LIVE)
+        return replace_heir(plan, u, &ruling->ours, kind, &heir);
+    if (!view_get(&plan->view, &heir, &winner) || !plan_knows_object(&winner))
         return false;
-    if (view_ancestry(&plan->view, &u->merged_into, &u->id) == ANCESTRY_BENEATH) {
-        /* It was moved into the loser by somebody else: it takes the loser's place instead. */
-        const struct update *ours = &ruling->ours.update;
-
-        if (winner.place == PLACE_TREE)
-            plan_park(plan, &winner);
-        winner.update.parent = ours->parent;
-        update_set_name(&winner.update, update_name(ours));
-        plan_stamp(plan, &winner.update, 0);
-        plan_put(plan, &winner);
-    }
-    if (!merge_children(plan, &u->id, &u->merged_into, plan->offers[plan->offer_index].sender_vector,
-                        u))
+    record_copy(&beside, &winner);
+    /* Somebody else has moved it into the loser: out again. */
+    if (view_ancestry(&plan->view, &heir, &u->id) == ANCESTRY_BENEATH &&
+        !move_beside(plan, &winner, &beside, &ruling->ours.update))
         return false;
-    merge_unpark(plan, &u->merged_into);
-    plan_claim(plan, u);
-    return true;
+    return merge_children(plan, &u->id, &heir, known, u);
 }

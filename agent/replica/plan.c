@@ -253,22 +253,41 @@ void plan_attributes(struct plan *plan, struct record *record, const struct reco
     record->witness = (struct witness){0};
 }
 
-/* A move that would close a cycle: ours keeps its place, and wins (rule 5). */
-static void keep_place(struct plan *plan, const struct update *u, const struct ruling *ruling)
+void plan_unpark(struct plan *plan, const struct record *parked, bool fresh)
 {
+    scope(record) struct record next = {0};
+
+    record_copy(&next, parked);
+    next.place = PLACE_TREE;
+    if (fresh)
+        plan_stamp(plan, &next.update, 0);
+    plan_move(plan, parked, &next);
+    plan_put(plan, &next);
+}
+
+/* A move that would close a cycle: ours keeps its place, and wins (rule 5). */
+static bool keep_place(struct plan *plan, const struct update *u)
+{
+    scope(record) struct record ours = {0};
     scope(record) struct record kept = {0};
 
-    record_copy(&kept, &ruling->ours);
-    update_copy(&kept.update, u);
-    kept.update.parent = ruling->ours.update.parent;
-    update_set_name(&kept.update, update_name(&ruling->ours.update));
-    if (kept.update.fence < ruling->ours.update.fence)
-        kept.update.fence = ruling->ours.update.fence;
-    plan_stamp(plan, &kept.update, ruling->ours.update.clock);
-    if (!update_same_attributes(&kept.update, &ruling->ours.update))
-        plan_attributes(plan, &kept, &ruling->ours);
-    plan_put(plan, &kept);
+    /* A fresh version must not stand beside another of its name. */
+    if (!clash_unpark(plan, &u->id, false))
+        return false;
+    if (view_get(&plan->view, &u->id, &ours) && ours.update.present) {
+        record_copy(&kept, &ours);
+        update_copy(&kept.update, u);
+        kept.update.parent = ours.update.parent;
+        update_set_name(&kept.update, update_name(&ours.update));
+        if (kept.update.fence < ours.update.fence)
+            kept.update.fence = ours.update.fence;
+        plan_stamp(plan, &kept.update, ours.update.clock);
+        if (!update_same_attributes(&kept.update, &ours.update))
+            plan_attributes(plan, &kept, &ours);
+        plan_put(plan, &kept);
+    }
     plan_claim(plan, u);
+    return true;
 }
 
 /* The holder's own update is on its way: out of the way until it comes (rule 4). */
@@ -296,13 +315,11 @@ static bool carry_out(struct plan *plan, const struct update *u, const struct ru
         remove_bury(plan, u, ruling);
         return true;
     case RULING_REVIVE:
-        remove_revive(plan, u, ruling);
-        return true;
+        return remove_revive(plan, u);
     case RULING_REHOME:
         return merge_rehome(plan, u, ruling);
     case RULING_KEEP_PLACE:
-        keep_place(plan, u, ruling);
-        return true;
+        return keep_place(plan, u);
     case RULING_PARK:
         park_holder(plan, ruling);
         place_update(plan, u, ruling);
@@ -332,6 +349,50 @@ static enum settled decide(struct plan *plan, const struct offer *offer)
     return verdict;
 }
 
+/* The first parked record above @after whose name is free. */
+static bool next_returnable(const struct view *view, const struct file_id *after,
+                            struct record *out)
+{
+    struct file_id last;
+
+    while (view->store->ops->next_parked(view->store->arg, after, out)) {
+        scope(record) struct record holder = {0};
+
+        last = out->update.id;
+        after = &last;
+        if (view_get(view, &last, out) && out->place == PLACE_PARKED && plan_knows_object(out) &&
+            !view_get_by_name(view, &out->update.parent, update_name(&out->update), &holder))
+            return true;
+    }
+    return false;
+}
+
+bool replica_can_return(struct replica *replica)
+{
+    struct view view;
+    scope(record) struct record parked = {0};
+    bool can;
+
+    view_init(&view, &replica->options.store, &replica->root);
+    can = next_returnable(&view, NULL, &parked);
+    view_fini(&view);
+    return can;
+}
+
+/* Whatever is parked goes back when its name has become free meanwhile. */
+static void return_parked(struct plan *plan)
+{
+    scope(record) struct record parked = {0};
+    struct file_id last;
+    const struct file_id *after = NULL;
+
+    while (next_returnable(&plan->view, after, &parked)) {
+        last = parked.update.id;
+        after = &last;
+        plan_unpark(plan, &parked, false);
+    }
+}
+
 enum status replica_plan(struct replica *replica, struct walltime now, const struct offer *offers,
                          size_t offer_count, struct plan **out_plan)
 {
@@ -342,6 +403,7 @@ enum status replica_plan(struct replica *replica, struct walltime now, const str
         plan->offer_index = i;
         plan->verdicts[i] = decide(plan, &offers[i]);
     }
+    return_parked(plan);
     if (replica->options.store.ops->failed(replica->options.store.arg)) {
         plan_free(plan);
         return ST_IO;

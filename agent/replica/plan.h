@@ -64,6 +64,9 @@ void plan_stamp(struct plan *plan, struct update *u, uint64_t saw_clock);
 /* Whether steps can name the object: one that this plan makes is not known before it is made. */
 bool plan_knows_object(const struct record *record);
 
+/* A parked record goes to its place, which is free; @fresh: as a fresh version. */
+void plan_unpark(struct plan *plan, const struct record *parked, bool fresh);
+
 /* Steps. Each leaves the record's witness empty when the step changes it; records are put after. */
 void plan_install(struct plan *plan, const struct record *at, const struct record *displaced,
                   const struct offer *offer, enum preserve_reason preserve);
@@ -81,8 +84,12 @@ void place_update(struct plan *plan, const struct update *u, const struct ruling
 bool clash_resolve(struct plan *plan, const struct update *u, const struct ruling *ruling);
 /* The loser of a name clash: a name-conflict tombstone, or forgotten when nobody has heard of it. */
 void clash_yield(struct plan *plan, const struct record *loser, const struct update *winner);
-/* A parked record and the holder of its name want one place, and nobody else will say (unpark). */
-void clash_parked(struct plan *plan, const struct record *parked, const struct record *holder);
+/*
+ * A parked file is to stand at its place for good, nobody else will say where: if the name is taken, the
+ * clash is decided here and now. True: it stands in the tree (as a fresh version if @fresh), or lost
+ * and went. False: not now.
+ */
+bool clash_unpark(struct plan *plan, const struct file_id *id, bool fresh);
 /* A directory takes the place of another and its children (merge.c). False: not now. */
 bool merge_update(struct plan *plan, const struct update *u, const struct ruling *ruling);
 /* The tombstone of a merged directory has come, and children that its sender does not know live in it:
@@ -91,10 +98,9 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
 /* Two directories of ours: all of @loser moves into @winner, which is not beneath it, and @loser goes.
  * False: not now. */
 bool merge_dirs(struct plan *plan, const struct file_id *loser, const struct file_id *winner);
-/* A parked directory or file goes to its place if that is free. */
-void merge_unpark(struct plan *plan, const struct file_id *id);
 /* A tombstone comes true (remove.c). */
 void remove_bury(struct plan *plan, const struct update *u, const struct ruling *ruling);
-void remove_revive(struct plan *plan, const struct update *u, const struct ruling *ruling);
+/* A child that its sender does not know lives in it: it stays. False: not now. */
+bool remove_revive(struct plan *plan, const struct update *u);
 
 #endif

@@ -120,17 +120,6 @@ enum status replica_recover(struct replica *replica, const bool *done,
     return replica_commit(replica, &state);
 }
 
-/* A parked record goes back to its place, or the clash that stands there now is decided. */
-static void unpark(struct plan *plan, const struct record *parked)
-{
-    scope(record) struct record holder = {0};
-
-    if (view_get_by_name(&plan->view, &parked->update.parent, update_name(&parked->update),
-                         &holder))
-        clash_parked(plan, parked, &holder);
-    merge_unpark(plan, &parked->update.id);
-}
-
 enum status replica_plan_unpark(struct replica *replica, struct walltime now,
                                 struct plan **out_plan)
 {
@@ -141,13 +130,9 @@ enum status replica_plan_unpark(struct replica *replica, struct walltime now,
     const struct file_id *after = NULL;
 
     while (store->ops->next_parked(store->arg, after, &parked)) {
-        scope(record) struct record now_is = {0};
-
         last = parked.update.id;
         after = &last;
-        if (view_get(&plan->view, &last, &now_is) && now_is.place == PLACE_PARKED &&
-            plan_knows_object(&now_is))
-            unpark(plan, &now_is);
+        (void)clash_unpark(plan, &last, false);
     }
     if (store->ops->failed(store->arg)) {
         plan_free(plan);

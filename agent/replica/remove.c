@@ -19,14 +19,19 @@ void remove_bury(struct plan *plan, const struct update *u, const struct ruling 
     plan_claim(plan, u);
 }
 
-void remove_revive(struct plan *plan, const struct update *u, const struct ruling *ruling)
+bool remove_revive(struct plan *plan, const struct update *u)
 {
     scope(record) struct record revived = {0};
 
-    record_copy(&revived, &ruling->ours);
-    if (revived.update.fence < u->fence)
-        revived.update.fence = u->fence;
-    plan_stamp(plan, &revived.update, u->clock);
-    plan_put(plan, &revived);
+    /* A fresh version must not stand beside another of its name. */
+    if (!clash_unpark(plan, &u->id, false))
+        return false;
+    if (view_get(&plan->view, &u->id, &revived) && revived.update.present) {
+        if (revived.update.fence < u->fence)
+            revived.update.fence = u->fence;
+        plan_stamp(plan, &revived.update, u->clock);
+        plan_put(plan, &revived);
+    }
     plan_claim(plan, u);
+    return true;
 }

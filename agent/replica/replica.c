@@ -11,6 +11,8 @@ enum status replica_commit(struct replica *replica, struct replica_state *take_s
 {
     const struct store *store = &replica->options.store;
 
+    if (replica->round_ended)
+        take_state->initial_sync_done = true;
     store->ops->put_state(store->arg, take_state);
 
     enum status st = store->ops->commit(store->arg);
@@ -78,6 +80,7 @@ void replica_close(struct replica *replica)
         return;
     assert(!replica->busy);
     replica_state_fini(&replica->state);
+    free(replica->undone);
     free(replica->intent_path);
     free(replica);
 }
@@ -120,6 +123,24 @@ enum status replica_initial_scan_done(struct replica *replica)
     return commit_state(replica, &state);
 }
 
+/* A round that began before something was undone does not bring it again: the next one will. */
+static void keep_undone(struct replica *replica, struct vector *joined)
+{
+    const struct store *store = &replica->options.store;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < replica->undone_count; i++) {
+        const struct undone undone = replica->undone[i];
+        scope(record) struct record record = {0};
+
+        if (store->ops->get(store->arg, &undone.id, &record) && !replica_yields(replica, &record))
+            continue;
+        vector_remove(joined, &undone.gvsn);
+        replica->undone[kept++] = undone;
+    }
+    replica->undone_count = kept;
+}
+
 enum status replica_join(struct replica *replica, const struct vector *sender_vector)
 {
     struct replica_state state = {0};
@@ -128,7 +149,21 @@ enum status replica_join(struct replica *replica, const struct vector *sender_ve
         return ST_OK;
     replica_state_copy(&state, &replica->state);
     vector_join(&state.vector, sender_vector);
+    keep_undone(replica, &state.vector);
     state.initial_sync_done = true;
+    return commit_state(replica, &state);
+}
+
+enum status replica_round_ended(struct replica *replica)
+{
+    struct replica_state state = {0};
+
+    if (replica->state.initial_sync_done)
+        return ST_OK;
+    replica->round_ended = true;
+    if (replica->busy)
+        return ST_OK;
+    replica_state_copy(&state, &replica->state);
     return commit_state(replica, &state);
 }
 

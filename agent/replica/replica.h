@@ -25,7 +25,9 @@
  *     revives the directory with a fresh version when a child that the sender did not know lives in
  *     it. So whoever holds the child answers, once.
  *  4. Names are unique among live children of a parent. If the sender knows the record that holds the
- *     name, it has moved or deleted it since: the holder is parked until its own update comes.
+ *     name, it has moved or deleted it since: the holder is parked until its own update comes. (So a
+ *     sender never tells a record that is parked: its name belongs to another. Such a round is
+ *     incomplete.)
  *     Otherwise it is a name clash. A directory beats what is not one, else the greater update wins.
  *     Two directories merge: the lesser one's children move to the greater with fresh versions, it
  *     becomes a name-conflict tombstone that says where they went. Else the lesser becomes a
@@ -39,10 +41,13 @@
  *     update was settled as done.
  *  8. Content on disk that we have not seen is never touched: each step names what it expects to
  *     find; when the disk shows something else the update waits and the folder looks again.
- *  9. Before its first sync a member that is not primary has no say, and serves nobody: whatever it
- *     stamped itself yields to any update of the same file or name. What it found of its own at such a
- *     name is forgotten rather than tombstoned, since nobody has ever heard of it: equal content and
- *     directories are taken over where they stand, without transfer, differing content is preserved.
+ *  9. Before its first sync a member that is not primary has no say, and serves nobody; a read-only
+ *     member never has. Whatever it stamped itself yields to any update of the same file or name. What
+ *     it found of its own at such a name is forgotten rather than tombstoned, since nobody has ever
+ *     heard of it: equal content and directories are taken over where they stand, without transfer,
+ *     differing content is preserved, a directory in the way of a file is set aside under another
+ *     name. What it received and then deleted (read-only: or changed) leaves its vector and comes
+ *     again.
  *
  * Use. Local:   change = replica_change_begin(); observe…; replica_change_commit().
  *      Remote:  replica_judge() on arrival (is content needed?); when content is staged:
@@ -103,6 +108,7 @@ enum observed {
 
 struct change;
 
+/* A scan also looks into parked directories: what stands in one belongs to the tree. */
 struct change *replica_change_begin(struct replica *replica, struct walltime now);
 
 /*
@@ -115,9 +121,14 @@ struct change *replica_change_begin(struct replica *replica, struct walltime now
 enum observed replica_observe(struct change *change, const struct observation *seen,
                               bool holder_gone, struct file_id *out_id);
 
-/* The object of a present record is not in the tree any more. Children are tombstoned with it,
- * deepest first. */
+/* The object of a present record stands nowhere any more, neither in the tree nor parked. Children are
+ * tombstoned with it, deepest first. */
 void replica_observe_gone(struct change *change, const struct file_id *id);
+
+/* The object of this record stands at another place that is held too, so that every observation of a
+ * cycle of renames comes back as OBSERVED_LATER: take it out of its place. The caller observes it at
+ * its new place in the same change. */
+void replica_observe_displaced(struct change *change, const struct file_id *id);
 
 /* Durable; the vector contains the new gvsns afterwards. @out_count: updates issued. */
 NODISCARD enum status replica_change_commit(struct change *change, size_t *out_count);
@@ -198,8 +209,9 @@ struct step_result {
 struct plan;
 
 /*
- * Decide a batch of offers in order. Later ones see the effect of earlier ones. *out_plan holds the
- * steps; offers that turn out to be known or to wait have none. replica_plan_verdict() tells each.
+ * Decide a batch of offers in order, at most PLAN_OFFER_COUNT_MAX. Later ones see the effect of earlier
+ * ones. *out_plan holds the steps; offers that turn out to be known or to wait have none. At the end
+ * parked files go back whose name has become free: a plan of no offers (NULL, 0) does only that.
  */
 NODISCARD enum status replica_plan(struct replica *replica, struct walltime now,
                                    const struct offer *offers, size_t offer_count,
@@ -226,8 +238,19 @@ NODISCARD enum status replica_settle(struct plan *plan, const struct step_result
                                      size_t result_count, enum settled *out_settled,
                                      size_t *out_issued);
 
+/*
+ * A round of a partner has ended, though not all of it could be settled as done: what is left is behind,
+ * or waits for what the partner will tell later. That ends the first sync too, or members that wait
+ * for each other would never serve. May come while a plan is open; no-op after the first.
+ */
+NODISCARD enum status replica_round_ended(struct replica *replica);
+
 /* A complete round's sender vector, after all its updates were settled as done. Durable. */
 NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
+
+/* Whether a plan of no offers would bring something back: ask when there is nothing else to do, after
+ * local changes above all. When a step of such a plan fails, look, and wait before the next. */
+bool replica_can_return(struct replica *replica);
 
 /*
  * Parked records whose update did not come: plan their way back to their place, or resolve the name
@@ -241,8 +264,8 @@ NODISCARD enum status replica_plan_unpark(struct replica *replica, struct wallti
 /*
  * After a crash, before anything else: for each intent the folder says whether the disk shows the
  * update's effect: its object stands at the path (a directory or symlink when it has none), for a
- * tombstone nothing of ours does. An object that stands elsewhere beneath the root was installed and
- * not yet moved: the folder moves it to the path if that is free, and says done.
+ * tombstone nothing of ours does. An object that no record has and that stands elsewhere beneath the
+ * root was installed and not yet moved: the folder moves it to the path if that is free, and says done.
  * replica_recover() commits those that are done and drops the rest: what it drops comes again, and
  * a scan tells the difference. Parked records may still stand in the tree: replica_observe() takes
  * them back.

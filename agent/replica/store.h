@@ -63,7 +63,7 @@ struct replica_state {
     struct guid database;
     uint64_t number_last;  /* the last one issued */
     bool initial_scan_done;
-    bool initial_sync_done; /* the first full round with a partner, or primary */
+    bool initial_sync_done; /* the first round with a partner has ended, or primary */
     struct vector vector;
 };
 

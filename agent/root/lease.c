@@ -32,3 +32,11 @@ bool lease_is_free(int fd)
     lease_release(fd);
     return free;
 }
+
+bool lease_can_tell(int fd)
+{
+    bool can = fcntl(fd, F_SETLEASE, F_RDLCK) == 0 || errno == EAGAIN;
+
+    lease_release(fd);
+    return can;
+}

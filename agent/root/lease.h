@@ -23,4 +23,7 @@ void lease_release(int fd);
 /* Take and release. */
 bool lease_is_free(int fd);
 
+/* Whether leases are to be had on this file at all. */
+bool lease_can_tell(int fd);
+
 #endif

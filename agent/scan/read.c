@@ -82,12 +82,13 @@ static enum status hash_content(const struct job *job, int fd, uint64_t size,
                                 struct content_hash *out)
 {
     __attribute__((cleanup(free_digest))) EVP_MD_CTX *digest = digest_begin();
-    scope_free uint8_t *block = mem_new(1, READ_BLOCK_SIZE);
+    size_t block_size = size < READ_BLOCK_SIZE ? (size_t)size : READ_BLOCK_SIZE;
+    scope_free uint8_t *block = mem_resize(NULL, block_size, 1);
     uint64_t at = 0;
 
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     while (at < size) {
-        size_t want = size - at < READ_BLOCK_SIZE ? (size_t)(size - at) : READ_BLOCK_SIZE;
+        size_t want = size - at < block_size ? (size_t)(size - at) : block_size;
         ssize_t got;
 
         if (job->stop && atomic_load(job->stop))
@@ -119,8 +120,14 @@ static enum status read_regular(const struct job *job, int fd, struct standing *
 
     if (!lease_is_free(fd))
         return ST_AGAIN;
-    /* Not fdatasync: that flushes the disk's cache even for a clean file. */
-    if (sync_file_range(fd, 0, 0,
+    /*
+     * A store into a page that is dirty already moves no time stamp, but only through a mapping that
+     * has stored there before. A lease says that there is no writable mapping now, and a new one
+     * faults, and moves the stamps, at its first store. Without leases the pages are cleaned first;
+     * not by fdatasync, which flushes the disk's cache even for a clean file.
+     */
+    if (!lease_can_tell(fd) &&
+        sync_file_range(fd, 0, 0,
                         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
                             SYNC_FILE_RANGE_WAIT_AFTER) < 0)
         return report(job, "writing dirty pages out", errno);

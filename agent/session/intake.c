@@ -364,12 +364,13 @@ static void judge_all(struct intake *intake, struct replica *replica)
 
 /* --- transfers --- */
 
-static struct bid *best_bid(struct item *item)
+/* The item has a source left. */
+static struct source *best_source(const struct item *item)
 {
-    struct bid *best = NULL;
+    const struct bid *best = NULL;
 
     for (size_t i = 0; i < item->bid_count; i++) {
-        struct bid *bid = &item->bids[i];
+        const struct bid *bid = &item->bids[i];
 
         if (bid->failed)
             continue;
@@ -378,7 +379,8 @@ static struct bid *best_bid(struct item *item)
              bid->source->active_count < best->source->active_count))
             best = bid;
     }
-    return best;
+    assert(best);
+    return best->source;
 }
 
 static struct item *next_to_fetch(const struct intake *intake)
@@ -394,7 +396,7 @@ static struct item *next_to_fetch(const struct intake *intake)
 
 static void start_fetching(struct intake *intake, struct item *item, struct intake_next *out_next)
 {
-    item->fetch_source = best_bid(item)->source;
+    item->fetch_source = best_source(item);
     item->fetch_source->active_count++;
     intake->fetching_count++;
     if (is_large(item))

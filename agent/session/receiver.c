@@ -95,9 +95,11 @@ static void wait_for_round(struct receiver *r, struct receiver_actions *out)
 /* The round is over and everything of it is settled: what follows from how it went. */
 static void conclude(struct receiver *r, struct instant now, struct receiver_actions *out)
 {
-    if (r->progressed || !r->lossy)
+    bool idle = !r->complete && !r->progressed; /* asking again at once would bring the same */
+
+    if (r->progressed || (r->complete && !r->lossy))
         r->retry_ms = SESSION_RETRY_MS_FIRST;
-    if (r->lossy) {
+    if (r->lossy || idle) {
         move(r, RECEIVER_PAUSED);
         r->retry_at = instant_after_ms(now, r->retry_ms);
         r->retry_ms = r->retry_ms * 2 < SESSION_RETRY_MS_MAX ? r->retry_ms * 2

@@ -19,7 +19,7 @@
  * When all credits are used the sender is as silent as after a round, so updates that wait for
  * another one are given back then too (no_more): the round goes on and they come in the next one.
  * The sender's vector is joined when the round was complete and every update of it was settled as
- * done. When some were not: PAUSED for the retry delay (1 s, doubling to SESSION_RETRY_MS_MAX, reset
+ * done. When some were not, or an incomplete round brought nothing: PAUSED for the retry delay (1 s, doubling to SESSION_RETRY_MS_MAX, reset
  * by progress), then a new round; nothing is remembered but the vector, so any loss of the stream
  * resumes from the database alone. Any message out of order is a violation: FAIL with the reason.
  */
@@ -67,7 +67,7 @@ struct receiver_actions {
     bool deliver;      /* the update of this event goes to the intake; else it is a repeat */
     bool no_more;      /* nothing comes before something settles: intake_round_ended() */
     bool join;         /* join receiver_sender_vector() to ours, durably; then JOINED */
-    bool round_failed; /* a round ended unsettled: parked records may be put back */
+    bool round_failed; /* a round ended in PAUSED */
     const char *fail;  /* end the session: the broken rule */
 };
 

@@ -161,10 +161,16 @@ static void push_due(struct sender *s, const struct update *update)
     s->chain[s->chain_count++] = (struct due){.id = update->id, .gvsn = update->gvsn};
 }
 
+static void leave_for_later(struct sender *s)
+{
+    s->chain_count = 0;
+    s->skipped = true;
+}
+
 /*
  * Put a live record on the chain, and before it the ancestors that the receiver lacks and has not
- * been sent. An ancestor that changed since the round began is told in the next round only, and so
- * is everything below it that the receiver could not place without.
+ * been sent. An ancestor that changed since the round began is told in the next round only, one that
+ * is parked when it is not any more; so is everything below it that the receiver could not place.
  */
 static void push_with_ancestors(struct sender *s, const struct store *store,
                                 const struct update *update)
@@ -177,15 +183,16 @@ static void push_with_ancestors(struct sender *s, const struct store *store,
         if (!store->ops->get(store->arg, &parent, &ancestor))
             return;
         const struct gvsn *gvsn = &ancestor.update.gvsn;
-        if (vector_contains(&s->difference, gvsn)) {
-            if (ancestor.update.present && !was_sent(s, gvsn))
-                push_due(s, &ancestor.update);
-        } else if (!vector_contains(&s->vector, gvsn) &&
-                   !vector_contains(&s->receiver_vector, gvsn)) {
-            s->chain_count = 0;
-            s->skipped = true;
+        bool is_due = vector_contains(&s->difference, gvsn);
+        bool is_had = is_due || vector_contains(&s->vector, gvsn) ||
+                      vector_contains(&s->receiver_vector, gvsn);
+
+        if (!is_had || (is_due && ancestor.place == PLACE_PARKED)) {
+            leave_for_later(s);
             return;
         }
+        if (is_due && ancestor.update.present && !was_sent(s, gvsn))
+            push_due(s, &ancestor.update);
         parent = ancestor.update.parent;
     }
 }
@@ -226,7 +233,9 @@ static enum found find_due(struct sender *s, const struct store *store)
             return FOUND_NONE;
         if (record.update.present != (s->phase == PHASE_LIVE))
             continue;
-        if (record.update.present)
+        if (record.place == PLACE_PARKED)
+            leave_for_later(s);
+        else if (record.update.present)
             push_with_ancestors(s, store, &record.update);
         else
             push_due(s, &record.update);
@@ -242,9 +251,8 @@ static bool take_due(struct sender *s, const struct store *store, struct record 
     const struct due *due = &s->chain[--s->chain_count];
 
     if (!store->ops->get(store->arg, &due->id, out_record) ||
-        !gvsn_equal(&out_record->update.gvsn, &due->gvsn)) {
-        s->chain_count = 0;
-        s->skipped = true;
+        !gvsn_equal(&out_record->update.gvsn, &due->gvsn) || out_record->place == PLACE_PARKED) {
+        leave_for_later(s);
         return false;
     }
     if (s->chain_count > 0) { /* it is the ancestor of what follows */

@@ -8,7 +8,8 @@
  * lacks; the first round of a session begins in any case, so that the receiver learns what we have.
  * Updates that only others made wait SESSION_FORWARD_DELAY_MS first: in a mesh the receiver
  * has them from their author by then and tells so. The round's vector is our vector at its start;
- * records changed since are left for the next round, which makes this one incomplete.
+ * records changed since are left for the next round, which makes this one incomplete. So does a
+ * parked record, which is never told: its name belongs to another one here.
  *
  * @store and @ours of one call must show the same commit.
  *

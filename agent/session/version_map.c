@@ -13,13 +13,6 @@ void version_map_fini(struct version_map *map)
     *map = (struct version_map){0};
 }
 
-void version_map_clear(struct version_map *map)
-{
-    if (map->capacity > 0)
-        memset(map->slots, 0, map->capacity * sizeof(*map->slots));
-    map->count = 0;
-}
-
 static uint64_t hash(const struct gvsn *key)
 {
     uint64_t words[2];

@@ -26,8 +26,6 @@ struct version_map {
 };
 
 void version_map_fini(struct version_map *map);
-/* Drops all entries, keeps the memory. */
-void version_map_clear(struct version_map *map);
 
 /* The slot of @key, or NULL. Borrowed until the map changes. */
 struct version_slot *version_map_get(const struct version_map *map, const struct gvsn *key);

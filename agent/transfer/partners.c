@@ -97,7 +97,6 @@ static void on_down(struct rpc_channel *channel, enum rpc_end why, const char *t
     struct partner_link *next;
 
     (void)channel;
-    log_warn(&p->log, "partner is down, trying again: %s", text);
     for (struct partner_link *link = p->links; link; link = next) {
         next = link->next;
         link->told_up = false;

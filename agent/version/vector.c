@@ -157,6 +157,20 @@ bool vector_add(struct vector *v, const struct gvsn *version)
     return true;
 }
 
+void vector_remove(struct vector *v, const struct gvsn *version)
+{
+    struct vector one = {0};
+    struct vector rest = {0};
+
+    if (!vector_contains(v, version))
+        return;
+    vector_add(&one, version);
+    vector_difference(v, &one, &rest);
+    vector_fini(&one);
+    vector_fini(v);
+    *v = rest;
+}
+
 void vector_join(struct vector *v, const struct vector *other)
 {
     if (v == other)

@@ -43,6 +43,8 @@ void vector_copy(struct vector *to, const struct vector *from); /* @to is finish
 /* Add one number; adding what is there changes nothing. Returns whether it was new. */
 bool vector_add(struct vector *v, const struct gvsn *version);
 void vector_add_interval(struct vector *v, const struct guid *database, struct interval numbers);
+/* Take one number out; what is not there changes nothing. */
+void vector_remove(struct vector *v, const struct gvsn *version);
 void vector_join(struct vector *v, const struct vector *other);
 /* Drop all of one database (vector garbage collection). */
 void vector_forget(struct vector *v, const struct guid *database);

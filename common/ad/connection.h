@@ -15,6 +15,7 @@
 #define COMMON_AD_CONNECTION_H
 
 #include "common/ad/entry.h"
+#include "common/ad/query.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 
@@ -43,17 +44,6 @@ void ad_connection_close(struct ad_connection *connection); /* NULL allowed */
 
 const char *ad_connection_uri(const struct ad_connection *connection);  /* borrowed */
 const char *ad_connection_base(const struct ad_connection *connection); /* borrowed */
-
-/*
- * One search of a read. Either beneath a fixed place, or, with @follow, once for each object that
- * the entries found so far name in that attribute.
- */
-struct ad_query {
-    const char *beneath;           /* put in front of the base DN: "CN=System"; "" = the base DN */
-    const char *follow;            /* attribute with distinguished names; NULL = @beneath counts */
-    const char *filter;            /* RFC 4515 */
-    const char *const *attributes; /* ends with NULL */
-};
 
 /*
  * Run the queries in order, subtree scope, in pages, appending to @entries. An object that a

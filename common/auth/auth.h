@@ -7,8 +7,9 @@
  * is renewed from the keytab before it ends. No password, no certificate, no anonymous fallback;
  * AES only; delegated tickets are refused.
  *
- * Threads: GSS calls block (KDC, disk), so the handshake runs on workers; the functions here may
- * be called from any one thread at a time per object.
+ * Threads: GSS calls block (KDC, disk), so handshakes run on workers, many at a time: threads may
+ * share auth_credentials, but for auth_credentials_initiator(), whose result one thread borrows. A
+ * handshake is used by one thread at a time; it may outlive its credentials' close.
  */
 #ifndef COMMON_AUTH_AUTH_H
 #define COMMON_AUTH_AUTH_H
@@ -24,7 +25,7 @@ struct auth_options {
     const char *keytab;    /* path */
     const char *principal; /* client principal, "host/a.example.org" or "A$"; NULL: the keytab's first */
     const char *service;   /* acceptor's service principal; NULL: any key of the keytab */
-    const struct log_ctx *log;
+    const struct log_ctx *log; /* borrowed for the call */
 };
 
 /*

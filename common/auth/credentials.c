@@ -25,12 +25,11 @@ struct auth_credentials {
     char *keytab;
     char *principal; /* with realm */
     gss_cred_id_t acceptor;
-    const struct log_ctx *log;
 
     pthread_mutex_t lock; /* guards all below, also while the KDC is asked: whoever waits for it
                            * needs the same ticket */
     char *ticket_cache;
-    gss_cred_id_t initiator; /* the one lent to the LDAP library */
+    gss_cred_id_t initiator;       /* the one lent to the LDAP library */
     struct instant unreachable_at; /* when the KDC last did not answer */
     char *unreachable_text;        /* NULL: it did */
 };
@@ -157,7 +156,6 @@ enum status auth_credentials_open(const struct auth_options *options,
     credentials->principal = principal;
     credentials->keytab = mem_format("FILE:%s", options->keytab);
     credentials->ticket_cache = new_cache_name();
-    credentials->log = options->log;
     st = open_acceptor(credentials, options);
     if (st != ST_OK) {
         credentials_unref(credentials);

@@ -48,7 +48,8 @@ static const struct {
      "the keytab's key is not the account's: renew the keytab (adcli update, or join again)"},
     {KRB5KRB_AP_ERR_MODIFIED, ST_REFUSED,
      "two accounts may hold the same service principal, or a keytab is old"},
-    {KRB5KRB_AP_ERR_REPEAT, ST_REFUSED, "somebody replays tickets on this network, or a clock jumped"},
+    {KRB5KRB_AP_ERR_REPEAT, ST_REFUSED,
+     "somebody replays tickets on this network, or a clock jumped"},
 };
 
 static size_t remedy_index(OM_uint32 minor)
@@ -101,8 +102,8 @@ char *explain_gss(const char *doing, OM_uint32 major, OM_uint32 minor)
 
     buf_append_string(&out, doing);
     /* "unspecified failure" and "no credentials" say less than the mechanism does */
-    if (minor == 0 || (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE &&
-                       GSS_ROUTINE_ERROR(major) != GSS_S_NO_CRED))
+    if (minor == 0 ||
+        (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE && GSS_ROUTINE_ERROR(major) != GSS_S_NO_CRED))
         append_gss_text(&out, ": ", major, GSS_C_GSS_CODE);
     if (minor != 0)
         append_gss_text(&out, ": ", minor, GSS_C_MECH_CODE);

@@ -365,9 +365,9 @@ static OM_uint32 initiate(struct auth_handshake *handshake, struct span peer_tok
     gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
     OM_uint32 ignored;
 
-    OM_uint32 major = gss_init_sec_context(
-        out_minor, handshake->cred, &handshake->context, handshake->target,
-        (gss_OID)gss_mech_krb5, WANTED_FLAGS, 0, &binding, &in, NULL, &out, out_flags, NULL);
+    OM_uint32 major = gss_init_sec_context(out_minor, handshake->cred, &handshake->context,
+                                           handshake->target, (gss_OID)gss_mech_krb5, WANTED_FLAGS,
+                                           0, &binding, &in, NULL, &out, out_flags, NULL);
     buf_append(token, out.value, out.length);
     gss_release_buffer(&ignored, &out);
     return major;
@@ -376,9 +376,9 @@ static OM_uint32 initiate(struct auth_handshake *handshake, struct span peer_tok
 static enum auth_step fail_initiate(struct auth_handshake *handshake, OM_uint32 major,
                                     OM_uint32 minor)
 {
-    scope_free char *doing = mem_format("cannot authenticate to %s/%s as %s", handshake->service,
-                                        handshake->host,
-                                        auth_credentials_principal(handshake->credentials));
+    scope_free char *doing =
+        mem_format("cannot authenticate to %s/%s as %s", handshake->service, handshake->host,
+                   auth_credentials_principal(handshake->credentials));
 
     return fail_gss(handshake, doing, major, minor);
 }
@@ -454,9 +454,9 @@ static bool accept_token(struct auth_handshake *handshake)
     OM_uint32 flags = 0;
     OM_uint32 life_s = 0;
 
-    OM_uint32 major = gss_accept_sec_context(
-        &minor, &handshake->context, credentials_acceptor(handshake->credentials), &in, &binding,
-        &source, NULL, &out, &flags, &life_s, NULL);
+    OM_uint32 major = gss_accept_sec_context(&minor, &handshake->context,
+                                             credentials_acceptor(handshake->credentials), &in,
+                                             &binding, &source, NULL, &out, &flags, &life_s, NULL);
     if (major != GSS_S_COMPLETE) {
         fail_gss(handshake, "the client's ticket is not accepted", major, minor);
     } else if (take_peer_name(handshake, source)) {
@@ -534,7 +534,8 @@ static enum auth_step step_acceptor(struct auth_handshake *handshake, const Auth
     return fail_text(handshake, "the client sent a message after the handshake's end");
 }
 
-enum auth_step auth_handshake_step(struct auth_handshake *handshake, struct span in, struct buf *out)
+enum auth_step auth_handshake_step(struct auth_handshake *handshake, struct span in,
+                                   struct buf *out)
 {
     scope_message AuthMessage *message = parse(in);
 

@@ -38,7 +38,8 @@ static enum status check_file(const char *path, const struct log_ctx *log)
         return status_from_errno(err);
     }
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        log_error(log, "the keytab is not a regular file; name the machine's keytab keytab=%s", path);
+        log_error(log, "the keytab is not a regular file; name the machine's keytab keytab=%s",
+                  path);
         return ST_BADDATA;
     }
     if ((st.st_mode & (S_IROTH | S_IWOTH)) != 0)

@@ -7,11 +7,11 @@
 #include <krb5.h>
 
 /* DER tags on the way down */
-#define TAG_GSS_TOKEN 0x60 /* [APPLICATION 0]: mechanism OID, token type, AP-REQ */
-#define TAG_OID       0x06
-#define TAG_AP_REQ    0x6e /* [APPLICATION 14] */
-#define TAG_SEQUENCE  0x30
-#define TAG_FIELD_3   0xa3 /* of AP-REQ: the ticket */
+#define TAG_GSS_TOKEN   0x60 /* [APPLICATION 0]: mechanism OID, token type, AP-REQ */
+#define TAG_OID         0x06
+#define TAG_AP_REQ      0x6e /* [APPLICATION 14] */
+#define TAG_SEQUENCE    0x30
+#define TAG_FIELD_3     0xa3 /* of AP-REQ: the ticket */
 #define TOKEN_TYPE_SIZE 2
 
 static size_t read_length(struct reader *r)

@@ -66,7 +66,7 @@
 
 /* --- model --- */
 #define AGENT_PORT_DEFAULT           7722              /* where agents listen for partners */
-#define ASSIGNMENT_SIZE_MAX          RPC_MESSAGE_SIZE_MAX
+#define ASSIGNMENT_SIZE_MAX          (RPC_MESSAGE_SIZE_MAX - 1024) /* room for what wraps it */
 #define ASSIGNMENT_MEMORY_MAX        (32u << 20)       /* what unpacking one may take */
 #define ASSIGNMENT_FOLDER_COUNT_MAX  1024
 #define FOLDER_CONNECTION_COUNT_MAX  4096              /* each way */
@@ -115,12 +115,16 @@
 #define STRANGER_COUNT_MAX         256u           /* agents without a member that are remembered */
 #define STRANGER_KEPT_MS           3600000        /* after they went away */
 #define REFUSAL_COUNT_MAX          64u            /* refused authentications that are remembered */
+#define REFUSAL_KEPT_MS            900000         /* after the last one of its kind */
+#define FLEET_TICK_MS              5000           /* how often time passes for the fleet */
 #define STATUS_DOCUMENT_LIFE_MS    1000           /* one rendering serves all viewers so long */
+#define PAGE_ROW_COUNT_MAX         200u           /* of one table; the worst come first */
+#define PAGE_WELL_COUNT_MAX        12u            /* rows; more that are well are folded away */
+#define PAGE_DRAWN_MEMBERS_MAX     40u            /* more are not drawn, only listed */
 #define STATUS_CLIENT_COUNT_MAX    64u            /* HTTP connections at a time */
 #define STATUS_CLIENT_IDLE_S       30u
-#define DIRECTORY_RETRY_MS_FIRST   1000
-#define DIRECTORY_RETRY_MS_MAX     60000
-#define CONFIG_SIZE_MAX            (64u << 10)    /* bytes of a configuration file */
+#define DIRECTORY_POLL_INTERVAL_S_MAX 86400u      /* beside the notification of changes */
+#define SHUTDOWN_GRACE_MS          2000           /* for streams to end in order */
 
 /* --- agent: core (version, replica, session) --- */
 #define ATTRIBUTES_SIZE_MAX        (256u << 10)   /* one file's serialised attributes */
@@ -139,6 +143,7 @@
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
 #define TOMBSTONE_LIFE_DAYS        60
 #define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
+#define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
 #define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
 
 /* --- agent: root, attributes, db, watch, scan, stage, install, preserve --- */
@@ -157,6 +162,7 @@
 #define WATCH_DIRECTORY_COUNT_MAX  131072u        /* inotify watches of one folder */
 #define PRESERVE_AGE_MS_MIN        INT64_C(86400000) /* younger entries are never dropped for quota */
 #define INSTALL_DIR_SYNC_COUNT_MAX 64u            /* directories synced one by one; more: syncfs */
+#define INSTALL_SYNCFS_COUNT_MIN   32u            /* staged files of one batch synced by one syncfs */
 
 /* --- agent: transfer, folder --- */
 #define PROBLEM_COUNT_MAX          32u            /* problems kept by one folder or agent */
@@ -173,6 +179,7 @@
 #define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
 #define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */
 #define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
+#define UNPARK_DELAY_MS            600000         /* without any session, before what is parked is put back */
 #define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
 #define PARTNER_RETRY_MS_MAX       10000
 #define REPORT_INTERVAL_MS         2000           /* agent to controller */

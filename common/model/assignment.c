@@ -199,13 +199,14 @@ void assignment_encode(struct assignment *assignment, struct buf *out)
     size_t count = assignment->folder_count;
     scope_free struct folder_message *folders = mem_new(count, sizeof(*folders));
     scope_free Coterie__V1__Folder **pointers = mem_new(count, sizeof(Coterie__V1__Folder *));
-    Coterie__V1__Assignment message = COTERIE__V1__ASSIGNMENT__INIT;
+    Coterie__V1__Assignment message;
 
     sort(assignment);
     for (size_t i = 0; i < count; i++) {
         folder_message_init(&folders[i], &assignment->folders[i]);
         pointers[i] = &folders[i].message;
     }
+    coterie__v1__assignment__init(&message);
     message.format = ASSIGNMENT_FORMAT;
     message.computer_name = assignment->computer_name;
     message.n_folders = count;

@@ -5,7 +5,8 @@
  *   WAITING --delay over--> RESOLVING --addresses--> LOGGING_IN --in--> UP
  *      ^                        |                      |    ^           |
  *      +------- no address -----+                      +----+           | before the session ends:
- *                                                  next address         | a second login, the renewal
+ *                                                  next address         | a second login, the
+ * renewal
  *
  * Each attempt has a gRPC channel of its own, so gRPC's reconnecting, its pin and its back-off
  * never matter for longer than one connection: a server that was restarted has another
@@ -25,7 +26,7 @@
 #include <stdlib.h>
 
 #define SERVICE_DEFAULT "host"
-#define MS_PER_S 1000
+#define MS_PER_S        1000
 
 #define CHANNEL_STATES(X)                                                                          \
     X(WAITING)                                                                                     \
@@ -50,7 +51,7 @@ struct rpc_channel {
     struct rpc *rpc;
     struct log_ctx log;
     struct rpc_channel_options options; /* its strings are ours */
-    char *name; /* "host:port" or the socket's path, for people */
+    char *name;                         /* "host:port" or the socket's path, for people */
     enum channel_state state;
     unsigned callbacks; /* running: the memory must stay */
 
@@ -64,7 +65,7 @@ struct rpc_channel {
     struct login *login;
     struct login *renewal;
     struct instant session_ends;
-    char *renewal_text; /* why the last renewal failed; NULL: it did not */
+    char *renewal_text;       /* why the last renewal failed; NULL: it did not */
     struct loop_timer *timer; /* WAITING: the delay; UP: the next renewal */
     int64_t delay_ms;
     char *principal; /* the server's */
@@ -214,8 +215,7 @@ static int64_t spread(int64_t delay_ms)
 
 static bool is_news(const struct rpc_channel *channel, enum rpc_end why, const char *text)
 {
-    return !channel->down_told || channel->down_end != why ||
-           strcmp(channel->down_text, text) != 0;
+    return !channel->down_told || channel->down_end != why || strcmp(channel->down_text, text) != 0;
 }
 
 static void tell_down(struct rpc_channel *channel, enum rpc_end why, const char *text)
@@ -356,7 +356,8 @@ struct rpc_channel *rpc_channel_open(struct rpc *rpc, const struct rpc_channel_o
     channel->rpc = rpc;
     channel->options = *options;
     channel->options.host = copy_or_null(options->host);
-    channel->options.service = mem_copy_string(options->service ? options->service : SERVICE_DEFAULT);
+    channel->options.service =
+        mem_copy_string(options->service ? options->service : SERVICE_DEFAULT);
     channel->options.local_socket = copy_or_null(options->local_socket);
     log_ctx_init(&channel->log, options->log ? options->log : rpc_log(rpc), "%s", "");
     channel->delay_ms = RPC_RECONNECT_DELAY_MS_MIN;
@@ -409,9 +410,10 @@ struct rpc_stream *rpc_stream_open(struct rpc_channel *channel, const struct rpc
         .peer = channel->name,
         .principal = channel->principal,
     };
-    grpc_call *call = grpc_channel_create_call(
-        channel->grpc, NULL, GRPC_PROPAGATE_DEFAULTS, rpc_queue(channel->rpc),
-        grpc_slice_from_copied_string(method->path), NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC),
-        NULL);
+    grpc_slice path = grpc_slice_from_copied_string(method->path);
+    grpc_call *call = grpc_channel_create_call(channel->grpc, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                               rpc_queue(channel->rpc), path, NULL,
+                                               gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_slice_unref(path);
     return stream_open(&options, call, method, events, arg);
 }

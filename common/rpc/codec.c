@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define WIRE_TYPE_LENGTH 2u
+#define WIRE_TYPE_LENGTH    2u
 #define ALLOCATION_OVERHEAD 16u /* what malloc itself takes for each block */
 
 struct budget {

@@ -88,8 +88,8 @@ static void *poller_main(void *arg)
     struct rpc *rpc = arg;
 
     for (;;) {
-        grpc_event event = grpc_completion_queue_next(
-            rpc->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+        grpc_event event =
+            grpc_completion_queue_next(rpc->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             return NULL;
         struct rpc_op *op = event.tag;

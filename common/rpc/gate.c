@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define REFUSAL_LOG_EVERY_MS 1000
-#define MS_PER_S 1000
+#define MS_PER_S             1000
 
 struct gate {
     struct gate_options options;
@@ -46,9 +46,8 @@ void gate_free(struct gate *gate)
 
 void gate_shut(struct gate *gate)
 {
-    struct visitor *visitor;
-
-    LIST_FOREACH(visitor, &gate->visitors, link)
+    for (struct visitor *visitor = LIST_FIRST(&gate->visitors); visitor;
+         visitor = LIST_NEXT(visitor, link))
         stream_abort(visitor->stream, RPC_END_STOPPED, "the server is shutting down");
 }
 
@@ -60,9 +59,8 @@ static void tell_refused(struct gate *gate, const char *peer, const char *princi
     uint64_t swallowed = gate->refusal_rate.swallowed;
 
     if (log_rate_ok(&gate->refusal_rate, REFUSAL_LOG_EVERY_MS))
-        log_warn(gate->options.log,
-                 "refused a client peer=%s principal=%s not-shown=%llu: %s", peer,
-                 principal[0] ? principal : "unknown", (unsigned long long)swallowed, text);
+        log_warn(gate->options.log, "refused a client peer=%s principal=%s not-shown=%llu: %s",
+                 peer, principal[0] ? principal : "unknown", (unsigned long long)swallowed, text);
     if (gate->options.on_refused)
         gate->options.on_refused(peer, principal, text, gate->options.arg);
 }

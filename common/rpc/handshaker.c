@@ -56,8 +56,8 @@ static void step_work(void *arg)
 {
     struct handshaker *handshaker = arg;
 
-    handshaker->step = auth_handshake_step(handshaker->handshake, buf_span(&handshaker->in),
-                                           &handshaker->out);
+    handshaker->step =
+        auth_handshake_step(handshaker->handshake, buf_span(&handshaker->in), &handshaker->out);
 }
 
 static void step_done(void *arg)
@@ -77,8 +77,8 @@ void handshaker_feed(struct handshaker *handshaker, struct span in)
     assert(!handshaker->job);
     buf_clear(&handshaker->in);
     buf_append(&handshaker->in, in.data, in.size);
-    handshaker->job = rpc_job_start(handshaker->rpc, handshaker->lane, step_work, step_done,
-                                    destroy, handshaker);
+    handshaker->job =
+        rpc_job_start(handshaker->rpc, handshaker->lane, step_work, step_done, destroy, handshaker);
 }
 
 bool handshaker_is_busy(const struct handshaker *handshaker)

@@ -84,8 +84,8 @@ enum status listen_network(grpc_server *server, const struct tls_identity *ident
                   (unsigned)port, strerror(err));
         return err == EACCES || err == EPERM ? ST_REFUSED : ST_IO;
     }
-    scope_free char *target = mem_format(strchr(address, ':') ? "[%s]:%u" : "%s:%u", address,
-                                         (unsigned)port);
+    scope_free char *target =
+        mem_format(strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, (unsigned)port);
     grpc_server_credentials *credentials = tls_server_credentials(identity);
     int bound = grpc_server_add_http2_port(server, target, credentials);
     grpc_server_credentials_release(credentials);
@@ -105,7 +105,7 @@ static bool somebody_listens(const char *path)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     scope_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    strcpy(address.sun_path, path); /* listen_local() has checked the length */
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
 }
 

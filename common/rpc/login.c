@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define LOGIN_STATES(X)                                                                            \
-    X(CONNECTING)  /* until the server's initial metadata shows its certificate */                 \
+    X(CONNECTING) /* until the server's initial metadata shows its certificate */                  \
     X(HANDSHAKING)                                                                                 \
     X(IN)
 
@@ -64,10 +64,11 @@ static void on_timeout(void *arg)
 {
     struct login *login = arg;
 
-    give_up(login, RPC_END_UNREACHABLE,
-            login->state == LOGIN_CONNECTING
-                ? "no answer; check that the service runs there and that no firewall blocks the port"
-                : "the handshake takes too long; check the load of that machine and of the KDC");
+    give_up(
+        login, RPC_END_UNREACHABLE,
+        login->state == LOGIN_CONNECTING
+            ? "no answer; check that the service runs there and that no firewall blocks the port"
+            : "the handshake takes too long; check the load of that machine and of the KDC");
 }
 
 static void get_in(struct login *login, const char *principal, uint32_t lifetime_s)
@@ -100,7 +101,7 @@ static void on_step(enum auth_step step, struct span out, void *arg)
         finish_handshake(login);
         break;
     case AUTH_FAILED: {
-        scope_free char *text = 
+        scope_free char *text =
             mem_copy_string(auth_handshake_error(handshaker_result(login->handshaker)));
         give_up(login, RPC_END_UNAUTHENTIC, text);
         break;
@@ -158,7 +159,8 @@ static char *explain_end(const struct login *login, enum rpc_end why, const char
         return mem_format("%s%s", why == RPC_END_STOPPED ? "" : "connection lost: ", text);
     if (why == RPC_END_UNREACHABLE)
         return mem_format("cannot connect: %s; check that the service runs there and that no "
-                          "firewall blocks the port", text);
+                          "firewall blocks the port",
+                          text);
     if (why == RPC_END_UNAUTHENTIC && login->options.credentials)
         return mem_format("refuses our authentication as %s: %s; its log says why",
                           auth_credentials_principal(login->options.credentials), text);
@@ -190,10 +192,10 @@ struct login *login_start(const struct login_options *options)
     LIST_INIT(&login->list);
     const struct stream_options stream = {
         .rpc = options->rpc, .list = &login->list, .peer = options->target, .principal = ""};
-    grpc_call *call = grpc_channel_create_call(
-        options->channel, NULL, GRPC_PROPAGATE_DEFAULTS, rpc_queue(options->rpc),
-        grpc_slice_from_static_string(AUTHENTICATE_PATH), NULL,
-        gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_call *call = grpc_channel_create_call(options->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                               rpc_queue(options->rpc),
+                                               grpc_slice_from_static_string(AUTHENTICATE_PATH),
+                                               NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
     login->stream = stream_open_raw(&stream, call, &events, login);
     return login;
 }

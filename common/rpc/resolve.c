@@ -78,8 +78,8 @@ struct resolve *resolve_start(struct rpc *rpc, const char *host, uint16_t port, 
     snprintf(resolve->port, sizeof(resolve->port), "%u", port);
     resolve->fn = fn;
     resolve->arg = arg;
-    resolve->job = rpc_job_start(rpc, RPC_LANE_RESOLVE, resolve_work, resolve_done, resolve_free,
-                                 resolve);
+    resolve->job =
+        rpc_job_start(rpc, RPC_LANE_RESOLVE, resolve_work, resolve_done, resolve_free, resolve);
     return resolve;
 }
 

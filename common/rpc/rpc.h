@@ -26,8 +26,10 @@ struct rpc_stream;
 struct rpc_server;
 struct auth_credentials; /* common/auth/auth.h */
 
+/* @log is borrowed for rpc's life. Also sets malloc's thresholds for the whole process: gRPC reads
+ * into large blocks that live for moments. */
 struct rpc *rpc_new(struct loop *loop, const struct log_ctx *log);
-void rpc_free(struct rpc *rpc);
+void rpc_free(struct rpc *rpc); /* NULL allowed */
 
 /* How a stream or channel ended, as a caller can act on it. */
 enum rpc_end {
@@ -58,18 +60,22 @@ struct rpc_stream_events {
     void (*on_end)(struct rpc_stream *stream, enum rpc_end end, const char *text, void *arg);
 };
 
-/* Serialise @message now and queue it. Returns true while the queue is below the high mark;
- * false: the message is still queued, but wait for on_writable before sending more. */
+/* Serialise @message now and queue it. Returns true while the queue is below the high mark
+ * (RPC_SEND_QUEUE_BYTES_HIGH); false: the message is still queued, but wait for on_writable before
+ * sending more. A message over RPC_MESSAGE_SIZE_MAX, or a queue over RPC_SEND_QUEUE_BYTES_MAX, ends
+ * the stream. On a stream that is ending the message is dropped: on_end is on its way. */
 bool rpc_stream_send(struct rpc_stream *stream, const ProtobufCMessage *message);
 
 /* Like send, for a message whose last field is bytes: @head is serialised with that field empty,
- * then field number @field with @payload follows, without another copy of the payload. */
+ * then field number @field of @head's own type with @payload follows, without another copy of the
+ * payload. (Not for a field of a message inside @head.) */
 bool rpc_stream_send_payload(struct rpc_stream *stream, const ProtobufCMessage *head, uint32_t field,
                              struct span payload);
 
 size_t rpc_stream_queued_bytes(const struct rpc_stream *stream);
 
-/* Stop and resume the delivery of messages: back-pressure to the peer. Starts resumed. */
+/* Stop and resume the delivery of messages: back-pressure to the peer. Starts resumed. While
+ * paused an end in order waits for the messages before it; an error does not. */
 void rpc_stream_pause(struct rpc_stream *stream);
 void rpc_stream_resume(struct rpc_stream *stream);
 
@@ -96,17 +102,18 @@ struct rpc_channel_options {
     const char *local_socket;     /* instead of host and port: a path, no authentication */
     const char *service;          /* Kerberos service class, "host" */
     struct auth_credentials *credentials; /* borrowed for the channel's life */
-    const struct log_ctx *log;
+    const struct log_ctx *log;    /* borrowed for the channel's life; NULL: that of rpc */
     /* The channel is authenticated and streams may be opened. Again after each reconnect. */
     void (*on_up)(struct rpc_channel *channel, void *arg);
     /* Lost or not reached; it retries by itself with growing delays. Called for each failed try
-     * whose reason differs from the last one, and for each loss. */
+     * whose reason differs from the last one, and for each loss. @text names the partner as
+     * host:port, the cause and the remedy, and is already in the log. */
     void (*on_down)(struct rpc_channel *channel, enum rpc_end why, const char *text, void *arg);
     void *arg;
 };
 
 struct rpc_channel *rpc_channel_open(struct rpc *rpc, const struct rpc_channel_options *options);
-/* Ends its streams without callbacks. NULL allowed. */
+/* Ends its streams without callbacks. NULL allowed; at any time, also within any callback. */
 void rpc_channel_close(struct rpc_channel *channel);
 bool rpc_channel_is_up(const struct rpc_channel *channel);
 /* Try now instead of at the end of the delay. */
@@ -137,10 +144,10 @@ struct rpc_server_options {
     const char *address;          /* numeric address to listen on; NULL: no network */
     uint16_t port;                /* 0: any; see rpc_server_port() */
     const char *local_socket;     /* path of a local socket, mode 0600; NULL: none */
-    struct auth_credentials *credentials; /* acceptor's key */
+    struct auth_credentials *credentials; /* acceptor's key, borrowed; may be NULL without address */
     const struct rpc_service_method *methods; /* copied */
     size_t method_count;
-    const struct log_ctx *log;
+    const struct log_ctx *log;    /* borrowed for the server's life; NULL: that of rpc */
     /* Told of each refused authentication: @principal is "" when unknown. May be NULL. */
     void (*on_refused)(const char *peer, const char *principal, const char *text, void *arg);
     void *arg;

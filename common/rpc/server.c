@@ -44,9 +44,9 @@ struct rpc_server {
     char *local_socket; /* NULL: none */
     uint16_t port;
 
-    struct stream_list streams;   /* of our users */
-    struct stream_list own;       /* Authenticate, and those being refused */
-    unsigned user_stream_count;   /* memory not yet gone */
+    struct stream_list streams; /* of our users */
+    struct stream_list own;     /* Authenticate, and those being refused */
+    unsigned user_stream_count; /* memory not yet gone */
     unsigned own_stream_count;
 
     struct slot slots[SLOT_COUNT];
@@ -135,10 +135,9 @@ static void dispatch(struct rpc_server *server, grpc_call *call, grpc_slice path
     struct tls_peer tls = tls_peer_of(call);
     /* the network port demands a certificate of everybody */
     bool local = server->local_socket && tls.certificate_pem.size == 0;
-    const struct session *session =
-        local ? &local_session
-              : sessions_find(server->sessions, tls.certificate_pem,
-                              loop_now(rpc_loop(server->rpc)));
+    const struct session *session = local ? &local_session
+                                          : sessions_find(server->sessions, tls.certificate_pem,
+                                                          loop_now(rpc_loop(server->rpc)));
     const struct rpc_service_method *method = find_method(server, path);
 
     if (server->closing)
@@ -151,7 +150,8 @@ static void dispatch(struct rpc_server *server, grpc_call *call, grpc_slice path
     else if (!method)
         refuse(server, call, peer, RPC_END_BAD, "there is no such method here");
     else if (method->local_only && !local)
-        refuse(server, call, peer, RPC_END_DENIED, "this method is served on the local socket only");
+        refuse(server, call, peer, RPC_END_DENIED,
+               "this method is served on the local socket only");
     else if (server->user_stream_count >= RPC_STREAMS_MAX)
         refuse(server, call, peer, RPC_END_BUSY, "too many streams are open here");
     else
@@ -166,9 +166,9 @@ static void slot_request(struct slot *slot)
     slot->call = NULL;
     grpc_call_details_init(&slot->details);
     grpc_metadata_array_init(&slot->metadata);
-    grpc_call_error error = grpc_server_request_call(
-        server->grpc, &slot->call, &slot->details, &slot->metadata, rpc_queue(server->rpc),
-        rpc_queue(server->rpc), rpc_op_tag(&slot->op));
+    grpc_call_error error = grpc_server_request_call(server->grpc, &slot->call, &slot->details,
+                                                     &slot->metadata, rpc_queue(server->rpc),
+                                                     rpc_queue(server->rpc), rpc_op_tag(&slot->op));
     assert(error == GRPC_CALL_OK);
     (void)error;
     server->slots_out++;
@@ -275,8 +275,7 @@ static struct rpc_server *server_new(struct rpc *rpc, const struct rpc_server_op
     server->sessions = sessions_new();
     LIST_INIT(&server->streams);
     LIST_INIT(&server->own);
-    server->methods =
-        mem_copy(options->methods, options->method_count * sizeof(*options->methods));
+    server->methods = mem_copy(options->methods, options->method_count * sizeof(*options->methods));
     server->method_count = options->method_count;
     server->grace_timer = loop_timer_new(rpc_loop(rpc), on_grace_over, server);
     server->gate = gate_new(&(struct gate_options){

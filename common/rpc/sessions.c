@@ -63,12 +63,11 @@ static uint64_t hash_of(struct span bytes)
 
 static struct entry *lookup(const struct sessions *sessions, struct span certificate, uint64_t hash)
 {
-    struct entry *entry;
+    struct entry *entry = LIST_FIRST(&sessions->buckets[hash % BUCKET_COUNT]);
 
-    LIST_FOREACH(entry, &sessions->buckets[hash % BUCKET_COUNT], link)
-        if (entry->hash == hash && span_equal(entry->certificate, certificate))
-            return entry;
-    return NULL;
+    while (entry && (entry->hash != hash || !span_equal(entry->certificate, certificate)))
+        entry = LIST_NEXT(entry, link);
+    return entry;
 }
 
 enum session_put sessions_put(struct sessions *sessions, struct span certificate,

@@ -80,10 +80,10 @@ struct rpc_stream {
     grpc_slice details;
     int cancelled; /* server */
 
-    bool initial_sent;   /* server */
-    bool finishing;      /* server: rpc_stream_finish() was called */
+    bool initial_sent; /* server */
+    bool finishing;    /* server: rpc_stream_finish() was called */
     bool status_sent;
-    bool end_decided;    /* by us: finish or abort */
+    bool end_decided; /* by us: finish or abort */
     enum rpc_end end;
     char *text;
 };
@@ -94,8 +94,7 @@ static void start_batch(struct rpc_stream *stream, struct rpc_op *op, const grpc
                         size_t count)
 {
     stream->refs++;
-    grpc_call_error error =
-        grpc_call_start_batch(stream->call, ops, count, rpc_op_tag(op), NULL);
+    grpc_call_error error = grpc_call_start_batch(stream->call, ops, count, rpc_op_tag(op), NULL);
     assert(error == GRPC_CALL_OK);
     (void)error;
 }
@@ -212,8 +211,8 @@ static bool fits(struct rpc_stream *stream, size_t size)
 {
     if (size <= RPC_MESSAGE_SIZE_MAX)
         return true;
-    scope_free char *text = mem_format("a message of %zu bytes exceeds the limit of %u", size,
-                                       RPC_MESSAGE_SIZE_MAX);
+    scope_free char *text =
+        mem_format("a message of %zu bytes exceeds the limit of %u", size, RPC_MESSAGE_SIZE_MAX);
     stream_abort(stream, RPC_END_BAD, text);
     return false;
 }
@@ -634,9 +633,7 @@ grpc_call *stream_call(const struct rpc_stream *stream)
 void stream_list_abort(struct stream_list *list, uint64_t session, enum rpc_end end,
                        const char *text)
 {
-    struct rpc_stream *stream;
-
-    LIST_FOREACH(stream, list, link)
+    for (struct rpc_stream *stream = LIST_FIRST(list); stream; stream = LIST_NEXT(stream, link))
         if (session == 0 || stream->session == session)
             stream_abort(stream, end, text);
 }

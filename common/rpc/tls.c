@@ -12,9 +12,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SERIAL_SIZE 16
+#define SERIAL_SIZE    16
 #define VALID_BEFORE_S (-24L * 3600)           /* clocks of both sides may differ */
-#define VALID_AFTER_S (10L * 365 * 24 * 3600) /* longer than any process lives */
+#define VALID_AFTER_S  (10L * 365 * 24 * 3600) /* longer than any process lives */
 
 /* --- certificates --- */
 

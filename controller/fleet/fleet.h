@@ -10,6 +10,7 @@
  *
  * Rules:
  *  1. The principal alone says which computer an agent is; what it says of itself is for display.
+ *     A principal that two computers of the plan share means neither.
  *  2. Before the first plan nobody is told anything: agents go on with what they have.
  *  3. An assignment is sent when its digest differs from the one the agent has or was last sent, so
  *     an agent that refuses one is not asked again until the plan changes or it attaches anew.
@@ -39,8 +40,9 @@ struct fleet_computer {
     const char *name; /* dNSHostName, unique in the plan but for case */
     char *const *principals;
     size_t principal_count;
-    const struct assignment *assignment; /* its digest is set */
-    struct span encoded;                 /* the assignment as the proto message */
+    /* its digest is set; NULL: none can be made now, and the agent keeps the one it has */
+    const struct assignment *assignment;
+    struct span encoded; /* the assignment as the proto message */
 };
 
 #define FLEET_PRESENCE_LIST(X)                                                                     \

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define AMBIGUOUS SIZE_MAX /* instead of the index of a row */
+
 /* --- rows --- */
 
 static struct row *row_new(const struct fleet_computer *computer)
@@ -80,7 +82,7 @@ static struct row *find_row(struct fleet *fleet, const char *principal)
     if (fleet->identity_count > 0)
         found = bsearch(&key, fleet->identities, fleet->identity_count, sizeof(key),
                         compare_identities);
-    if (found)
+    if (found && found->index != AMBIGUOUS)
         return fleet->rows[found->index];
     for (size_t i = 0; i < fleet->stranger_count; i++)
         if (strcasecmp(fleet->strangers[i]->agent.principal, principal) == 0)
@@ -128,6 +130,10 @@ static void decide_member(struct fleet *fleet, struct fleet_link *link)
     const struct assignment *assignment = agent->computer->assignment;
 
     link->declined = false;
+    if (!assignment) {
+        link_owe_nothing(fleet, link);
+        return;
+    }
     if (link->has_digest && memcmp(link->digest, assignment->digest, ASSIGNMENT_DIGEST_SIZE) == 0) {
         /* not yet judged under this plan: then it is what the hello said is in force */
         if (agent->acceptance == FLEET_ACCEPTANCE_UNKNOWN)
@@ -204,13 +210,22 @@ static void index_principals(struct fleet *fleet)
                 (struct identity){.principal = computer->principals[p], .index = i};
     }
     qsort(fleet->identities, fleet->identity_count, sizeof(*fleet->identities), compare_identities);
+    /* a principal that means two computers means none: it could be given the other's folders */
+    for (size_t i = 1; i < fleet->identity_count; i++) {
+        struct identity *pair = &fleet->identities[i - 1];
+
+        if (compare_identities(&pair[0], &pair[1]) == 0 && pair[0].index != pair[1].index)
+            pair[0].index = pair[1].index = AMBIGUOUS;
+    }
 }
 
 /* An answer to an assignment that has changed since says nothing any more. */
 static void assign(struct row *row, const struct fleet_computer *computer)
 {
-    if (memcmp(row->agent.computer->assignment->digest, computer->assignment->digest,
-               ASSIGNMENT_DIGEST_SIZE) != 0) {
+    const struct assignment *before = row->agent.computer->assignment;
+    const struct assignment *now = computer->assignment;
+
+    if (!before || !now || memcmp(before->digest, now->digest, ASSIGNMENT_DIGEST_SIZE) != 0) {
         row->agent.acceptance = FLEET_ACCEPTANCE_UNKNOWN;
         text_set(&row->agent.problem, "");
     }

@@ -27,7 +27,8 @@ struct plan_computer {
     char *name;           /* dNSHostName, or the account's name where it has none */
     char **principals;    /* it is who authenticates as any of these */
     size_t principal_count;
-    struct assignment *assignment;
+    struct assignment *assignment; /* NULL when it would exceed ASSIGNMENT_SIZE_MAX: a finding says
+                                    * so, and the agent keeps the one it has */
 };
 
 struct plan {

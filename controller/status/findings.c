@@ -156,7 +156,10 @@ static void add_folder(struct collector *to, const struct view_folder *folder)
         if (connection->sender && connection->sender->fresh && connection->outbound)
             add_problems(to, "connection-problem", connection->outbound->health, where,
                          connection->outbound->problems, connection->outbound->problem_count);
+        /* where an end is held or unheard, that end's own finding says so */
         if (connection->health >= HEALTH_DEGRADED && connection->inbound &&
+            (connection->state == CONNECTION_INTERRUPTED ||
+             connection->state == CONNECTION_IN_SYNC) &&
             connection->inbound->problem_count == 0)
             add(to, (struct status_finding){
                         .severity = SEVERITY_WARNING,

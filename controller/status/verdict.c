@@ -10,8 +10,8 @@
 
 #include <inttypes.h>
 
-#define STATE_SCANNING "scanning"           /* a folder that has not numbered all its files yet */
-#define STATE_CLOSED   "closed-by-schedule" /* a connection that waits for its window */
+#define STATE_SCANNING "scanning" /* a folder that has not numbered all its files yet */
+#define STATE_CLOSED   "closed" /* how the state of a connection that waits for its window begins */
 
 static bool is_set(const char *text)
 {
@@ -59,7 +59,10 @@ void verdict_member(struct view *view, struct view_member *member)
     else if (agent->acceptance == FLEET_ACCEPTANCE_REFUSED)
         set_member(member, HEALTH_DEGRADED, "assignment-refused", agent->problem);
     else if (!member->fresh)
-        set_member(member, HEALTH_UNKNOWN, "silent", silence(view, agent));
+        set_member(member, HEALTH_UNKNOWN,
+                   agent->presence == FLEET_ATTACHED ? "silent"
+                                                     : fleet_presence_name(agent->presence),
+                   silence(view, agent));
     else if (!member->report)
         set_member(member, HEALTH_BUSY, "assigned", "the agent does not report this folder yet");
     else
@@ -86,7 +89,8 @@ static void read_schedule(struct view *view, struct view_connection *connection)
         /* the receiver's zone is known only there */
         connection->schedule_known = connection->inbound && connection->receiver->fresh;
         connection->schedule_open =
-            connection->schedule_known && strcmp(connection->inbound->state, STATE_CLOSED) != 0;
+            connection->schedule_known &&
+            strncmp(connection->inbound->state, STATE_CLOSED, strlen(STATE_CLOSED)) != 0;
         return;
     }
     connection->schedule_known = true;
@@ -137,8 +141,12 @@ static bool decided_by_member(struct view *view, struct view_connection *connect
         return true;
     }
     if (member->report->health == HEALTH_STOPPED) {
-        set_connection(connection, CONNECTION_HELD, HEALTH_STOPPED,
-                       view_format(view, "%s: the folder is %s", name, member->report->state));
+        const struct folder_report *report = member->report;
+
+        set_connection(
+            connection, CONNECTION_HELD, HEALTH_STOPPED,
+            view_format(view, "%s: %s", name,
+                        report->problem_count > 0 ? report->problems[0].cause : report->state));
         return true;
     }
     return false;

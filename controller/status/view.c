@@ -115,8 +115,11 @@ static struct share *cut_shares(const struct fleet *fleet, size_t *out_count)
     size_t agent_count = fleet_agent_count(fleet);
     size_t count = 0;
 
-    for (size_t i = 0; i < agent_count; i++)
-        count += fleet_agent_at(fleet, i)->computer->assignment->folder_count;
+    for (size_t i = 0; i < agent_count; i++) {
+        const struct assignment *assignment = fleet_agent_at(fleet, i)->computer->assignment;
+
+        count += assignment ? assignment->folder_count : 0;
+    }
     struct share *shares = mem_new(count, sizeof(*shares));
 
     *out_count = count;
@@ -125,7 +128,7 @@ static struct share *cut_shares(const struct fleet *fleet, size_t *out_count)
         const struct fleet_agent *agent = fleet_agent_at(fleet, i);
         const struct assignment *assignment = agent->computer->assignment;
 
-        for (size_t f = 0; f < assignment->folder_count; f++)
+        for (size_t f = 0; assignment && f < assignment->folder_count; f++)
             shares[count++] = (struct share){.agent = agent, .folder = &assignment->folders[f]};
     }
     qsort(shares, count, sizeof(*shares), compare_shares);
@@ -292,21 +295,33 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
+/* "2 errors, 1 warning"; "" when there are none. */
+static const char *count_findings(struct view *view)
+{
+    size_t errors = 0;
+    size_t warnings = 0;
+
+    for (size_t i = 0; i < view->finding_count; i++) {
+        errors += view->findings[i].severity == SEVERITY_ERROR;
+        warnings += view->findings[i].severity == SEVERITY_WARNING;
+    }
+    const char *bad = errors > 0 ? view_format(view, "%zu error%s", errors, plural(errors)) : "";
+    const char *doubtful =
+        warnings > 0 ? view_format(view, "%zu warning%s", warnings, plural(warnings)) : "";
+
+    return view_format(view, "%s%s%s", bad, errors > 0 && warnings > 0 ? ", " : "", doubtful);
+}
+
 static void summarise(struct view *view)
 {
     const struct view_counts *c = &view->counts;
-    size_t counted[3] = {0};
+    const char *findings = count_findings(view);
 
-    for (size_t i = 0; i < view->finding_count; i++)
-        counted[view->findings[i].severity]++;
-    if (counted[SEVERITY_ERROR] > 0 || counted[SEVERITY_WARNING] > 0)
-        view->summary =
-            view_format(view, "%zu error%s, %zu warning%s: %zu of %zu connection%s in sync",
-                        counted[SEVERITY_ERROR], plural(counted[SEVERITY_ERROR]),
-                        counted[SEVERITY_WARNING], plural(counted[SEVERITY_WARNING]),
-                        c->connections_in_sync, c->connections, plural(c->connections));
-    else if (view->sources->directory.state == DIRECTORY_NEVER_READ)
+    if (view->sources->directory.state == DIRECTORY_NEVER_READ)
         view->summary = "the directory has not been read yet";
+    else if (findings[0] != '\0')
+        view->summary = view_format(view, "%s; %zu of %zu connection%s in sync", findings,
+                                    c->connections_in_sync, c->connections, plural(c->connections));
     else if (c->groups == 0)
         view->summary = "the directory holds no replication groups with members";
     else if (view->health == HEALTH_UNKNOWN)
@@ -314,11 +329,11 @@ static void summarise(struct view *view)
                                     c->agents_attached, c->agents, plural(c->agents));
     else if (c->connections_in_sync < c->connections)
         view->summary = view_format(
-            view, "catching up: %zu of %zu connection%s in sync, %" PRIu64 " files to go",
+            view, "%zu of %zu connection%s in sync, %" PRIu64 " files to go",
             c->connections_in_sync, c->connections, plural(c->connections), c->backlog_files);
     else
         view->summary =
-            view_format(view, "all in sync: %zu folder%s on %zu agent%s, %zu connection%s",
+            view_format(view, "%zu folder%s on %zu agent%s, all %zu connection%s in sync",
                         c->folders, plural(c->folders), c->agents, plural(c->agents),
                         c->connections, plural(c->connections));
 }

@@ -78,13 +78,13 @@ struct view_member {
 };
 
 #define CONNECTION_STATE_LIST(X)                                                                   \
-    X(IN_SYNC, "in-sync")         /* the receiver has all that the sender has */                   \
-    X(BEHIND, "behind")           /* it has not, and is catching up */                             \
-    X(CLOSED, "closed")           /* it has not, and waits for the schedule */                     \
-    X(INTERRUPTED, "interrupted") /* it has not, and cannot reach the sender */                    \
-    X(HELD, "held")               /* one end does not replicate this folder */                     \
-    X(UNKNOWN, "unknown")         /* one end has not reported lately */                            \
-    X(DISABLED, "disabled")       /* by the directory */
+    X(IN_SYNC, "in-sync")           /* the receiver has all that the sender has */                 \
+    X(BEHIND, "behind")             /* it has not, and is catching up */                           \
+    X(CLOSED, "closed-by-schedule") /* it has not, and waits for the schedule */                   \
+    X(INTERRUPTED, "interrupted")   /* it has not, and cannot reach the sender */                  \
+    X(HELD, "held")                 /* one end does not replicate this folder */                   \
+    X(UNKNOWN, "unknown")           /* one end has not reported lately */                          \
+    X(DISABLED, "disabled")         /* by the directory */
 
 enum connection_state {
 #define CONNECTION_ENUM(name, text) CONNECTION_##name,

@@ -117,7 +117,6 @@ static void check_computers(struct topology *t)
     check_host_names_are_unique(t);
 }
 
-/* Marks by group and computer, in the order of identity: the first of several counts. */
 static void check_member_is_the_only_one(struct topology *t, size_t index, const size_t *first)
 {
     struct topology_member *m = &t->members[index];
@@ -131,6 +130,7 @@ static void check_member_is_the_only_one(struct topology *t, size_t index, const
 struct member_key {
     size_t group;
     size_t computer;
+    bool idle; /* without a subscription: a forgotten one must not displace the one at work */
     size_t index;
 };
 
@@ -143,17 +143,20 @@ static int by_group_and_computer(const void *a, const void *b)
         return left->group < right->group ? -1 : 1;
     if (left->computer != right->computer)
         return left->computer < right->computer ? -1 : 1;
+    if (left->idle != right->idle)
+        return left->idle ? 1 : -1;
     return left->index < right->index ? -1 : left->index > right->index;
 }
 
-/* For each member the first one of the same group and computer. */
-static size_t *first_members(const struct topology *t)
+/* For each member the one that counts of the same group and computer. */
+static size_t *first_members(const struct topology *t, const bool *subscribed)
 {
     struct member_key *keys = mem_new(t->member_count, sizeof(*keys));
     size_t *first = mem_new(t->member_count, sizeof(*first));
 
     for (size_t i = 0; i < t->member_count; i++)
-        keys[i] = (struct member_key){t->members[i].group, t->members[i].computer, i};
+        keys[i] =
+            (struct member_key){t->members[i].group, t->members[i].computer, !subscribed[i], i};
     if (t->member_count > 1)
         qsort(keys, t->member_count, sizeof(*keys), by_group_and_computer);
     for (size_t i = 0; i < t->member_count; i++) {
@@ -168,11 +171,11 @@ static size_t *first_members(const struct topology *t)
 
 static void check_members(struct topology *t)
 {
-    size_t *first = first_members(t);
     bool *subscribed = mem_new(t->member_count, sizeof(*subscribed));
 
     for (size_t i = 0; i < t->subscription_count; i++)
         subscribed[t->subscriptions[i].member] = true;
+    size_t *first = first_members(t, subscribed);
     for (size_t i = 0; i < t->member_count; i++) {
         struct topology_member *m = &t->members[i];
 

@@ -18,7 +18,7 @@ static bool overlap(const char *a, const char *b)
 
 static bool looks_like_windows(const char *path)
 {
-    return strchr(path, '\\') || (path[0] && path[1] == ':');
+    return path[0] != '/' && (strchr(path, '\\') || (path[0] && path[1] == ':'));
 }
 
 static void check_root(struct topology *t, struct topology_subscription *s)

@@ -13,8 +13,8 @@
 #ifndef CONTROLLER_TOPOLOGY_TOPOLOGY_H
 #define CONTROLLER_TOPOLOGY_TOPOLOGY_H
 
-#include "common/ad/connection.h"
 #include "common/ad/entry.h"
+#include "common/ad/query.h"
 #include "common/base/guid.h"
 #include "common/model/schedule.h"
 #include "controller/topology/finding.h"

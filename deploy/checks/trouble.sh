@@ -7,7 +7,8 @@ set -euo pipefail
 : "${lab_dir:?}" "${nodes[*]:?}"
 
 controller_waits_for_the_directory() {
-    lab_directory_stop
+    trap lab_directory_start EXIT
+    lab_slapd_stop
     lab_controller_start
     lab_wait 10 controller_answers 503 || fail "/healthz is not 503 without a directory"
     sleep 3

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/disk.h"
 
+#include "agent/replica/table.h"
 #include "common/base/mem.h"
 
 #include <assert.h>
@@ -34,9 +35,9 @@ static struct node *new_node(struct disk *disk, enum file_kind kind, uint64_t co
     return node;
 }
 
-void disk_init(struct disk *disk, struct ledger *ledger)
+void disk_init(struct disk *disk, struct ledger *ledger, bool fold)
 {
-    *disk = (struct disk){.ledger = ledger};
+    *disk = (struct disk){.ledger = ledger, .fold = fold};
     disk->root = new_node(disk, FILE_DIRECTORY, 0);
     disk->root->area = AREA_ATTACHED;
     disk->parked = new_node(disk, FILE_DIRECTORY, 0);
@@ -69,18 +70,12 @@ struct node *disk_node(const struct disk *disk, const struct object *object)
     return number >= 1 && number <= disk->node_count ? disk->nodes[number - 1] : NULL;
 }
 
-bool disk_in_tree(const struct disk *disk, const struct object *object)
-{
-    const struct node *node = disk_node(disk, object);
-
-    return node && disk_is_below(node, disk->root);
-}
-
-struct node *disk_child(const struct node *dir, const char *name)
+struct node *disk_child(const struct disk *disk, const struct node *dir, const char *name)
 {
     struct node *child = dir->child;
 
-    while (child && strcmp(child->name, name) != 0)
+    while (child && name_compare(span_of_string(child->name), span_of_string(name),
+                                 disk->fold && dir != disk->parked) != 0)
         child = child->sibling;
     return child;
 }
@@ -105,7 +100,7 @@ static struct node *resolve_parent(const struct disk *disk, const char *path,
         name[size] = '\0';
         if (!slash)
             return dir;
-        dir = disk_child(dir, name);
+        dir = disk_child(disk, dir, name);
         if (!dir || dir->kind != FILE_DIRECTORY)
             return NULL;
         path = slash + 1;
@@ -119,7 +114,7 @@ struct node *disk_resolve(const struct disk *disk, const char *path)
     if (*path == '\0')
         return disk->root;
     struct node *dir = resolve_parent(disk, path, name);
-    return dir ? disk_child(dir, name) : NULL;
+    return dir ? disk_child(disk, dir, name) : NULL;
 }
 
 bool disk_is_below(const struct node *node, const struct node *ancestor)
@@ -131,7 +126,7 @@ bool disk_is_below(const struct node *node, const struct node *ancestor)
 
 static void attach(struct node *node, struct node *dir, const char *name)
 {
-    assert(!node->parent && !disk_child(dir, name));
+    assert(!node->parent);
     snprintf(node->name, sizeof(node->name), "%s", name);
     node->area = AREA_ATTACHED;
     node->stage = 0;
@@ -179,7 +174,7 @@ void disk_change_attributes(struct disk *disk, struct node *node, uint32_t attri
 
 bool disk_rename(struct disk *disk, struct node *node, struct node *dir, const char *name)
 {
-    struct node *target = disk_child(dir, name);
+    struct node *target = disk_child(disk, dir, name);
 
     if (disk_is_below(dir, node) || target == node ||
         (target && (target->kind == FILE_DIRECTORY || node->kind == FILE_DIRECTORY)))
@@ -290,7 +285,7 @@ static void displace(struct disk *disk, struct node *node, const struct step *st
 static enum status install(struct disk *disk, const struct step *step, struct node *dir,
                            const char *name, struct node **out_node)
 {
-    struct node *standing = disk_child(dir, name);
+    struct node *standing = disk_child(disk, dir, name);
 
     if (!is_expected(standing, step) || (standing && standing->kind == FILE_DIRECTORY))
         return ST_AGAIN;
@@ -318,7 +313,9 @@ static enum status move(struct disk *disk, const struct step *step, struct node 
 {
     struct node *node = disk_resolve(disk, step->from_path);
 
-    if (!node || node == disk->root || !is_expected(node, step) || disk_child(dir, name) ||
+    struct node *standing = disk_child(disk, dir, name);
+
+    if (!node || node == disk->root || !is_expected(node, step) || (standing && standing != node) ||
         disk_is_below(dir, node))
         return ST_AGAIN;
     detach(node, AREA_NOWHERE);
@@ -336,7 +333,7 @@ static enum status take_out(struct disk *disk, const struct step *step, struct n
         char name[PARKED_NAME_SIZE];
 
         replica_parked_name(&step->id, name);
-        if (disk_child(disk->parked, name))
+        if (disk_child(disk, disk->parked, name))
             return ST_AGAIN;
         detach(node, AREA_NOWHERE);
         attach(node, disk->parked, name);
@@ -365,10 +362,10 @@ static enum status execute(struct disk *disk, const struct step *step, struct no
         return move(disk, step, dir, name, out_node);
     case STEP_PARK:
     case STEP_REMOVE:
-        *out_node = disk_child(dir, name);
+        *out_node = disk_child(disk, dir, name);
         return take_out(disk, step, *out_node);
     case STEP_ATTRIBUTES:
-        *out_node = disk_child(dir, name);
+        *out_node = disk_child(disk, dir, name);
         if (!*out_node || !is_expected(*out_node, step))
             return ST_AGAIN;
         (*out_node)->attributes = attributes_value(step->attributes);
@@ -394,7 +391,7 @@ bool disk_move_to(struct disk *disk, struct node *node, const char *path)
     char name[DISK_NAME_SIZE];
     struct node *dir = resolve_parent(disk, path, name);
 
-    if (!dir || disk_child(dir, name) || disk_is_below(dir, node))
+    if (!dir || disk_child(disk, dir, name) || disk_is_below(dir, node))
         return false;
     detach(node, AREA_NOWHERE);
     attach(node, dir, name);

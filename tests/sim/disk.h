@@ -43,16 +43,16 @@ struct disk {
     int64_t now_ns; /* set by the member before each use: time stamps of changes */
     int64_t stamp_last_ns;
     struct ledger *ledger;
+    bool fold; /* names that differ only in case are one name */
 };
 
-void disk_init(struct disk *disk, struct ledger *ledger);
+void disk_init(struct disk *disk, struct ledger *ledger, bool fold);
 void disk_fini(struct disk *disk);
 
 struct object object_of(const struct node *node);
 /* NULL when there is no such object. It may stand in any area. */
 struct node *disk_node(const struct disk *disk, const struct object *object);
-bool disk_in_tree(const struct disk *disk, const struct object *object);
-struct node *disk_child(const struct node *dir, const char *name);
+struct node *disk_child(const struct disk *disk, const struct node *dir, const char *name);
 /* By names from the root, or from PARKED_DIR; NULL: not there. */
 struct node *disk_resolve(const struct disk *disk, const char *path);
 bool disk_is_below(const struct node *node, const struct node *ancestor); /* or the same */

@@ -20,7 +20,12 @@ CLEAN = {
                                 "endforeach()\n",
     "common/os/os.c": LICENCE + '#include "common/base/a.h"\n#include <uv.h>\n',
     "common/os/os.h": LICENCE + "#pragma once\n",
-    "agent/CMakeLists.txt": "set(S b.c)\ncoterie_program(agent SOURCES ${S} DEPS os)\n",
+    "agent/CMakeLists.txt": "set(S b.c)\nif(X86)\nlist(APPEND S fast.c)\nendif()\n"
+                            "coterie_program(agent SOURCES ${S} DEPS os)\n",
+    "agent/fast.c": LICENCE + 'struct option o = {"config", required_argument, NULL, 0};\n',
+    "deploy/man/agent.8.scd": "*--config* _FILE_\n",
+    "agent/replica/CMakeLists.txt": "coterie_library(replica SOURCES r.c DEPS base)\n",
+    "agent/replica/r.c": LICENCE + "#include <stdlib.h>\n",
     # an edge that only the closure of DEPS allows, and words that only look like faults
     "agent/b.c": LICENCE + '#include "common/base/a.h"\n/* strcpy( in a comment */\n'
                            'const char *b = "system(x) mkdtemp.XXXXXX";\n',
@@ -28,7 +33,17 @@ CLEAN = {
     "proto/PROTOCOL.md": "`M` has `size`.\n",
     "docs/NOTES.md": "See `common/base/a.h`, common/{base,os} and [os](../common/os/os.h).\n",
     "tests/unit/t.c": LICENCE,
-    "tests/unit/CMakeLists.txt": "coterie_test(t LABEL unit SOURCES t.c DEPS base)\n",
+    "tests/unit/CMakeLists.txt": "coterie_test(t LABEL unit SOURCES t.c DEPS base)\n"
+                                 "add_library(scene STATIC scene.c)\n"
+                                 "target_link_libraries(scene PRIVATE flags PUBLIC base)\n",
+    "tests/unit/scene.c": LICENCE + '#include "common/base/a.h"\n',
+    "tests/integration/CMakeLists.txt":
+        "function(own_test name)\ncmake_parse_arguments(ARG \"\" \"TIMEOUT\" \"SOURCES\" ${ARGN})\n"
+        "add_executable(${name} ${ARG_SOURCES} world.c)\n"
+        "target_link_libraries(${name} PRIVATE os)\nendfunction()\n"
+        "own_test(link SOURCES link.c TIMEOUT 3)\n",
+    "tests/integration/link.c": LICENCE + '#include "common/base/a.h"\n',
+    "tests/integration/world.c": LICENCE,
     "deploy/run": "#!/bin/bash\n# SPDX-License-Identifier: Apache-2.0\necho \"$1\"\n",
 }
 
@@ -38,10 +53,14 @@ PLANTS = [
     ("include_edges_follow_deps", "common/base/a.h", '#include "common/os/os.h"\n'),
     ("include_edges_follow_deps", "agent/b.c", '#include "b.h"\n'),
     ("include_edges_follow_deps", "agent/b.c", '#include "common/base/gone.h"\n'),
+    ("include_edges_follow_deps", "tests/unit/scene.c", '#include "common/os/os.h"\n'),
+    ("include_edges_follow_deps", "tests/integration/link.c", '#include "proto/x.pb-c.h"\n'),
     ("include_edges_follow_deps", "tests/unit/t.c", '#include "proto/x.pb-c.h"\n'),
     ("sources_are_built", "common/base/forgotten.c", LICENCE),
     ("library_headers_stay_home", "common/base/a.c", "#include <sqlite3.h>\n"),
     ("library_headers_stay_home", "agent/b.c", "#include <gssapi/gssapi.h>\n"),
+    ("core_is_pure", "agent/replica/r.c", "#include <time.h>\n"),
+    ("core_is_pure", "agent/replica/CMakeLists.txt", "coterie_library(more SOURCES r.c DEPS os)\n"),
     ("banned_calls_are_absent", "agent/b.c", "void f(char *s) { strcpy(s, b); }\n"),
     ("banned_calls_are_absent", "tests/unit/t.c", "void f(void) { sleep(1); }\n"),
     ("no_marker_is_left", "agent/b.c", "/* TO" "DO: later */\n"),
@@ -52,6 +71,7 @@ PLANTS = [
     ("headers_compile_alone", "common/os/os.h", "size_t before_stddef(void);\n"),
     ("protocol_names_every_field", "proto/x.proto", "message N {\n  bytes unknown = 2;\n}\n"),
     ("protocol_names_every_field", "proto/PROTOCOL.md", None),
+    ("manuals_name_every_option", "agent/b.c", '{"check", no_argument, NULL, 1},\n'),
     ("documents_name_existing_files", "docs/NOTES.md", "And `common/base/gone.h`.\n"),
     ("documents_name_existing_files", "docs/NOTES.md", "[gone](gone.md)\n"),
     ("no_path_of_one_machine", "deploy/run", "ls /home/" "somebody/coterie\n"),

@@ -2,7 +2,8 @@
 """The CMake targets of the tree: which sources each builds, which targets it may use.
 
 Reads the CMakeLists.txt files themselves, in the few forms that the tree uses: coterie_library,
-coterie_program, coterie_test and their like (NAME … SOURCES … DEPS …), plain set() and foreach().
+coterie_program, coterie_test and their like (NAME … SOURCES … DEPS …), CMake's own add_… and
+target_link_libraries, set, list(APPEND), foreach, and functions of the same file.
 """
 
 import os
@@ -47,42 +48,78 @@ def _expand(words, variables):
     return out
 
 
-def _sections(words):
-    """NAME KEYWORD value… KEYWORD value… as a name and a dict of lists."""
-    name, found, keyword = words[0], {}, None
-    for word in words[1:]:
-        if word in _KEYWORDS:
+def _sections(words, keywords=_KEYWORDS):
+    """KEYWORD value… KEYWORD value… as a dict of lists; what comes first is under None."""
+    found, keyword = {}, None
+    for word in words:
+        if word in keywords:
             keyword = word
         else:
             found.setdefault(keyword, []).append(word)
-    return name, found
+    return found
 
 
-def _run(calls, variables, folder, targets):
-    at = 0
-    while at < len(calls):
-        command, words = calls[at]
-        if command == "function":
-            while calls[at][0] != "endfunction":
-                at += 1
-        elif command == "set" and words:
-            variables[words[0]] = _expand(words[1:], variables)
-        elif command == "foreach":
-            end = at + 1
-            while calls[end][0] != "endforeach":
-                end += 1
-            items = words[1:]
-            if items[:2] == ["IN", "LISTS"]:
-                items = [f"${{{name}}}" for name in items[2:]]
-            elif items[:2] == ["IN", "ITEMS"]:
-                items = items[2:]
-            for item in _expand(items, variables):
-                _run(calls[at + 1:end], {**variables, words[0]: [item]}, folder, targets)
-            at = end
-        elif command.startswith("coterie_") and words and "SOURCES" in words:
-            name, found = _sections(_expand(words, variables))
-            targets[name] = Target(name, folder, found.get("SOURCES", []), found.get("DEPS", []))
-        at += 1
+class _Reader:
+    """Runs the calls of one CMakeLists.txt; a condition's branches all count."""
+
+    def __init__(self, folder, targets):
+        self.folder = folder
+        self.targets = targets
+        self.functions = {}
+
+    def run(self, calls, variables):
+        at = 0
+        while at < len(calls):
+            command, words = calls[at]
+            if command in ("function", "foreach"):
+                end = at + 1
+                while calls[end][0] != "end" + command:
+                    end += 1
+                if command == "function":
+                    self.functions[words[0].lower()] = (words[1:], calls[at + 1:end])
+                else:
+                    for item in _expand(_items(words), variables):
+                        self.run(calls[at + 1:end], {**variables, words[0]: [item]})
+                at = end
+            else:
+                self._call(command, _expand(words, variables), variables)
+            at += 1
+
+    def _call(self, command, words, variables):
+        if command == "set" and words:
+            variables[words[0]] = words[1:]
+        elif command == "list" and words[:1] == ["APPEND"]:
+            variables[words[1]] = variables.get(words[1], []) + words[2:]
+        elif command in ("add_library", "add_executable"):
+            kinds = ("STATIC", "INTERFACE", "OBJECT")
+            self._add(words[0], [w for w in words[1:] if w not in kinds], [])
+        elif command == "target_link_libraries" and words[0] in self.targets:
+            self.targets[words[0]].deps += [w for w in words[1:] if w not in ("PRIVATE", "PUBLIC")]
+        elif command in self.functions:
+            self._call_function(words, *self.functions[command])
+        elif command.startswith("coterie_") and "SOURCES" in words:
+            found = _sections(words[1:])
+            self._add(words[0], found.get("SOURCES", []), found.get("DEPS", []))
+
+    def _call_function(self, words, parameters, body):
+        keywords = set()
+        for command, parsed in body:
+            if command == "cmake_parse_arguments":
+                keywords = set(";".join(parsed[1:4]).split(";"))
+        given = _sections(words[len(parameters):], keywords)
+        variables = {f"ARG_{keyword}": given.get(keyword, []) for keyword in keywords}
+        variables.update({name: [word] for name, word in zip(parameters, words)})
+        self.run(body, variables)
+
+    def _add(self, name, sources, deps):
+        self.targets[name] = Target(name, self.folder, sources, deps)
+
+
+def _items(words):
+    """What a foreach goes through."""
+    if words[1:3] == ["IN", "LISTS"]:
+        return [f"${{{name}}}" for name in words[3:]]
+    return words[3:] if words[1:3] == ["IN", "ITEMS"] else words[1:]
 
 
 class Targets:
@@ -91,7 +128,7 @@ class Targets:
         for name in tree.files:
             if os.path.basename(name) == "CMakeLists.txt":
                 folder = os.path.dirname(name)
-                _run(list(_calls(tree.text(name))), {}, folder, self.by_name)
+                _Reader(folder, self.by_name).run(list(_calls(tree.text(name))), {})
         self._closures = {}
 
     def closure(self, name):

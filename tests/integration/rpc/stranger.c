@@ -72,9 +72,11 @@ struct stranger *stranger_new(struct world *w, const char *path)
     grpc_channel_credentials_release(credentials);
     const struct stream_options options = {
         .rpc = w->rpc, .list = &stranger->list, .peer = target, .principal = ""};
-    grpc_call *call = grpc_channel_create_call(
-        stranger->channel, NULL, GRPC_PROPAGATE_DEFAULTS, rpc_queue(w->rpc),
-        grpc_slice_from_copied_string(path), NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_slice method = grpc_slice_from_copied_string(path);
+    grpc_call *call = grpc_channel_create_call(stranger->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                               rpc_queue(w->rpc), method, NULL,
+                                               gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_slice_unref(method);
     stranger->stream = stream_open_raw(&options, call, &events, stranger);
     return stranger;
 }

@@ -59,8 +59,8 @@ static void say_first_message(struct stranger *stranger, struct span token)
     scope(buf) struct buf bytes = {0};
 
     message.nonce = (ProtobufCBinaryData){.data = nonce, .len = sizeof(nonce)};
-    message.token = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)token.data,
-                                          .len = token.size};
+    message.token =
+        (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)token.data, .len = token.size};
     size_t size = coterie__v1__authenticate_message__get_packed_size(&message);
     coterie__v1__authenticate_message__pack(&message, buf_extend(&bytes, size));
     stranger_say(stranger, buf_span(&bytes));

@@ -4,10 +4,13 @@
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define WAIT_MS_MAX 30000
+#define WAIT_MS_MAX  30000
 #define WORKER_COUNT 4
 
 #define ECHO_METHOD(name)                                                                          \
@@ -164,9 +167,15 @@ static void on_refused(const char *peer, const char *principal, const char *text
 
 void world_rekey(const char *principal)
 {
-    scope_free char *command = mem_format("bash \"$KDC_SCRIPT\" rekey \"$KDC_DIR\" %s", principal);
+    const char *const arguments[] = {
+        "bash", getenv("KDC_SCRIPT"), "rekey", getenv("KDC_DIR"), principal, NULL};
+    pid_t child;
+    int status = -1;
 
-    assert_int_equal(system(command), 0);
+    assert_int_equal(
+        posix_spawnp(&child, arguments[0], NULL, NULL, (char **)(uintptr_t)arguments, environ), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 struct auth_credentials *world_credentials(const char *keytab_name)

@@ -114,8 +114,8 @@ static void a_message_over_the_limit_is_not_even_parsed(void **state)
     struct fixture *f = *state;
     scope_free uint8_t *bytes = mem_new(1, AUTH_MESSAGE_SIZE_MAX + 1);
 
-    assert_failed(f, auth_handshake_step(f->handshake, span_of(bytes, AUTH_MESSAGE_SIZE_MAX + 1),
-                                         &f->out));
+    assert_failed(
+        f, auth_handshake_step(f->handshake, span_of(bytes, AUTH_MESSAGE_SIZE_MAX + 1), &f->out));
 }
 
 static void a_failed_handshake_never_recovers(void **state)

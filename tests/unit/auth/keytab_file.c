@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define REALM "COTERIE.TEST"
+#define REALM               "COTERIE.TEST"
 #define NAME_TYPE_PRINCIPAL 1
 
 static void put_number(struct buf *b, unsigned size, uint64_t value)

@@ -9,7 +9,7 @@
 #define ENCTYPE_AES256 18
 
 struct keytab_entry {
-    const char *service; /* "host" */
+    const char *service;  /* "host" */
     const char *instance; /* "a.test" */
     int enctype;
 };

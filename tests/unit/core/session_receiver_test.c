@@ -126,6 +126,18 @@ static void an_incomplete_round_joins_nothing_and_asks_again(void **state)
     assert_int_equal(receiver_state(f->receiver), RECEIVER_WAITING);
 }
 
+static void an_incomplete_round_that_brought_nothing_pauses(void **state)
+{
+    struct fixture *f = *state;
+
+    opened(f);
+    round_start(f, 1);
+    round_done(f, 1, false);
+
+    assert_int_equal(receiver_state(f->receiver), RECEIVER_PAUSED);
+    assert_false(f->did.send_want);
+}
+
 static void an_unsettled_update_pauses_and_joins_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -345,6 +357,7 @@ int main(void)
         PROMISE(a_session_begins_with_our_vector_and_all_credits),
         PROMISE(the_senders_vector_is_joined_after_all_was_settled),
         PROMISE(an_incomplete_round_joins_nothing_and_asks_again),
+        PROMISE(an_incomplete_round_that_brought_nothing_pauses),
         PROMISE(an_unsettled_update_pauses_and_joins_nothing),
         PROMISE(pauses_double_to_a_bound_and_progress_resets_them),
         PROMISE(a_tick_before_the_deadline_changes_nothing),

@@ -41,8 +41,8 @@ static void a_payload_message_reads_back_as_the_ordinary_message(void **state)
         Frame *frame = round_trip(300, span_of(payload, sizes[i]));
         assert_non_null(frame);
         assert_int_equal(frame->transfer, 300);
-        assert_true(span_equal(span_of(frame->data.data, frame->data.len),
-                               span_of(payload, sizes[i])));
+        assert_true(
+            span_equal(span_of(frame->data.data, frame->data.len), span_of(payload, sizes[i])));
         assert_int_equal(frame->base.n_unknown_fields, 0);
         protobuf_c_message_free_unpacked(&frame->base, NULL);
     }

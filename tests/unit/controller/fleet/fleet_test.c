@@ -131,6 +131,38 @@ static void a_stranger_gets_the_reason_once_and_an_assignment_when_it_becomes_a_
     fleet_free(fleet);
 }
 
+static void an_agent_whose_assignment_cannot_be_made_keeps_the_one_it_has(void **state)
+{
+    struct fleet *fleet = fleet_of_a();
+    struct fleet_computer broken = wire_computer("a", 1);
+    (void)state;
+
+    attach(fleet, "host/a@R", &stream_a, digest_one);
+    broken.assignment = NULL;
+    fleet_set_plan(fleet, &broken, 1, wire_moment(10));
+    assert_quiet(fleet);
+    plan_a(fleet, 1, 20);
+
+    assert_quiet(fleet);
+    assert_int_equal(fleet_agent_at(fleet, 0)->acceptance, FLEET_ACCEPTANCE_APPLIED);
+    fleet_free(fleet);
+}
+
+static void a_principal_of_two_computers_means_neither(void **state)
+{
+    struct fleet *fleet = fleet_new(NULL);
+    struct fleet_computer plan[] = {wire_computer("a", 1), wire_computer("b", 2)};
+    (void)state;
+
+    plan[1].principals = plan[0].principals;
+    fleet_set_plan(fleet, plan, 2, wire_moment(0));
+    attach(fleet, "host/a@R", &stream_a, NULL);
+
+    assert_next(fleet, FLEET_SEND_NONE, &stream_a);
+    assert_quiet(fleet);
+    fleet_free(fleet);
+}
+
 static void a_member_that_leaves_the_directory_is_told_so(void **state)
 {
     struct fleet *fleet = fleet_of_a();
@@ -353,6 +385,8 @@ int main(void)
         TEST(an_agent_that_has_its_assignment_is_left_alone),
         TEST(before_the_first_plan_nobody_is_told_anything),
         TEST(a_stranger_gets_the_reason_once_and_an_assignment_when_it_becomes_a_member),
+        TEST(an_agent_whose_assignment_cannot_be_made_keeps_the_one_it_has),
+        TEST(a_principal_of_two_computers_means_neither),
         TEST(a_member_that_leaves_the_directory_is_told_so),
         TEST(only_the_last_of_many_plans_is_sent),
         TEST(a_refused_assignment_is_recorded_and_not_sent_again),

@@ -45,7 +45,7 @@ static void equal_vectors_and_fresh_reports_are_in_sync(void **state)
     assert_int_equal(scene.view->health, HEALTH_OK);
     assert_int_equal(scene.view->finding_count, 0);
     assert_int_equal(scene.view->counts.connections_in_sync, 2);
-    assert_string_equal(scene.view->summary, "all in sync: 1 folder on 2 agents, 2 connections");
+    assert_string_equal(scene.view->summary, "1 folder on 2 agents, all 2 connections in sync");
 }
 
 static void a_receiver_that_lacks_a_change_is_behind_whatever_it_says(void **state)
@@ -320,7 +320,7 @@ static void the_worst_findings_come_first(void **state)
     assert_string_equal(scene.view->findings[0].code, "z");
     assert_string_equal(scene.view->findings[1].code, "b");
     assert_string_equal(scene.view->findings[2].code, "a");
-    assert_string_equal(scene.view->summary, "1 error, 1 warning: 2 of 2 connections in sync");
+    assert_string_equal(scene.view->summary, "1 error, 1 warning; 2 of 2 connections in sync");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/member.h"
+
+#include "common/base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct walltime member_walltime(const struct member *member)
+{
+    static const int64_t epoch_ms = INT64_C(1800000000000);
+
+    return (struct walltime){
+        .ns = (epoch_ms + member->world->now_ms + member->skew_ms) * NS_PER_MS};
+}
+
+struct member *member_new(struct world *world, unsigned index)
+{
+    struct member *member = MEM_NEW(struct member);
+
+    member->world = world;
+    member->index = index;
+    member->memory = memstore_new(world->plan.fold);
+    member->store = memstore_port(member->memory);
+    disk_init(&member->disk, &world->ledger, world->plan.fold);
+    return member;
+}
+
+/* An open plan ends with the process: its commit fails, so that only its memory is freed. */
+static void drop_plan(struct member *member)
+{
+    enum settled settled[PLAN_OFFER_COUNT_MAX];
+    size_t issued;
+
+    if (!member->plan)
+        return;
+    memstore_fail_commit(member->memory, 1);
+    enum status st = replica_settle(member->plan, NULL, 0, settled, &issued);
+    (void)st;
+    memstore_fail_commit(member->memory, 0);
+    member->plan = NULL;
+}
+
+/* The process has ended: what it held is gone. */
+static void forget_process(struct member *member)
+{
+    member->up = false;
+    member->incarnation++;
+    streams_member_down(member);
+    intake_free(member->intake);
+    member->intake = NULL;
+    free(member->results);
+    member->results = NULL;
+    free(member->entries);
+    member->entries = NULL;
+    drop_plan(member);
+    replica_close(member->replica);
+    member->replica = NULL;
+    member->work = WORK_NONE;
+    member->result_count = 0;
+    member->dirty_count = 0;
+    member->looked_count = 0;
+    member->look_queued = false;
+    member->look_due = false;
+    member->unpark_wanted = false;
+    member->rejudge_wanted = false;
+    member->return_failed = false;
+    member->scanned = false;
+}
+
+void member_free(struct member *member)
+{
+    if (member->up)
+        forget_process(member);
+    memstore_free(member->memory);
+    disk_fini(&member->disk);
+    free(member);
+}
+
+static enum status open_replica(struct member *member)
+{
+    const struct replica_options options = {
+        .folder = member->world->folder,
+        .store = member->store,
+        .primary = member->index == 0,
+        .case_insensitive = member->world->plan.fold,
+        .fresh_database = world_guid(member->world),
+    };
+
+    return replica_open(&options, &member->replica);
+}
+
+static void restart_later(struct member *member, int64_t away_ms)
+{
+    world_queue(member->world, away_ms,
+                (struct event){.kind = EVENT_RESTART,
+                               .member = member,
+                               .incarnation = member->incarnation});
+}
+
+void member_start(struct member *member)
+{
+    struct world *world = member->world;
+
+    disk_drop_all_stages(&member->disk);
+    enum status st = open_replica(member);
+    if (st == ST_OK)
+        st = apply_recover(member);
+    if (st != ST_OK) { /* a failing store: the process ends and is started again */
+        replica_close(member->replica);
+        member->replica = NULL;
+        memstore_crash(member->memory);
+        restart_later(member, SECOND);
+        return;
+    }
+    member->intake = intake_new();
+    member->up = true;
+    member->alone_since_ms = world->now_ms;
+    world_trace(world, member, "starts");
+    look_dirty_all(member);
+    for (size_t i = 0; i < world->edge_count; i++) {
+        if (world->edges[i].to == member)
+            streams_connect_later(world, &world->edges[i], world_delay(world, SECOND));
+    }
+}
+
+void member_crash(struct member *member, int64_t away_ms)
+{
+    if (!member->up)
+        return;
+    world_trace(member->world, member, "crashes");
+    forget_process(member);
+    memstore_crash(member->memory);
+    restart_later(member, away_ms);
+}
+
+void member_vector_grew(struct member *member)
+{
+    if (member->up)
+        streams_vector_grew(member);
+}
+
+/* Some partner may still bring the update that a parked record waits for. */
+static bool awaits_updates(const struct member *member)
+{
+    return intake_item_count(member->intake) > 0;
+}
+
+void member_run(struct member *member)
+{
+    struct world *world = member->world;
+
+    while (member->up && !world->result->failed) {
+        struct intake_next next;
+
+        if (member->work == WORK_NONE)
+            streams_try_joins(member);
+        if (!member->up)
+            return;
+        intake_next(member->intake, member->replica, world_now(world), member->work != WORK_NONE,
+                    &next);
+        switch (next.kind) {
+        case INTAKE_FETCH:
+            streams_fetch(member, &next);
+            continue;
+        case INTAKE_SETTLED:
+            streams_settled(member, &next);
+            continue;
+        case INTAKE_DROP:
+            disk_drop_stage(&member->disk, next.stage);
+            continue;
+        case INTAKE_PLAN:
+            apply_batch(member);
+            continue;
+        case INTAKE_IDLE:
+            break;
+        }
+        if (member->work != WORK_NONE)
+            return;
+        if (member->look_due) {
+            look_begin(member);
+        } else if (member->unpark_wanted && !awaits_updates(member)) {
+            member->unpark_wanted = false;
+            apply_unpark(member);
+        } else if (!member->return_failed && replica_can_return(member->replica)) {
+            apply_return(member);
+        } else {
+            return;
+        }
+    }
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tests/sim/member.h: one agent with its folder: the shell that agent/folder is in the product.
+ *
+ * Each member does one thing with its replica at a time: a look at the disk (gather, then commit),
+ * a plan (intend, steps, settle), or a join. In between it answers messages. member_run() goes on
+ * with whatever is due and is called after everything that happened to the member.
+ */
+#ifndef TESTS_SIM_MEMBER_H
+#define TESTS_SIM_MEMBER_H
+
+#include "tests/sim/world.h"
+
+#define DIRTY_COUNT_MAX 32
+#define LOOK_ENTRY_COUNT_MAX 512
+#define ATTRIBUTES_BYTES 4
+
+enum work { WORK_NONE, WORK_LOOK, WORK_PLAN };
+
+/* What a look saw of one object, at one moment. */
+struct entry {
+    struct object dir;
+    struct object object;
+    char name[DISK_NAME_SIZE];
+    enum file_kind kind;
+    uint64_t content;
+    uint32_t attributes;
+    struct witness witness;
+    uint64_t create_time;
+    bool done;
+};
+
+struct member {
+    struct world *world;
+    unsigned index;
+    bool up;
+    uint32_t incarnation;
+    struct disk disk;
+    struct memstore *memory;
+    struct store store;
+    struct replica *replica;
+    struct intake *intake;
+    int64_t skew_ms;
+    enum work work;
+    bool unpark_wanted;
+    bool return_failed; /* bringing parked files back; look first */
+    int64_t alone_since_ms; /* the last stream's end, or the start */
+    uint64_t stage_last;
+
+    /* plan */
+    struct plan *plan;
+    bool plan_has_offers;
+    size_t offer_count;
+    struct step_result *results;
+    size_t result_count;
+
+    /* look */
+    struct object dirty[DIRTY_COUNT_MAX]; /* directories */
+    size_t dirty_count;
+    bool dirty_all;
+    bool look_queued; /* EVENT_LOOK is on its way */
+    bool look_due;
+    struct object looked[LOOK_ENTRY_COUNT_MAX];
+    size_t looked_count;
+    bool looked_all;
+    bool rejudge_wanted; /* after the look: a step found something else on disk */
+    struct entry *entries;
+    size_t entry_count;
+    bool scanned; /* since the start */
+};
+
+struct member *member_new(struct world *world, unsigned index);
+void member_free(struct member *member);
+void member_start(struct member *member);
+/* Loses all but the disk and what was committed; comes back after @away_ms. */
+void member_crash(struct member *member, int64_t away_ms);
+void member_run(struct member *member);
+struct walltime member_walltime(const struct member *member);
+/* The replica has committed something: partners hear of it. */
+void member_vector_grew(struct member *member);
+
+/* --- look.c --- */
+void look_dirty(struct member *member, const struct node *dir);
+void look_dirty_all(struct member *member);
+void look_begin(struct member *member);
+void look_commit(struct member *member);
+
+/* --- apply.c --- */
+void apply_batch(struct member *member);
+void apply_unpark(struct member *member);
+/* Parked files whose name has become free go back. */
+void apply_return(struct member *member);
+void apply_step(struct member *member);
+/* After a start: what stands of the intents. */
+enum status apply_recover(struct member *member);
+
+/* --- streams.c --- */
+enum message_kind {
+    MESSAGE_OPEN,
+    MESSAGE_OPENED,
+    MESSAGE_WANT,
+    MESSAGE_CREDIT,
+    MESSAGE_ROUND_START,
+    MESSAGE_UPDATE,
+    MESSAGE_ROUND_DONE,
+    MESSAGE_FETCH,
+    MESSAGE_FETCHED,
+};
+struct message {
+    enum message_kind kind;
+    struct vector vector;
+    struct update update;
+    uint32_t round;
+    uint32_t credit;
+    bool flag; /* start_round, complete, ok */
+    uint64_t content;
+};
+void message_free(struct message *message);
+
+void streams_connect_later(struct world *world, struct edge *edge, int64_t delay_ms);
+void streams_connect(struct world *world, struct edge *edge);
+void streams_message(struct world *world, struct stream *stream, struct message *message,
+                     struct member *at);
+void streams_cut(struct world *world, struct stream *stream);
+void streams_lost(struct world *world, struct stream *stream, struct member *at);
+/* All streams of a member end on its side at once. */
+void streams_member_down(struct member *member);
+void streams_tick(struct world *world, struct stream *stream, enum event_kind kind);
+void streams_try_joins(struct member *member);
+void streams_vector_grew(struct member *member);
+struct stream *streams_by_id(struct world *world, uint32_t id);
+void streams_fetch(struct member *member, const struct intake_next *next);
+void streams_settled(struct member *member, const struct intake_next *next);
+
+/* --- actions.c --- */
+void actions_run(struct world *world, uint64_t number);
+/* A user does something at this member. False when it found nothing to do it to. */
+bool actions_operate(struct world *world, struct member *member, struct random_source *random);
+void actions_heal(struct world *world);
+
+/* --- classify.c --- */
+void classify_offers(struct member *member, const struct offer *offers, size_t count);
+
+/* --- check.c --- */
+/* The member's records: one root, no cycle, no orphan, names unique. After every commit. */
+void check_records(struct member *member);
+/* A vector that covers another stands for records that are as great. */
+void check_vectors(struct world *world, const struct member *a, const struct member *b);
+/* Everything that must hold when nothing moves any more. */
+void check_quiet(struct world *world);
+
+#endif
