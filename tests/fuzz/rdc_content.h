@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/fuzz/rdc/content.h: two versions of one small content, the same at every run. */
+/* tests/fuzz/rdc_content.h: two versions of one small content, the same at every run. */
 #ifndef TESTS_FUZZ_RDC_CONTENT_H
 #define TESTS_FUZZ_RDC_CONTENT_H
 
