@@ -93,8 +93,18 @@ static bool locate_missing(struct gathering *g, const struct record *record, con
         f->id = record->update.id;
         f->object = record->object;
         return true;
-    case ROOT_LOCATED_PRIVATE: /* an install has it in hand */
     case ROOT_LOCATED_UNKNOWN:
+        /* nobody has looked it up since the mount: it is not in a tree that was walked whole */
+        if (g->tree_walked) {
+            f = add_finding(g, FINDING_GONE, path);
+            f->id = record->update.id;
+            f->object = record->object;
+            f->unlocated = true;
+            return true;
+        }
+        add_finding(g, FINDING_LATER, path);
+        return false;
+    case ROOT_LOCATED_PRIVATE: /* an install has it in hand */
         add_finding(g, FINDING_LATER, path);
         return false;
     }
@@ -415,7 +425,8 @@ bool finding_still_stands(const struct root *root, const struct finding *finding
     if (finding->kind == FINDING_GONE) {
         enum root_located where = root_locate(root, &finding->object, &path);
 
-        return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE;
+        return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE ||
+               (where == ROOT_LOCATED_UNKNOWN && finding->unlocated);
     }
     if (finding->kind != FINDING_PRESENT)
         return true;

@@ -31,6 +31,7 @@ struct finding {
     bool known;                  /* PRESENT: the object has a record */
     bool holder_gone;            /* PRESENT, not known: whoever held the name is nowhere */
     struct object object;        /* GONE: of the record */
+    bool unlocated;              /* GONE: alive on the volume, but nowhere in the walked tree */
     struct object parent;        /* PRESENT: the directory it stands in */
     struct scan_content content; /* PRESENT */
     const char *problem;         /* SKIPPED, FAILED */
@@ -43,6 +44,7 @@ struct gathering {
     struct db_reader *reader; /* the worker's own */
     struct file_id root_id;
     const atomic_bool *stop;
+    bool tree_walked; /* whole, since the agent began: whatever is in it was looked up */
 
     /* what to do: continue this scan, or look at these places */
     struct scan *scan;
