@@ -112,35 +112,33 @@ static bool is_parked(void *arg, const struct file_id *id)
     return parked;
 }
 
-static bool recorded_place(void *arg, const struct object *object, char **out_path)
+static bool place_of(void *arg, const struct object *object, char **out_path)
 {
     struct known *known = arg;
     struct store store = db_store(known->parts->db);
     struct record record = {0};
-    bool found = store.ops->get_by_object(store.arg, object, &record) &&
-                 record.place == PLACE_TREE &&
-                 replica_path(known->parts->replica, &record.update.id, out_path);
+    bool placed = store.ops->get_by_object(store.arg, object, &record) && record.update.present &&
+                  replica_path(known->parts->replica, &record.update.id, out_path);
 
     record_fini(&record);
-    return found;
+    return placed;
 }
 
-/* What a crash left: steps that were cut short are undone, updates whose effect is on disk are
- * committed, the rest comes again. In this order: an object in the swap directory belongs back in
- * its place before anybody asks whether a tombstone has taken effect. */
+/* What a crash left: updates whose effect is on disk are committed, the rest comes again. */
 static enum status recover(struct folder *f, struct parts *parts)
 {
     struct known known = {.folder = f, .parts = parts};
     struct install_known callbacks = {
-        .staged = is_intended, .parked = is_parked, .place = recorded_place, .arg = &known};
+        .staged = is_intended, .parked = is_parked, .place = place_of, .arg = &known};
     struct step_result *results = NULL;
     bool *done = NULL;
     size_t count = 0;
     size_t preserved = 0;
     struct intent intent = {0};
     const char *path;
-    enum status st = install_recover(parts->install, &callbacks, &preserved);
 
+    /* what a step had taken out of the tree is put back before anything is asked about the tree */
+    enum status st = install_recover(parts->install, &callbacks, &preserved);
     while (st == ST_OK && replica_intent(parts->replica, count, &intent, &path)) {
         results = mem_resize(results, count + 1, sizeof(*results));
         done = mem_resize(done, count + 1, sizeof(*done));
