@@ -77,6 +77,8 @@ no_program_has_died() {
     local name
     for name in controller "${nodes[@]}"; do
         lab_running "$name" > /dev/null || fail "$name does not run any more"
+        (($(stat -c %s "$lab_dir/log/$name.log") < 2 << 20)) ||
+            fail "$name has written $(stat -c %s "$lab_dir/log/$name.log") bytes of log"
         ! grep -Ei 'assert|sanitizer|segmentation' "$lab_dir/log/$name.log" || fail "in $name's log"
     done
     settled 30
