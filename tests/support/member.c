@@ -592,8 +592,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
     return all_done && !round.has_crashed ? PULL_JOINED : PULL_PARTIAL;
 }
 
-/* Files that were parked and whose name has become free. */
-static void return_parked(struct member *member)
+void member_return_parked(struct member *member)
 {
     struct round round = {.to = member};
     struct batch batch = {.count = 0};
@@ -611,7 +610,7 @@ bool members_converge(struct member *members, size_t count, unsigned cycle_count
 
         for (size_t i = 0; i < count; i++) {
             member_scan(&members[i]);
-            return_parked(&members[i]);
+            member_return_parked(&members[i]);
             before += replica_state(members[i].replica)->number_last;
         }
         for (size_t i = 0; i < count; i++) {

@@ -53,6 +53,9 @@ enum pull_result {
 enum pull_result member_pull(struct member *to, struct member *from,
                              const struct member_chaos *chaos);
 
+/* What is parked goes back if its name has become free. */
+void member_return_parked(struct member *member);
+
 /* Scan and pull in all directions until nothing changes any more; false: not within @cycle_count_max. */
 bool members_converge(struct member *members, size_t count, unsigned cycle_count_max);
 
