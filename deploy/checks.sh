@@ -153,7 +153,8 @@ prepare_checks() {
     lab_make_group --settings --write-computers --group Spare "${members[@]}" \
         --folder "spare=$lab_dir/trees/{member}/small/spare" --primary A1
     make_demo_group --no-local-settings
-    mount_small_disk
+    # a3 keeps its part of the second group on a disk that is soon full
+    lab_disk "$lab_dir/trees/a3/small" 64M
     for node in "${spare_nodes[@]}"; do
         mkdir -p "$lab_dir/trees/$node/small/spare"
     done

@@ -10,6 +10,7 @@
 #   demo.sh down           end it; leaves no process, mount or namespace
 #
 # COTERIE_DEMO_DIR   where everything is kept; default: .demo beside this script
+# COTERIE_DEMO_TREE  a tree to replicate; default: headers and documents of this machine
 # COTERIE_BUILD      a built tree to use; default: builds the release preset first
 set -euo pipefail
 
@@ -49,6 +50,10 @@ prepare_machine() {
 # A real tree: headers and documents of this machine, and more of it until there are enough files.
 fill_tree() { # DIRECTORY
     local from
+    if [ -n "${COTERIE_DEMO_TREE:-}" ]; then
+        cp -a "$COTERIE_DEMO_TREE" "$1"
+        return
+    fi
     mkdir -p "$1"
     cp -a /usr/include "$1/include"
     cp -a /usr/share/doc "$1/doc"
@@ -84,15 +89,17 @@ settled() {
 
 milliseconds() { date +%s%3N; }
 
-# Namespaces, names, directory, realm and keytabs for NODES; nothing of the product runs yet.
+# Namespaces, names, disks, directory, realm and keytabs for NODES; nothing of the product runs yet.
 begin_lab() { # NODE...
     local node
     lab_init
     lab_network_up "$@"
     lab_write_hosts
     lab_directory_start
-    for node in hub "$@"; do
+    lab_keytab hub > /dev/null
+    for node in "$@"; do
         lab_keytab "$node" > /dev/null
+        lab_disk "$lab_dir/trees/$node" 8G
     done
 }
 
@@ -211,7 +218,7 @@ check() {
 case ${1:-} in
     up | status | down | check) "$@" ;;
     *)
-        sed -n '3,14s/^# \{0,1\}//p' "$0" >&2
+        sed -n '3,15s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
 esac

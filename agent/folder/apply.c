@@ -173,6 +173,36 @@ static void unpark(struct folder *f)
         carry_out(f, plan, 0);
 }
 
+/* Parked files whose name has become free go back. After a step that failed, only at the next tick:
+ * the folder looks first. */
+static void return_parked(struct folder *f)
+{
+    struct plan *plan;
+
+    f->return_tried = true;
+    if (replica_plan(f->replica, walltime_now(), NULL, 0, &plan) != ST_OK)
+        folder_store_failed(f);
+    else
+        carry_out(f, plan, 0);
+}
+
+/* The intake asks for nothing: what is parked may go back. */
+static bool idle_thing(struct folder *f)
+{
+    if (f->plan || intake_item_count(f->intake) > 0)
+        return false;
+    if (f->unpark_wanted && !pull_any_open(f) &&
+        instant_ms_since(f->session_ended, loop_now(f->services->loop)) > UNPARK_DELAY_MS) {
+        unpark(f);
+        return true;
+    }
+    if (!f->return_tried && !local_is_busy(f->local) && replica_can_return(f->replica)) {
+        return_parked(f);
+        return true;
+    }
+    return false;
+}
+
 /* One thing the intake asks for; false when there is nothing. */
 static bool next_thing(struct folder *f)
 {
@@ -193,13 +223,7 @@ static bool next_thing(struct folder *f)
         content_drop(f, next.stage);
         return true;
     case INTAKE_IDLE:
-        if (f->unpark_wanted && !f->plan && !pull_any_open(f) &&
-            intake_item_count(f->intake) == 0 &&
-            instant_ms_since(f->session_ended, loop_now(f->services->loop)) > UNPARK_DELAY_MS) {
-            unpark(f);
-            return true;
-        }
-        return false;
+        return idle_thing(f);
     }
     return false;
 }

@@ -24,10 +24,13 @@ const char *folder_state_text(enum folder_state state)
     return "unknown";
 }
 
+/* A stopped folder that is tried again says nothing until that succeeds. */
 static void set_state(struct folder *f, enum folder_state state)
 {
     assert(f->state != FOLDER_CLOSING);
-    if (f->state != state)
+    bool retries = f->problems.count > 0 &&
+                   (state == FOLDER_OPENING || (f->state == FOLDER_OPENING && state == FOLDER_TROUBLE));
+    if (f->state != state && !retries)
         log_info(&f->log, "folder is %s", folder_state_text(state));
     f->state = state;
 }
@@ -168,7 +171,8 @@ static void trouble(struct folder *f, const char *key, const char *cause, const 
     folder_problem(f, key, f->assignment->root_path, cause, remedy);
     if (f->state != FOLDER_CLOSING)
         set_state(f, FOLDER_TROUBLE);
-    loop_timer_start(f->tick, 0);
+    /* what is open is torn down at once; what did not open is tried again after a while */
+    loop_timer_start(f->tick, f->root ? 0 : ROOT_CHECK_INTERVAL_MS);
 }
 
 static void take_parts(struct folder *f, const struct parts *parts)
@@ -391,6 +395,7 @@ static void run_tick(struct folder *f)
     serve_check(f);
     fetching_check(f);
     pull_try_joins(f);
+    f->return_tried = false;
     apply_kick(f);
     quiet_work(f);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/folder/local.h"
 
+#include "agent/replica/replica.h"
 #include "agent/root/beneath.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
@@ -27,23 +28,6 @@ static void finding_fini(struct finding *f)
     free(f->path);
 }
 
-void gathering_clear(struct gathering *g)
-{
-    for (size_t i = 0; i < g->finding_count; i++)
-        finding_fini(&g->findings[i]);
-    for (size_t i = 0; i < g->place_count; i++)
-        free(g->places[i]);
-    free(g->findings);
-    free(g->places);
-    buf_fini(&g->problem);
-    g->findings = NULL;
-    g->places = NULL;
-    g->finding_count = g->finding_capacity = g->place_count = 0;
-    g->bytes_read = 0;
-    g->scan_finished = false;
-    g->status = ST_OK;
-}
-
 static char *join(const char *dir, const char *name)
 {
     return dir[0] == '\0' ? mem_copy_string(name) : mem_format("%s/%s", dir, name);
@@ -57,14 +41,71 @@ static bool store_get_by_object(struct gathering *g, const struct object *object
     return store.ops->get_by_object(store.arg, object, out);
 }
 
-/* The file id of a directory on disk: the root's, or its record's. */
+/* A directory that stands where the record's own has gone: it is going to be taken for the same. */
+struct successor {
+    struct object object;
+    struct file_id id;
+    UT_hash_handle hh;
+};
+
+static void successor_add(struct gathering *g, const struct object *object,
+                          const struct file_id *id)
+{
+    struct successor *s;
+
+    HASH_FIND(hh, g->successors, object, sizeof(*object), s);
+    if (s)
+        return;
+    s = MEM_NEW(struct successor);
+    s->object = *object;
+    s->id = *id;
+    HASH_ADD(hh, g->successors, object, sizeof(s->object), s);
+}
+
+static void successors_clear(struct gathering *g)
+{
+    struct successor *s;
+    struct successor *next;
+
+    HASH_ITER(hh, g->successors, s, next)
+    {
+        HASH_DEL(g->successors, s);
+        free(s);
+    }
+}
+
+void gathering_clear(struct gathering *g)
+{
+    for (size_t i = 0; i < g->finding_count; i++)
+        finding_fini(&g->findings[i]);
+    for (size_t i = 0; i < g->place_count; i++)
+        free(g->places[i]);
+    free(g->findings);
+    free(g->places);
+    buf_fini(&g->problem);
+    successors_clear(g);
+    g->findings = NULL;
+    g->places = NULL;
+    g->finding_count = g->finding_capacity = g->place_count = 0;
+    g->bytes_read = 0;
+    g->scan_finished = false;
+    g->status = ST_OK;
+}
+
+/* The file id of a directory on disk: the root's, its record's, or that of the one it replaces. */
 static bool directory_id(struct gathering *g, const struct object *dir, struct file_id *out_id)
 {
     struct object root = root_object(g->root);
+    struct successor *successor;
     struct record record = {0};
 
     if (object_equal(dir, &root)) {
         *out_id = g->root_id;
+        return true;
+    }
+    HASH_FIND(hh, g->successors, dir, sizeof(*dir), successor);
+    if (successor) {
+        *out_id = successor->id;
         return true;
     }
     if (!store_get_by_object(g, dir, &record))
@@ -74,35 +115,56 @@ static bool directory_id(struct gathering *g, const struct object *dir, struct f
     return true;
 }
 
+/* What stands in a parked directory belongs to the tree: walk it. */
+static void look_parked(struct gathering *g, const struct record *record)
+{
+    char name[PARKED_NAME_SIZE];
+
+    if (record->update.kind != FILE_DIRECTORY)
+        return;
+    replica_parked_name(&record->update.id, name);
+
+    scope_free char *path = mem_format("%s/%s", PARKED_DIR, name);
+    add_finding(g, FINDING_WALK, path);
+}
+
 /* A record's object is not where it should be: gone, or to be looked at where it is now. */
-static bool locate_missing(struct gathering *g, const struct record *record, const char *path)
+static void locate_missing(struct gathering *g, const struct record *record, const char *path)
 {
     scope_free char *now = NULL;
     struct finding *f;
 
-    if (record->place != PLACE_TREE)
-        return true;
     switch (root_locate(g->root, &record->object, &now)) {
     case ROOT_LOCATED_INSIDE:
         if (strcmp(now, path) != 0)
             add_finding(g, FINDING_LOOK, now);
-        return false;
+        return;
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
         f = add_finding(g, FINDING_GONE, path);
         f->id = record->update.id;
         f->object = record->object;
-        return true;
-    case ROOT_LOCATED_PRIVATE: /* an install has it in hand */
+        return;
+    case ROOT_LOCATED_PRIVATE:
+        if (record->place == PLACE_PARKED)
+            look_parked(g, record);
+        else
+            add_finding(g, FINDING_LATER, path); /* an install has it in hand */
+        return;
     case ROOT_LOCATED_UNKNOWN:
-        add_finding(g, FINDING_LATER, path);
-        return false;
+        /* nobody has looked it up since the mount: it is not in a tree that was walked whole */
+        f = add_finding(g, g->tree_walked ? FINDING_GONE : FINDING_LATER, path);
+        f->id = record->update.id;
+        f->object = record->object;
+        f->unlocated = true;
+        return;
     }
-    return false;
 }
 
-static void read_entry(struct gathering *g, const char *path, const struct object *parent,
-                       const struct record *record, bool holder_gone)
+/* @record: of the file that stands there (@known), or of the one that it replaces; NULL: none. True
+ * when it was found to be PRESENT. */
+static bool read_entry(struct gathering *g, const char *path, const struct object *parent,
+                       const struct record *record, bool known, bool holder_gone)
 {
     struct scan_content content = {0};
     struct span recorded =
@@ -117,34 +179,35 @@ static void read_entry(struct gathering *g, const char *path, const struct objec
         f = add_finding(g, FINDING_PRESENT, path);
         f->content = content;
         f->parent = *parent;
-        f->known = record != NULL;
+        f->known = known;
         f->holder_gone = holder_gone;
-        if (record)
+        if (known)
             f->id = record->update.id;
-        return;
+        return true;
     case ST_AGAIN:
         add_finding(g, FINDING_LATER, path);
-        return;
+        return false;
     case ST_GONE:
     case ST_STOP:
-        return;
+        return false;
     case ST_REFUSED:
         f = add_finding(g, FINDING_FAILED, path);
         f->problem = "no permission to read it";
-        return;
+        return false;
     case ST_FULL:
         f = add_finding(g, FINDING_FAILED, path);
         f->problem = "its extended attributes are larger than can be replicated";
-        return;
+        return false;
     case ST_BADDATA:
         f = add_finding(g, FINDING_SKIPPED, path);
         f->problem = "not a file, directory or symbolic link";
-        return;
+        return false;
     case ST_IO:
         f = add_finding(g, FINDING_FAILED, path);
         f->problem = "the disk reported an error";
-        return;
+        return false;
     }
+    return false;
 }
 
 /* Is this a second name of a file that already stands, recorded, under another one? */
@@ -184,49 +247,71 @@ static bool is_second_name(struct gathering *g, const struct record *record, con
     return stands;
 }
 
+/*
+ * Whether whoever is recorded at a name, other than @object, stands nowhere in the tree any more; when
+ * it does, its new place is to be looked at first. *out_holder is its record, if any.
+ */
+static bool holder_has_gone(struct gathering *g, const struct file_id *parent_id, const char *name,
+                            const struct object *object, struct record *out_holder)
+{
+    struct store store = db_reader_store(g->reader);
+    scope_free char *now = NULL;
+
+    if (!parent_id ||
+        !store.ops->get_by_name(store.arg, parent_id, span_of_string(name), out_holder) ||
+        object_equal(&out_holder->object, object))
+        return true;
+    switch (root_locate(g->root, &out_holder->object, &now)) {
+    case ROOT_LOCATED_INSIDE:
+        add_finding(g, FINDING_LOOK, now);
+        return false;
+    case ROOT_LOCATED_OUTSIDE:
+    case ROOT_LOCATED_GONE:
+        return true;
+    case ROOT_LOCATED_PRIVATE: /* an install has it in hand */
+    case ROOT_LOCATED_UNKNOWN:
+        return false;
+    }
+    return false;
+}
+
 /* What stands at one name of a directory, against the records. */
 static void compare_entry(struct gathering *g, const char *path, const char *name,
                           const struct object *parent, const struct file_id *parent_id,
                           const struct object *object, const struct witness *witness,
                           uint32_t link_count)
 {
-    struct store store = db_reader_store(g->reader);
     struct record record = {0};
-    bool holder_gone = true;
+    struct record holder = {0};
+    bool known = store_get_by_object(g, object, &record);
+    bool same_place = known && record.place == PLACE_TREE && parent_id &&
+                      file_id_equal(&record.update.parent, parent_id) &&
+                      span_equal(update_name(&record.update), span_of_string(name));
 
-    if (store_get_by_object(g, object, &record)) {
-        bool same_place = record.place == PLACE_TREE && parent_id &&
-                          file_id_equal(&record.update.parent, parent_id) &&
-                          span_equal(update_name(&record.update), span_of_string(name));
+    if (same_place && witness_equal(&record.witness, witness)) {
+        add_finding(g, FINDING_FINE, path);
+    } else if (known && !same_place && record.place == PLACE_TREE &&
+               is_second_name(g, &record, path, link_count)) {
+        struct finding *f = add_finding(g, FINDING_SKIPPED, path);
 
-        if (same_place && witness_equal(&record.witness, witness)) {
-            add_finding(g, FINDING_FINE, path);
-        } else if (!same_place && is_second_name(g, &record, path, link_count)) {
-            struct finding *f = add_finding(g, FINDING_SKIPPED, path);
+        f->problem = "a further hard link to a file that is replicated under another name";
+    } else if (known) {
+        bool gone = holder_has_gone(g, parent_id, name, object, &holder);
 
-            f->problem = "a further hard link to a file that is replicated under another name";
-        } else if (record.place == PLACE_TREE) {
-            read_entry(g, path, parent, &record, true);
-        } else {
-            add_finding(g, FINDING_LATER, path);
-        }
-        record_fini(&record);
-        return;
+        read_entry(g, path, parent, &record, true, gone);
+    } else {
+        bool gone = holder_has_gone(g, parent_id, name, object, &holder);
+
+        /* the new object is not the record's: only its attributes are of use */
+        bool replaces = holder.update.present && gone;
+
+        if (read_entry(g, path, parent, replaces ? &holder : NULL, false, gone) &&
+            replaces && holder.update.kind == FILE_DIRECTORY &&
+            g->findings[g->finding_count - 1].content.kind == FILE_DIRECTORY)
+            successor_add(g, object, &holder.update.id);
     }
-    if (parent_id && store.ops->get_by_name(store.arg, parent_id, span_of_string(name), &record)) {
-        scope_free char *now = NULL;
-
-        holder_gone = root_locate(g->root, &record.object, &now) != ROOT_LOCATED_INSIDE;
-        if (!holder_gone)
-            add_finding(g, FINDING_LOOK, now);
-        read_entry(g, path, parent, holder_gone ? &record : NULL, holder_gone);
-        /* the new object is not the record's: only its attributes were of use */
-        if (g->finding_count > 0 && g->findings[g->finding_count - 1].kind == FINDING_PRESENT)
-            g->findings[g->finding_count - 1].known = false;
-        record_fini(&record);
-        return;
-    }
-    read_entry(g, path, parent, NULL, true);
+    record_fini(&record);
+    record_fini(&holder);
 }
 
 /* --- scanning --- */
@@ -258,7 +343,8 @@ static void met_add(struct met **met, const char *name)
     HASH_ADD_KEYPTR(hh, *met, item->name, strlen(item->name), item);
 }
 
-/* Recorded children of a directory that the walk has not met. */
+/* Recorded children of a directory that the walk has not met, or that are parked: their names may be
+ * those of others. */
 static void find_missing(struct gathering *g, const char *dir_path, const struct file_id *dir_id,
                          struct met *met)
 {
@@ -274,7 +360,7 @@ static void find_missing(struct gathering *g, const char *dir_path, const struct
         after = child.update.id;
         from = &after;
         HASH_FIND(hh, met, child.update.name, child.update.name_size, item);
-        if (!item)
+        if (!item || child.place == PLACE_PARKED)
             locate_missing(g, &child, path);
         record_fini(&child);
     }
@@ -415,7 +501,8 @@ bool finding_still_stands(const struct root *root, const struct finding *finding
     if (finding->kind == FINDING_GONE) {
         enum root_located where = root_locate(root, &finding->object, &path);
 
-        return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE;
+        return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE ||
+               (where == ROOT_LOCATED_UNKNOWN && finding->unlocated);
     }
     if (finding->kind != FINDING_PRESENT)
         return true;

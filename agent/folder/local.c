@@ -221,9 +221,10 @@ static void look_above(struct local *l, const char *path)
 
 /* What was recorded beneath a directory that another one has replaced must be looked for; and an
  * event for a new one may have come from a move into the tree. A walk goes on into it by itself. */
-static void observed_dir(struct recording *r, const struct finding *found, const struct file_id *id)
+static void observed_dir(struct recording *r, const struct finding *found, enum observed observed,
+                         const struct file_id *id)
 {
-    if (found->content.kind != FILE_DIRECTORY || found->known)
+    if (found->content.kind != FILE_DIRECTORY || (found->known && observed != OBSERVED_NEW))
         return;
     remember_dir(r, &found->content.object, id);
     if (!r->local->gathering.scan)
@@ -250,9 +251,10 @@ static bool record_present(struct recording *r, struct finding *found)
         look_above(l, found->path);
         return true;
     }
-    if (replica_observe(r->change, &seen, found->holder_gone, &id) == OBSERVED_LATER)
+    enum observed observed = replica_observe(r->change, &seen, found->holder_gone, &id);
+    if (observed == OBSERVED_LATER)
         return false;
-    observed_dir(r, found, &id);
+    observed_dir(r, found, observed, &id);
     return true;
 }
 
@@ -345,6 +347,9 @@ static void record_finding(struct recording *r, struct finding *found)
     case FINDING_LOOK:
         place_add(&l->places, found->path);
         break;
+    case FINDING_WALK:
+        wants_subtree(l, found->path);
+        return;
     case FINDING_LATER:
         place_add(&l->later, found->path);
         break;
@@ -408,6 +413,7 @@ static void scan_over(struct local *l)
     if (!l->scan_is_full)
         return;
     l->full_scan_ended = walltime_now();
+    l->gathering.tree_walked = true;
     log_info(&l->folder->log, "scan finished");
     if (!l->first_scan_told) {
         l->first_scan_told = true;
@@ -474,6 +480,11 @@ static void start_gathering(struct local *l)
     folder_work(l->folder, run_gather, gather_done, l);
 }
 
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static void take_places(struct local *l)
 {
     struct gathering *g = &l->gathering;
@@ -489,6 +500,8 @@ static void take_places(struct local *l)
         g->places[g->place_count++] = place->path;
         free(place);
     }
+    /* parents before what stands in them */
+    qsort(g->places, g->place_count, sizeof(*g->places), compare_paths);
 }
 
 static void begin_scan(struct local *l, const char *path, bool full)

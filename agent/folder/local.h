@@ -18,6 +18,7 @@ enum finding_kind {
     FINDING_PRESENT, /* something new or changed stands at path */
     FINDING_GONE,    /* the record's object is nowhere in the tree */
     FINDING_LOOK,    /* path must be looked at (something moved there) */
+    FINDING_WALK,    /* everything beneath path must be looked at */
     FINDING_LATER,   /* path was changing while it was read */
     FINDING_SKIPPED, /* not replicated, problem says why */
     FINDING_FAILED,  /* could not be read, problem says why */
@@ -29,8 +30,9 @@ struct finding {
     char *path;                  /* beneath the root */
     struct file_id id;           /* GONE; PRESENT: of the record with this object, when known */
     bool known;                  /* PRESENT: the object has a record */
-    bool holder_gone;            /* PRESENT, not known: whoever held the name is nowhere */
+    bool holder_gone;            /* PRESENT: whoever else held the name is nowhere */
     struct object object;        /* GONE: of the record */
+    bool unlocated;              /* GONE: alive on the volume, but nowhere in the walked tree */
     struct object parent;        /* PRESENT: the directory it stands in */
     struct scan_content content; /* PRESENT */
     const char *problem;         /* SKIPPED, FAILED */
@@ -43,11 +45,14 @@ struct gathering {
     struct db_reader *reader; /* the worker's own */
     struct file_id root_id;
     const atomic_bool *stop;
+    bool tree_walked; /* whole, since the agent began: whatever is in it was looked up */
 
     /* what to do: continue this scan, or look at these places */
     struct scan *scan;
     char **places;
     size_t place_count;
+
+    struct successor *successors; /* private to gather.c */
 
     /* the result */
     struct finding *findings;

@@ -112,11 +112,24 @@ static bool is_parked(void *arg, const struct file_id *id)
     return parked;
 }
 
+static bool place_of(void *arg, const struct object *object, char **out_path)
+{
+    struct known *known = arg;
+    struct store store = db_store(known->parts->db);
+    struct record record = {0};
+    bool placed = store.ops->get_by_object(store.arg, object, &record) && record.update.present &&
+                  replica_path(known->parts->replica, &record.update.id, out_path);
+
+    record_fini(&record);
+    return placed;
+}
+
 /* What a crash left: updates whose effect is on disk are committed, the rest comes again. */
 static enum status recover(struct folder *f, struct parts *parts)
 {
     struct known known = {.folder = f, .parts = parts};
-    struct install_known callbacks = {.staged = is_intended, .parked = is_parked, .arg = &known};
+    struct install_known callbacks = {
+        .staged = is_intended, .parked = is_parked, .place = place_of, .arg = &known};
     struct step_result *results = NULL;
     bool *done = NULL;
     size_t count = 0;
@@ -124,7 +137,9 @@ static enum status recover(struct folder *f, struct parts *parts)
     struct intent intent = {0};
     const char *path;
 
-    while (replica_intent(parts->replica, count, &intent, &path)) {
+    /* what a step had taken out of the tree is put back before anything is asked about the tree */
+    enum status st = install_recover(parts->install, &callbacks, &preserved);
+    while (st == ST_OK && replica_intent(parts->replica, count, &intent, &path)) {
         results = mem_resize(results, count + 1, sizeof(*results));
         done = mem_resize(done, count + 1, sizeof(*done));
         results[count] = (struct step_result){0};
@@ -133,7 +148,6 @@ static enum status recover(struct folder *f, struct parts *parts)
         intent = (struct intent){0};
         count++;
     }
-    enum status st = install_recover(parts->install, &callbacks, &preserved);
     if (st == ST_OK && count > 0)
         st = replica_recover(parts->replica, done, results, count);
     if (count > 0 || preserved > 0)

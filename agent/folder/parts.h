@@ -91,6 +91,7 @@ struct folder {
     bool apply_again;
     bool unpark_wanted;            /* a session has ended that may have parked something */
     struct instant session_ended;  /* the last one */
+    bool return_tried;             /* what is parked had its try since the last tick */
     uint64_t plan_epoch;           /* counts settled plans */
 
     uint64_t conflict_count;

@@ -108,19 +108,34 @@ static void pull_free(struct pull *p)
     free(p);
 }
 
+/* What this session has moved so far, contents included. */
+static void session_bytes(const struct pull *p, uint64_t *out_sent, uint64_t *out_received)
+{
+    uint64_t sent;
+    uint64_t received;
+
+    *out_sent = 0;
+    *out_received = 0;
+    if (p->stream)
+        rpc_stream_bytes(p->stream, out_sent, out_received);
+    if (p->fetch) {
+        fetch_client_bytes(p->fetch, &sent, &received);
+        *out_sent += sent;
+        *out_received += received;
+    }
+}
+
 /* Forget the stream, whether it ended or was cancelled. Stages of what a worker still holds are
  * dropped when it comes back. */
 static void stream_gone(struct pull *p)
 {
-    if (p->stream) {
-        uint64_t sent;
-        uint64_t received;
+    uint64_t sent;
+    uint64_t received;
 
-        rpc_stream_bytes(p->stream, &sent, &received);
-        p->bytes_sent_before += sent;
-        p->bytes_received_before += received;
-        p->stream = NULL;
-    }
+    session_bytes(p, &sent, &received);
+    p->bytes_sent_before += sent;
+    p->bytes_received_before += received;
+    p->stream = NULL;
     fetch_client_close(p->fetch);
     p->fetch = NULL;
     receiver_free(p->receiver);
@@ -433,6 +448,7 @@ static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text
     struct pull *p = arg;
 
     (void)stream;
+    /* said once, not at each new attempt */
     if (strcmp(p->trouble, text) != 0)
         log_at(&p->log, end == RPC_END_BUSY ? LOG_INFO : LOG_WARN, "session ended: %s: %s",
                rpc_end_name(end), text);
@@ -655,6 +671,10 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
     for (const struct pull *p = f->pulls; p; p = p->next) {
         if (p->removed || !guid_equal(&p->connection, connection))
             continue;
+        uint64_t sent;
+        uint64_t received;
+
+        session_bytes(p, &sent, &received);
         *out = (struct pull_status){
             .linked = p->link != NULL,
             .open = p->receiver && receiver_state(p->receiver) != RECEIVER_OPENING,
@@ -665,17 +685,9 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             .refused = p->last_end == RPC_END_DENIED || p->last_end == RPC_END_UNAUTHENTIC,
             .last_sync = p->last_sync,
             .updates_done = p->updates_done,
-            .bytes_sent = p->bytes_sent_before,
-            .bytes_received = p->bytes_received_before,
+            .bytes_sent = p->bytes_sent_before + sent,
+            .bytes_received = p->bytes_received_before + received,
         };
-        if (p->stream) {
-            uint64_t sent;
-            uint64_t received;
-
-            rpc_stream_bytes(p->stream, &sent, &received);
-            out->bytes_sent += sent;
-            out->bytes_received += received;
-        }
         return true;
     }
     return false;

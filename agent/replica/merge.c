@@ -67,8 +67,11 @@ static void decide_children(struct plan *plan, struct merge_stack *stack,
     bool child_wins = child_is_dir != holder_is_dir
                           ? child_is_dir
                           : update_compare(&child->update, &holder->update) > 0;
-    const struct record *winner = child_wins ? child : holder;
-    const struct record *loser = child_wins ? holder : child;
+    /* The loser may stand deep within the winner: what it stands in can not move into its child. */
+    bool is_above = view_ancestry(&plan->view, &child->update.id, &holder->update.id) ==
+                    ANCESTRY_BENEATH;
+    const struct record *winner = child_wins && !is_above ? child : holder;
+    const struct record *loser = child_wins && !is_above ? holder : child;
     bool same = update_same_content(&child->update, &holder->update);
 
     if (child_is_dir && holder_is_dir) {

@@ -22,55 +22,69 @@ static void create(struct plan *plan, struct record *next)
         next->object = offer->object;
 }
 
+/* Out of sight while more than one step is needed: interrupted then, it is still what it was. */
+static void park(struct plan *plan, struct record *ours)
+{
+    if (ours->place == PLACE_PARKED)
+        return;
+    plan_park(plan, ours);
+    plan_put(plan, ours);
+}
+
 /*
- * New content for a file that stands here. A regular file is exchanged where it stands and moved
- * after: the first step sees whether it was edited meanwhile, the second moves only what the first
- * put there. A symlink can not be edited, so it is moved first: the link made in its stead has no
- * identity before it is made, and could not be moved.
+ * New content for a file that stands at its place: one exchange, which sees whether it was edited
+ * meanwhile.
  */
-static void replace(struct plan *plan, struct record *next, const struct record *ours,
-                    enum preserve_reason preserve)
+static void exchange(struct plan *plan, struct record *next, const struct record *ours,
+                     enum preserve_reason preserve)
 {
     const struct offer *offer = &plan->offers[plan->offer_index];
-    bool moves = ours->place == PLACE_PARKED || !update_same_place(&next->update, &ours->update);
-    scope(record) struct record standing = {0};
 
-    record_copy(&standing, ours);
-    if (next->update.kind == FILE_SYMLINK) {
-        if (moves) {
-            plan_move(plan, ours, next);
-            record_copy(&standing, next);
-            standing.update.gvsn = ours->update.gvsn;
-        }
-        plan_install(plan, next, &standing, offer, preserve);
-        next->object = (struct object){0};
-        return;
-    }
-    plan_install(plan, next, &standing, offer, preserve);
-    next->object = offer->object;
+    plan_install(plan, next, ours, offer, preserve);
+    next->object = next->update.kind == FILE_REGULAR ? offer->object : (struct object){0};
     next->witness = (struct witness){0};
+}
+
+/* The same content at another place or with other attributes. */
+static void adjust(struct plan *plan, struct record *next, struct record *ours)
+{
+    bool changes = !update_same_attributes(&next->update, &ours->update);
+    bool moves = ours->place == PLACE_PARKED || !update_same_place(&next->update, &ours->update);
+
+    if (changes && moves) {
+        park(plan, ours);
+        plan_attributes_at(plan, next, ours);
+    } else if (changes) {
+        plan_attributes(plan, next, ours);
+    }
     if (moves) {
-        standing.object = next->object;
-        standing.witness = next->witness;
+        scope(record) struct record standing = {0};
+
+        record_copy(&standing, ours);
+        standing.witness = changes ? (struct witness){0} : ours->witness;
         plan_move(plan, &standing, next);
     }
 }
 
-/* The same content at another place or with other attributes. */
-static void adjust(struct plan *plan, struct record *next, const struct record *ours)
+/*
+ * New content and a new place: the old file is parked, the new one made, recorded and claimed, and
+ * then the old one goes. Were it left over, it would stand in the private directory.
+ */
+static void supersede(struct plan *plan, struct record *next, struct record *ours,
+                      enum preserve_reason preserve)
 {
-    scope(record) struct record standing = {0};
-
-    if (ours->place == PLACE_PARKED || !update_same_place(&next->update, &ours->update))
-        plan_move(plan, ours, next);
-    if (!update_same_attributes(&next->update, &ours->update)) {
-        record_copy(&standing, next);
-        plan_attributes(plan, next, &standing);
-    }
+    park(plan, ours);
+    next->object = (struct object){0};
+    next->witness = (struct witness){0};
+    create(plan, next);
+    plan_put(plan, next);
+    plan_claim(plan, &next->update);
+    plan_remove(plan, ours, preserve);
 }
 
 void place_update(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
+    enum preserve_reason preserve = ruling->is_concurrent ? PRESERVE_CONFLICT : PRESERVE_NONE;
     scope(record) struct record ours = {0};
     scope(record) struct record next = {0};
     bool on_disk = view_get(&plan->view, &u->id, &ours) && ours.place != PLACE_NOWHERE;
@@ -81,12 +95,16 @@ void place_update(struct plan *plan, const struct update *u, const struct ruling
         next.object = ours.object;
         next.witness = ours.witness;
     }
-    if (!on_disk)
+    if (!on_disk) {
         create(plan, &next);
-    else if (update_same_content(u, &ours.update))
+    } else if (update_same_content(u, &ours.update)) {
         adjust(plan, &next, &ours);
-    else
-        replace(plan, &next, &ours, ruling->is_concurrent ? PRESERVE_CONFLICT : PRESERVE_NONE);
+    } else if (ours.place == PLACE_PARKED || !update_same_place(u, &ours.update)) {
+        supersede(plan, &next, &ours, preserve);
+        return;
+    } else {
+        exchange(plan, &next, &ours, preserve);
+    }
     plan_put(plan, &next);
     plan_claim(plan, u);
 }

@@ -243,13 +243,24 @@ void plan_remove(struct plan *plan, const struct record *record, enum preserve_r
     step->preserve_gvsn = record->update.gvsn;
 }
 
-void plan_attributes(struct plan *plan, struct record *record, const struct record *standing)
+void plan_attributes_at(struct plan *plan, const struct record *record,
+                        const struct record *standing)
 {
     struct step *step = add_step(plan, STEP_ATTRIBUTES, &record->update);
 
-    step->path = path_of(plan, record);
+    step->path = path_of(plan, standing);
     step->attributes = attributes_of(plan, &record->update);
     expect(step, standing);
+}
+
+void plan_attributes(struct plan *plan, struct record *record, const struct record *standing)
+{
+    scope(record) struct record at = {0};
+
+    record_copy(&at, record);
+    at.object = standing->object;
+    at.witness = standing->witness;
+    plan_attributes_at(plan, record, &at);
     record->witness = (struct witness){0};
 }
 

@@ -75,6 +75,9 @@ void plan_move(struct plan *plan, const struct record *from, struct record *to);
 void plan_park(struct plan *plan, struct record *record);
 void plan_remove(struct plan *plan, const struct record *record, enum preserve_reason preserve);
 void plan_attributes(struct plan *plan, struct record *record, const struct record *standing);
+/* The same where it stands now, before it moves to its place. */
+void plan_attributes_at(struct plan *plan, const struct record *record,
+                        const struct record *standing);
 
 /* --- carrying out a ruling --- */
 

@@ -263,9 +263,8 @@ NODISCARD enum status replica_plan_unpark(struct replica *replica, struct wallti
 
 /*
  * After a crash, before anything else: for each intent the folder says whether the disk shows the
- * update's effect: its object stands at the path (a directory or symlink when it has none), for a
- * tombstone nothing of ours does. An object that no record has and that stands elsewhere beneath the
- * root was installed and not yet moved: the folder moves it to the path if that is free, and says done.
+ * update's effect: its object stands at the path (a directory or symlink when it has none), with its
+ * attributes; for a tombstone nothing of ours does.
  * replica_recover() commits those that are done and drops the rest: what it drops comes again, and
  * a scan tells the difference. Parked records may still stand in the tree: replica_observe() takes
  * them back.

@@ -35,6 +35,8 @@ bool lease_is_free(int fd)
 
 bool lease_can_tell(int fd)
 {
+    /* as in lease_take(); releasing a lease forgets the signal */
+    fcntl(fd, F_SETSIG, SIGURG);
     bool can = fcntl(fd, F_SETLEASE, F_RDLCK) == 0 || errno == EAGAIN;
 
     lease_release(fd);

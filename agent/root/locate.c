@@ -3,6 +3,7 @@
 #include "agent/root/root.h"
 
 #include "agent/root/beneath.h"
+#include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 #include "common/model/filter.h"
@@ -17,6 +18,8 @@
 
 /* The kernel answers with at most one page. */
 #define LINK_SIZE_MAX 4096
+
+#define OPEN_TRY_COUNT 3
 
 /* False with errno when the kernel can not tell; ENAMETOOLONG for what does not fit. */
 static bool path_of(int fd, char out[LINK_SIZE_MAX])
@@ -43,6 +46,41 @@ static bool leads_to(const struct root *root, const char *path, const struct obj
 
     return fd >= 0 && beneath_look_fd(fd, &standing) == 0 &&
            object_equal(&standing.object, object);
+}
+
+/* Opening a handle while its directory is being removed may end with ENOMEM: the next time it is gone. */
+static int open_object(const struct root *root, const struct object *object)
+{
+    int fd = -1;
+
+    for (int try = 0; fd < 0 && try < OPEN_TRY_COUNT && (try == 0 || errno == ENOMEM); try++)
+        fd = object_open(root_fd(root), object, O_PATH);
+    return fd;
+}
+
+/*
+ * For a path that the kernel can not tell because it is too long: climb. Bounded by the depth that a
+ * folder may have. False: it stands beneath the root, or nobody knows.
+ */
+static bool stands_outside(const struct root *root, int dir_fd)
+{
+    struct object own = root_object(root);
+    scope_fd int at_fd = openat(dir_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct standing last = {0};
+    struct standing standing;
+
+    for (unsigned depth = 0; at_fd >= 0 && depth <= PATH_DEPTH_MAX; depth++) {
+        if (beneath_look_fd(at_fd, &standing) < 0 || object_equal(&standing.object, &own))
+            return false;
+        if (standing.mount_point || object_equal(&standing.object, &last.object))
+            return true; /* the top of the file system */
+        last = standing;
+
+        int above_fd = openat(at_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        scope_close_fd(&at_fd);
+        at_fd = above_fd;
+    }
+    return at_fd >= 0; /* deeper than anything that is replicated */
 }
 
 static enum root_located unknown(const struct root *root, int err)
@@ -76,7 +114,7 @@ enum root_located root_locate(const struct root *root, const struct object *obje
         *out_path = mem_copy_string("");
         return ROOT_LOCATED_INSIDE;
     }
-    fd = object_open(root_fd(root), object, O_PATH);
+    fd = open_object(root, object);
     if (fd < 0)
         return errno == ESTALE || errno == ENOENT ? ROOT_LOCATED_GONE : unknown(root, errno);
     if (fstat(fd, &st) < 0)
@@ -84,11 +122,19 @@ enum root_located root_locate(const struct root *root, const struct object *obje
     /* Unlinked, and kept alive by somebody who has it open. */
     if (st.st_nlink == 0)
         return ROOT_LOCATED_GONE;
-    if (!path_of(root_fd(root), top) || !path_of(fd, path))
+    if (!path_of(root_fd(root), top))
         return unknown(root, errno);
+    if (!path_of(fd, path)) {
+        int err = errno;
+
+        if (err == ENAMETOOLONG && S_ISDIR(st.st_mode) && stands_outside(root, fd))
+            return ROOT_LOCATED_OUTSIDE;
+        return unknown(root, err);
+    }
     inside = below(path, top);
+    /* A file that was opened by its handle alone hangs in the air: its path reads "/". */
     if (!inside)
-        return strcmp(path, "/") == 0 ? unknown(root, ENODATA) : ROOT_LOCATED_OUTSIDE;
+        return strcmp(path, "/") == 0 ? ROOT_LOCATED_UNKNOWN : ROOT_LOCATED_OUTSIDE;
     if (strcmp(inside, PRIVATE_DIR_NAME) == 0 || below(inside, PRIVATE_DIR_NAME))
         return ROOT_LOCATED_PRIVATE;
     /* Text from /proc can mislead (a name that ends in " (deleted)", a mount in between): believe it

@@ -2,58 +2,96 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two or more real agents in a full mesh with a KDC, without directory and controller: to be sourced.
 #
-#   agents_up DIR COUNT      start KDC and agents 1 … COUNT on DIR/1/root …, agent 1 is primary
+#   agents_enter "$0" "$@"       first: run the script in namespaces of its own (network, mounts)
+#   agents_up DIR COUNT          start KDC and agents 1 … COUNT on DIR/1/root …; agent 1 is primary
 #   agents_idle DIR COUNT SECONDS   wait until all are in sync; false when the time is over
-#   agents_down DIR
+#   agents_start DIR N           start an agent again
+#   agents_end DIR N SIGNAL      end it and wait for its end; prints its exit status
+#   agents_pid DIR N
+#   agents_cut, agents_join      no packet passes between anybody; it does again
+#   agents_down DIR              end everything; false when an agent did not end cleanly
 #
-# Needs root (private /etc/hosts by mount namespaces) and COTERIE_BUILD, COTERIE_SOURCE.
-agents_name() { echo "a$1.agents.test"; }
-agents_address() { echo "127.91.$(( $2 % 250 )).$1"; }
+# Needs root, COTERIE_BUILD and COTERIE_SOURCE. AGENTS_LOG is the log level, AGENTS_WRAP a command
+# that runs each agent (valgrind …).
 
-agents_start_one() { # DIR N SALT
-    local dir=$1 n=$2
-    . "$dir/kdc/env"
-    unshare -m bash -c "mount --bind '$dir/hosts' /etc/hosts && exec '$COTERIE_BUILD/agent/coterie-agent' --config '$dir/$n/agent.conf'" \
-        2>>"$dir/$n/log" & echo $! > "$dir/$n/pid"
+agents_name() { echo "a$1.agents.test"; }
+agents_address() { echo "127.91.0.$1"; }
+agents_pid() { cat "$1/$2/pid"; }
+
+# A network of its own: addresses never meet those of another run, and it can be cut.
+agents_enter() {
+    [ -n "${AGENTS_INSIDE:-}" ] && return
+    [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
+    unshare -mn true 2>/dev/null || { echo "skipped: namespaces are not allowed here"; exit 77; }
+    AGENTS_INSIDE=1 exec unshare -mn bash "$@"
 }
 
-agents_up() {
-    local dir=$1 count=$2 n m salt=$(( $$ % 250 )) names=()
-    mkdir -p "$dir"
-    cat /etc/hosts > "$dir/hosts"
-    for n in $(seq "$count"); do
-        names+=("host/$(agents_name "$n")")
-        echo "$(agents_address "$n" "$salt") $(agents_name "$n")" >> "$dir/hosts"
-    done
-    bash "$COTERIE_SOURCE/tests/support/kdc.sh" start "$dir/kdc" "${names[@]}"
+agents_cut() { ip link set lo down; }
+agents_join() { ip link set lo up; }
+
+agents_start() { # DIR N
+    local dir=$1 n=$2
     . "$dir/kdc/env"
-    for n in $(seq "$count"); do
-        mkdir -p "$dir/$n/root" "$dir/$n/state"
-        local role=member args=()
-        [ "$n" = 1 ] && role=primary
-        for m in $(seq "$count"); do
-            [ "$m" = "$n" ] && continue
-            args+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$n" "$m")" in "$(agents_name "$m")" 7722 "host/$(agents_name "$m")@$KDC_REALM")
-            args+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$m" "$n")" out "$(agents_name "$m")" 7722 "host/$(agents_name "$m")@$KDC_REALM")
-        done
-        "$COTERIE_BUILD/tests/support/make_assignment" "$dir/$n/state/assignment" "$(agents_name "$n")" \
-            11111111-1111-1111-1111-111111111111 22222222-2222-2222-2222-222222222222 \
-            "33333333-3333-3333-3333-$(printf '%012d' "$n")" "$dir/$n/root" $role "${args[@]}"
-        cat > "$dir/$n/agent.conf" <<C
+    ${AGENTS_WRAP:-} "$COTERIE_BUILD/agent/coterie-agent" --config "$dir/$n/agent.conf" \
+        2>>"$dir/$n/log" &
+    echo $! > "$dir/$n/pid"
+}
+
+agents_end() { # DIR N SIGNAL
+    local dir=$1 n=$2 pid status=0
+    pid=$(agents_pid "$dir" "$n")
+    kill "-$3" "$pid" 2>/dev/null
+    # a helper shell may not wait for a child of its parent's: then look
+    wait "$pid" 2>/dev/null || status=$?
+    rm -f "$dir/$n/pid"
+    return "$status"
+}
+
+agents_write() { # DIR N COUNT
+    local dir=$1 n=$2 count=$3 m role=member connections=()
+    mkdir -p "$dir/$n/root" "$dir/$n/state"
+    [ "$n" = 1 ] && role=primary
+    for m in $(seq "$count"); do
+        [ "$m" = "$n" ] && continue
+        connections+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$n" "$m")" in
+            "$(agents_name "$m")" 7722 "host/$(agents_name "$m")@$KDC_REALM")
+        connections+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$m" "$n")" out
+            "$(agents_name "$m")" 7722 "host/$(agents_name "$m")@$KDC_REALM")
+    done
+    "$COTERIE_BUILD/tests/support/make_assignment" "$dir/$n/state/assignment" "$(agents_name "$n")" \
+        11111111-1111-1111-1111-111111111111 22222222-2222-2222-2222-222222222222 \
+        "33333333-3333-3333-3333-$(printf '%012d' "$n")" "$dir/$n/root" $role "${connections[@]}"
+    cat > "$dir/$n/agent.conf" <<C
 [agent]
 controller = 127.0.0.1:1
 keytab = $dir/kdc/host_$(agents_name "$n").keytab
 host_name = $(agents_name "$n")
-listen = $(agents_address "$n" "$salt")
+listen = $(agents_address "$n")
 state_dir = $dir/$n/state
 socket = $dir/$n/agent.sock
 log_level = ${AGENTS_LOG:-info}
 C
-        agents_start_one "$dir" "$n"
+}
+
+agents_up() { # DIR COUNT
+    local dir=$1 count=$2 n names=()
+    mkdir -p "$dir"
+    agents_join
+    cp /etc/hosts "$dir/hosts"
+    for n in $(seq "$count"); do
+        names+=("host/$(agents_name "$n")")
+        echo "$(agents_address "$n") $(agents_name "$n")" >> "$dir/hosts"
+    done
+    mount --bind "$dir/hosts" /etc/hosts
+    bash "$COTERIE_SOURCE/tests/support/kdc.sh" start "$dir/kdc" "${names[@]}" || return
+    . "$dir/kdc/env"
+    for n in $(seq "$count"); do
+        agents_write "$dir" "$n" "$count"
+        agents_start "$dir" "$n"
     done
 }
 
-agents_idle() {
+agents_idle() { # DIR COUNT SECONDS
     local dir=$1 count=$2 until=$(( $(date +%s) + $3 )) n
     while :; do
         for n in $(seq "$count"); do
@@ -65,11 +103,18 @@ agents_idle() {
     done
 }
 
-agents_down() {
-    local dir=$1 pid
-    for pid in "$dir"/*/pid; do
-        [ -f "$pid" ] && kill "$(cat "$pid")" 2>/dev/null
+agents_down() { # DIR
+    local dir=$1 file n status=0
+    agents_join
+    for file in "$dir"/*/pid; do
+        [ -f "$file" ] && kill -CONT "$(cat "$file")" 2>/dev/null && kill "$(cat "$file")"
     done
-    wait
+    for file in "$dir"/*/pid; do
+        [ -f "$file" ] || continue
+        n=$(basename "$(dirname "$file")")
+        wait "$(cat "$file")" || { status=1; echo "agent $n ended with status $?"; }
+        rm -f "$file"
+    done
     bash "$COTERIE_SOURCE/tests/support/kdc.sh" stop "$dir/kdc"
+    return "$status"
 }

@@ -256,28 +256,21 @@ static bool intent_shows(const struct member *member, const struct intent *inten
     return true;
 }
 
-/* Installed where the file stood, and not moved to its new place any more. */
-static void finish_move(struct member *member, const struct intent *intent, const char *path)
+/* What stands in the private directory and belongs to no parked record is left over: it is kept. */
+static void sweep_parked(struct member *member)
 {
-    const struct model_node *node = modeldisk_node(&member->disk, number_of(&intent->object));
-    const char *slash = strrchr(path, '/');
-    char above[4096];
-    uint64_t parent = MODEL_ROOT;
+    const struct model_node *dir = modeldisk_at(&member->disk, PARKED_DIR);
 
-    if (!intent->update.present || node == NULL || record_of(member, node->number) != NULL ||
-        *path == '\0' ||
-        modeldisk_at(&member->disk, path) != NULL)
-        return;
-    if (slash != NULL) {
-        (void)snprintf(above, sizeof(above), "%.*s", (int)(slash - path), path);
+    for (size_t i = 0; i < member->disk.node_count; i++) {
+        const struct model_node *node = &member->disk.nodes[i];
+        const struct record *record;
 
-        const struct model_node *dir = modeldisk_at(&member->disk, above);
-
-        if (dir == NULL)
-            return;
-        parent = dir->number;
+        if (node->number == 0 || node->parent != dir->number)
+            continue;
+        record = record_of(member, node->number);
+        if (record == NULL || record->place != PLACE_PARKED)
+            modeldisk_keep_leftover(&member->disk, node->number);
     }
-    (void)modeldisk_move(&member->disk, node->number, parent, slash != NULL ? slash + 1 : path);
 }
 
 static void recover(struct member *member)
@@ -289,7 +282,6 @@ static void recover(struct member *member)
     const char *path;
 
     while (count < 4096 && replica_intent(member->replica, count, &intent, &path)) {
-        finish_move(member, &intent, path);
         done[count] = intent_shows(member, &intent, path, &results[count]);
         count++;
     }
@@ -299,6 +291,7 @@ static void recover(struct member *member)
 
     assert(st == ST_OK);
     (void)st;
+    sweep_parked(member);
 }
 
 void member_crash(struct member *member)
@@ -543,8 +536,10 @@ static bool run_batch(struct round *round, const struct batch *batch)
         if (is_traced())
             trace_update(outcomes[settled[i]], &item->update);
     }
-    if (count > 0 && results[count - 1].status != ST_OK)
+    if (count > 0 && results[count - 1].status != ST_OK) {
+        sweep_parked(to);
         member_scan(to);
+    }
     return progress;
 }
 

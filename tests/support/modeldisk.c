@@ -373,6 +373,18 @@ static struct step_result move_to(struct modeldisk *disk, struct model_node *nod
     return shows(disk, number);
 }
 
+void modeldisk_keep_leftover(struct modeldisk *disk, uint64_t number)
+{
+    const struct step step = {.preserve = PRESERVE_CONFLICT};
+
+    for (size_t i = 0; i < disk->node_count; i++) {
+        if (disk->nodes[i].number != 0 && disk->nodes[i].kind != FILE_DIRECTORY &&
+            is_beneath(disk, disk->nodes[i].number, number))
+            keep(disk, &disk->nodes[i], &step);
+    }
+    modeldisk_delete(disk, number);
+}
+
 struct step_result modeldisk_run(struct modeldisk *disk, const struct step *step)
 {
     const char *where = step->kind == STEP_MOVE ? step->from_path : step->path;

@@ -79,6 +79,8 @@ size_t modeldisk_child_count(const struct modeldisk *disk, uint64_t parent);
 
 /* Stage content; the object it will have. */
 struct object modeldisk_stage(struct modeldisk *disk, uint64_t stage, uint64_t content);
+/* What an interrupted plan left in the private directory: preserve it, and what is beneath it. */
+void modeldisk_keep_leftover(struct modeldisk *disk, uint64_t number);
 /* Run one step. */
 struct step_result modeldisk_run(struct modeldisk *disk, const struct step *step);
 

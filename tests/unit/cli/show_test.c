@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/agent_show.h"
 #include "cli/cli.h"
-#include "cli/status.h"
+#include "cli/status_show.h"
 #include "cli/table.h"
 
 #include "common/base/guid.h"

@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What one user does on one member appears on the others.
+. "$COTERIE_SOURCE/tests/integration/agents/scenario.sh"
+
+files_appear_change_and_go() {
+    echo one > "$r1/file"
+    settle
+    holds "$r2/file" one
+    echo two >> "$r2/file"
+    settle
+    holds "$r3/file" $'one\ntwo'
+    rm "$r3/file"
+    settle
+    missing "$r1/file"
+}
+
+attributes_travel_alone() {
+    echo text > "$r1/script"
+    mkdir "$r1/private"
+    settle
+    chmod 750 "$r2/script"
+    chmod 700 "$r2/private"
+    touch -d '2001-02-03 04:05:06' "$r2/script"
+    python3 -c "import os, sys; os.setxattr(sys.argv[1], b\"user.note\", b\"remember\")" "$r2/private"
+    settle
+    check test "$(stat -c '%a %Y' "$r3/script")" = "$(stat -c '%a %Y' "$r2/script")"
+    check test "$(stat -c %a "$r1/private")" = 700
+}
+
+links_and_empty_things_travel() {
+    mkdir -p "$r2/empty/dir"
+    : > "$r2/empty/file"
+    ln -s ../somewhere "$r2/empty/link"
+    settle
+    check test "$(readlink "$r1/empty/link")" = ../somewhere
+    ln -sfn elsewhere "$r3/empty/link"
+    settle
+    check test "$(readlink "$r1/empty/link")" = elsewhere
+}
+
+renames_and_moves_send_no_content() {
+    local before after
+    mkdir -p "$r1/from/deep/deeper" "$r1/to"
+    head -c 3000000 /dev/urandom > "$r1/from/deep/deeper/big"
+    settle
+    before=$(received 2)
+    mv "$r1/from/deep" "$r1/to/moved"
+    mv "$r1/to/moved/deeper/big" "$r1/to/renamed"
+    settle
+    after=$(received 2)
+    check test $(( after - before )) -lt 20000
+}
+
+names_are_swapped() {
+    echo a > "$r1/a"
+    echo b > "$r1/b"
+    settle
+    mv "$r1/a" "$r1/t" && mv "$r1/b" "$r1/a" && mv "$r1/t" "$r1/b"
+    settle
+    holds "$r3/a" b
+    holds "$r3/b" a
+}
+
+names_are_exchanged_atomically() {
+    python3 - "$r2/a" "$r2/b" <<'P'
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.renameat2(-100, os.fsencode(sys.argv[1]), -100, os.fsencode(sys.argv[2]), 2):
+    raise OSError(ctypes.get_errno(), "renameat2")
+P
+    settle
+    holds "$r1/a" a
+    holds "$r1/b" b
+}
+
+directories_are_swapped() {
+    local before after
+    mkdir "$r1/left" "$r1/right"
+    head -c 1000000 /dev/urandom > "$r1/left/l"
+    head -c 1000000 /dev/urandom > "$r1/right/r"
+    settle
+    before=$(received 3)
+    python3 - "$r1/left" "$r1/right" <<'P'
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.renameat2(-100, os.fsencode(sys.argv[1]), -100, os.fsencode(sys.argv[2]), 2):
+    raise OSError(ctypes.get_errno(), "renameat2")
+P
+    settle
+    after=$(received 3)
+    check test -e "$r3/left/r" -a -e "$r3/right/l"
+    check test $(( after - before )) -lt 20000
+}
+
+a_directory_trades_places_with_its_child() {
+    mkdir -p "$r1/outer/inner"
+    echo x > "$r1/outer/inner/x"
+    echo y > "$r1/outer/y"
+    settle
+    mv "$r1/outer/inner" "$r1/new-outer"
+    mv "$r1/outer" "$r1/new-outer/inner"
+    mv "$r1/new-outer" "$r1/outer"
+    settle
+    holds "$r2/outer/inner/y" y
+    holds "$r2/outer/x" x
+}
+
+a_tree_is_removed_and_made_anew() {
+    mkdir -p "$r1/again/sub/sub"
+    for n in $(seq 30); do echo "old $n" > "$r1/again/sub/$n"; done
+    settle
+    rm -rf "$r1/again"
+    mkdir -p "$r1/again/sub"
+    echo new > "$r1/again/sub/1"
+    settle
+    holds "$r3/again/sub/1" new
+    missing "$r3/again/sub/2"
+}
+
+a_tree_is_copied_while_its_top_is_renamed_elsewhere() {
+    mkdir -p "$r1/origin"
+    for n in $(seq 60); do mkdir "$r1/origin/d$n"; echo "$n" > "$r1/origin/d$n/f"; done
+    settle
+    cp -a "$r1/origin" "$r1/copy" &
+    mv "$r2/origin" "$r2/renamed"
+    wait $!
+    settle 40
+    check test -d "$r3/copy" -a -d "$r3/renamed"
+    for n in $(seq 60); do holds "$r3/renamed/d$n/f" "$n"; done
+}
+
+editors_save_by_rename() {
+    echo 1 > "$r1/doc"
+    settle
+    echo 2 > "$r1/.doc.new" && mv "$r1/.doc.new" "$r1/doc"
+    settle
+    holds "$r2/doc" 2
+    mv "$r2/doc" "$r2/doc~" && echo 3 > "$r2/doc" && rm "$r2/doc~"
+    settle
+    holds "$r3/doc" 3
+    for n in $(seq 20); do echo "save $n" > "$r3/.s" && mv "$r3/.s" "$r3/doc"; done
+    settle
+    holds "$r1/doc" "save 20"
+}
+
+a_kind_changes() {
+    echo x > "$r1/thing"
+    settle
+    rm "$r1/thing" && mkdir "$r1/thing" && echo in > "$r1/thing/in"
+    settle
+    holds "$r2/thing/in" in
+    rm -r "$r2/thing" && ln -s target "$r2/thing"
+    settle
+    check test "$(readlink "$r3/thing")" = target
+    rm "$r3/thing" && echo file > "$r3/thing"
+    settle
+    holds "$r1/thing" file
+}
+
+a_tree_is_moved_in_and_out() {
+    local outside=$scenario_dir/outside
+    mkdir -p "$outside/tree/sub"
+    echo kept > "$outside/tree/sub/f"
+    mv "$outside/tree" "$r1/tree"
+    settle
+    holds "$r3/tree/sub/f" kept
+    mv "$r2/tree" "$outside/tree"
+    settle
+    missing "$r1/tree"
+}
+
+scenario_up
+promise "files appear, change and go" files_appear_change_and_go
+promise "attributes travel alone" attributes_travel_alone
+promise "links and empty things travel" links_and_empty_things_travel
+promise "renames and moves send no content" renames_and_moves_send_no_content
+promise "names are swapped" names_are_swapped
+promise "names are exchanged atomically" names_are_exchanged_atomically
+promise "directories are swapped without content" directories_are_swapped
+promise "a directory trades places with its child" a_directory_trades_places_with_its_child
+promise "a tree is removed and made anew" a_tree_is_removed_and_made_anew
+promise "a tree is copied while its top is renamed elsewhere" a_tree_is_copied_while_its_top_is_renamed_elsewhere
+promise "editors save by rename" editors_save_by_rename
+promise "a kind changes" a_kind_changes
+promise "a tree is moved in and out" a_tree_is_moved_in_and_out
+scenario_down
