@@ -71,6 +71,19 @@ static void count_conflicts(struct folder *f)
     }
 }
 
+/* What was done in a directory while it was parked told no event. */
+static void look_into_returned(struct folder *f)
+{
+    for (size_t i = 0; i < f->result_count; i++) {
+        const struct step *step = &f->steps[i];
+
+        if (f->results[i].status == ST_OK && step->kind == STEP_MOVE &&
+            step->file_kind == FILE_DIRECTORY &&
+            strncmp(step->from_path, PARKED_DIR "/", strlen(PARKED_DIR "/")) == 0)
+            local_look_beneath(f->local, step->path);
+    }
+}
+
 static void clear_problems(struct folder *f)
 {
     for (size_t i = 0; i < f->result_count; i++) {
@@ -93,6 +106,7 @@ static void settle(struct folder *f)
 
     count_conflicts(f);
     clear_problems(f);
+    look_into_returned(f);
     /* the steps belong to the plan: look at the failed one first */
     if (f->result_count > 0 && f->results[f->result_count - 1].status != ST_OK)
         step_failed(f, &f->steps[f->result_count - 1], f->results[f->result_count - 1].status);

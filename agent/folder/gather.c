@@ -79,7 +79,7 @@ void gathering_clear(struct gathering *g)
     for (size_t i = 0; i < g->finding_count; i++)
         finding_fini(&g->findings[i]);
     for (size_t i = 0; i < g->place_count; i++)
-        free(g->places[i]);
+        free(g->places[i].path);
     free(g->findings);
     free(g->places);
     buf_fini(&g->problem);
@@ -115,6 +115,27 @@ static bool directory_id(struct gathering *g, const struct object *dir, struct f
     return true;
 }
 
+/* Something of ours stands at @path now: look at it there. */
+static void add_look(struct gathering *g, const char *path)
+{
+    struct finding *f = add_finding(g, FINDING_LOOK, path);
+    struct standing parent;
+    struct spot spot;
+
+    if (spot_open(root_fd(g->root), path, &spot) != 0)
+        return;
+    if (beneath_look_fd(spot.dir_fd, &parent) == 0)
+        f->parent = parent.object;
+    spot_fini(&spot);
+}
+
+static void add_later(struct gathering *g, const char *path, const struct object *parent)
+{
+    struct finding *f = add_finding(g, FINDING_LATER, path);
+
+    f->parent = *parent;
+}
+
 /* What stands in a parked directory belongs to the tree: walk it. */
 static void look_parked(struct gathering *g, const struct record *record)
 {
@@ -129,7 +150,8 @@ static void look_parked(struct gathering *g, const struct record *record)
 }
 
 /* A record's object is not where it should be: gone, or to be looked at where it is now. */
-static void locate_missing(struct gathering *g, const struct record *record, const char *path)
+static void locate_missing(struct gathering *g, const struct record *record, const char *path,
+                           const struct object *parent)
 {
     scope_free char *now = NULL;
     struct finding *f;
@@ -137,7 +159,7 @@ static void locate_missing(struct gathering *g, const struct record *record, con
     switch (root_locate(g->root, &record->object, &now)) {
     case ROOT_LOCATED_INSIDE:
         if (strcmp(now, path) != 0)
-            add_finding(g, FINDING_LOOK, now);
+            add_look(g, now);
         return;
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
@@ -149,11 +171,15 @@ static void locate_missing(struct gathering *g, const struct record *record, con
         if (record->place == PLACE_PARKED)
             look_parked(g, record);
         else
-            add_finding(g, FINDING_LATER, path); /* an install has it in hand */
+            add_later(g, path, parent); /* an install has it in hand */
         return;
     case ROOT_LOCATED_UNKNOWN:
         /* nobody has looked it up since the mount: it is not in a tree that was walked whole */
-        f = add_finding(g, g->tree_walked ? FINDING_GONE : FINDING_LATER, path);
+        if (!g->tree_walked) {
+            add_later(g, path, parent);
+            return;
+        }
+        f = add_finding(g, FINDING_GONE, path);
         f->id = record->update.id;
         f->object = record->object;
         f->unlocated = true;
@@ -185,7 +211,7 @@ static bool read_entry(struct gathering *g, const char *path, const struct objec
             f->id = record->update.id;
         return true;
     case ST_AGAIN:
-        add_finding(g, FINDING_LATER, path);
+        add_later(g, path, parent);
         return false;
     case ST_GONE:
     case ST_STOP:
@@ -263,7 +289,7 @@ static bool holder_has_gone(struct gathering *g, const struct file_id *parent_id
         return true;
     switch (root_locate(g->root, &out_holder->object, &now)) {
     case ROOT_LOCATED_INSIDE:
-        add_finding(g, FINDING_LOOK, now);
+        add_look(g, now);
         return false;
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
@@ -345,8 +371,8 @@ static void met_add(struct met **met, const char *name)
 
 /* Recorded children of a directory that the walk has not met, or that are parked: their names may be
  * those of others. */
-static void find_missing(struct gathering *g, const char *dir_path, const struct file_id *dir_id,
-                         struct met *met)
+static void find_missing(struct gathering *g, const char *dir_path, const struct object *dir,
+                         const struct file_id *dir_id, struct met *met)
 {
     struct store store = db_reader_store(g->reader);
     struct record child = {0};
@@ -361,7 +387,7 @@ static void find_missing(struct gathering *g, const char *dir_path, const struct
         from = &after;
         HASH_FIND(hh, met, child.update.name, child.update.name_size, item);
         if (!item || child.place == PLACE_PARKED)
-            locate_missing(g, &child, path);
+            locate_missing(g, &child, path, dir);
         record_fini(&child);
     }
 }
@@ -387,7 +413,7 @@ static void compare_batch(struct gathering *g, const struct scan_batch *batch, s
     }
     if (batch->dir_done) {
         if (batch->dir_complete && known)
-            find_missing(g, batch->path, &dir_id, *met);
+            find_missing(g, batch->path, &batch->dir, &dir_id, *met);
         met_clear(met);
     }
 }
@@ -433,8 +459,8 @@ static bool is_filtered(const struct gathering *g, const char *path, enum file_k
 }
 
 /* Nothing stands there: whoever is recorded there has gone or moved. */
-static void look_absent(struct gathering *g, const char *path, const struct file_id *parent_id,
-                        const char *name)
+static void look_absent(struct gathering *g, const char *path, const struct object *parent,
+                        const struct file_id *parent_id, const char *name)
 {
     struct store store = db_reader_store(g->reader);
     struct record record = {0};
@@ -444,26 +470,62 @@ static void look_absent(struct gathering *g, const char *path, const struct file
         add_finding(g, FINDING_FINE, path);
         return;
     }
-    locate_missing(g, &record, path);
+    locate_missing(g, &record, path, parent);
     record_fini(&record);
 }
 
-static void look_at(struct gathering *g, const char *path)
+/* The directory of a place does not stand there any more: go after it. */
+static void follow(struct gathering *g, const struct named_place *place)
 {
+    const char *slash = strrchr(place->path, '/');
+    scope_free char *now = NULL;
+    struct file_id id;
+
+    switch (root_locate(g->root, &place->dir, &now)) {
+    case ROOT_LOCATED_INSIDE: {
+        scope_free char *path = join(now, slash ? slash + 1 : place->path);
+        struct finding *f = add_finding(g, FINDING_LOOK, path);
+
+        f->parent = place->dir;
+        return;
+    }
+    case ROOT_LOCATED_PRIVATE: /* parked, or preserved and none of ours any more */
+        if (directory_id(g, &place->dir, &id))
+            add_later(g, place->path, &place->dir);
+        return;
+    case ROOT_LOCATED_UNKNOWN:
+        add_later(g, place->path, &place->dir);
+        return;
+    case ROOT_LOCATED_OUTSIDE: /* its own absence is found above it */
+    case ROOT_LOCATED_GONE:
+        return;
+    }
+}
+
+static void look_at(struct gathering *g, const struct named_place *place)
+{
+    const char *path = place->path;
     struct standing parent;
     struct standing standing;
     struct spot spot;
     struct file_id parent_id;
 
-    if (path[0] == '\0' || spot_open(root_fd(g->root), path, &spot) != 0)
-        return; /* the directory above has gone: its own absence is found above it */
+    if (path[0] == '\0')
+        return;
+    if (spot_open(root_fd(g->root), path, &spot) != 0) {
+        if (place->dir.size > 0)
+            follow(g, place);
+        return;
+    }
     if (beneath_look_fd(spot.dir_fd, &parent) != 0) {
         spot_fini(&spot);
         return;
     }
+    if (place->dir.size > 0 && !object_equal(&place->dir, &parent.object))
+        follow(g, place);
     bool known = directory_id(g, &parent.object, &parent_id);
     if (spot_look(&spot, &standing) != 0) {
-        look_absent(g, path, known ? &parent_id : NULL, spot.name);
+        look_absent(g, path, &parent.object, known ? &parent_id : NULL, spot.name);
     } else if (standing.kind == 0 || standing.mount_point) {
         struct finding *f = add_finding(g, FINDING_SKIPPED, path);
 
@@ -484,7 +546,7 @@ void gather(struct gathering *g)
     if (g->scan)
         gather_scan(g);
     for (size_t i = 0; i < g->place_count; i++)
-        look_at(g, g->places[i]);
+        look_at(g, &g->places[i]);
     struct store store = db_reader_store(g->reader);
     if (g->status == ST_OK && store.ops->failed(store.arg))
         g->status = ST_IO;

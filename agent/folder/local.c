@@ -17,9 +17,11 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-/* A path that must be looked at. */
+/* A place that must be looked at, once for each path and directory. */
 struct sight {
-    char *path;
+    struct named_place place;
+    uint8_t *key;
+    size_t key_size;
     UT_hash_handle hh;
 };
 
@@ -55,17 +57,38 @@ struct local {
 static void kick(struct local *l);
 static void on_timer(void *arg);
 
-static bool place_add(struct sight **places, const char *path)
+/* @dir: the object of the directory that holds it; NULL: not known. */
+static void place_add(struct sight **places, const char *path, const struct object *dir)
 {
-    struct sight *place;
+    static const struct object unknown;
+    const struct object *holder = dir ? dir : &unknown;
+    size_t path_size = strlen(path);
+    size_t key_size = path_size + 1 + holder->size;
+    uint8_t *key = mem_new(key_size, 1);
+    struct sight *sight;
 
-    HASH_FIND_STR(*places, path, place);
-    if (place)
-        return false;
-    place = MEM_NEW(struct sight);
-    place->path = mem_copy_string(path);
-    HASH_ADD_KEYPTR(hh, *places, place->path, strlen(place->path), place);
-    return true;
+    memcpy(key, path, path_size);
+    memcpy(key + path_size + 1, holder->bytes, holder->size);
+    HASH_FIND(hh, *places, key, key_size, sight);
+    if (sight) {
+        free(key);
+        return;
+    }
+    sight = MEM_NEW(struct sight);
+    *sight = (struct sight){
+        .place = {.path = mem_copy_string(path), .dir = *holder}, .key = key, .key_size = key_size};
+    HASH_ADD_KEYPTR(hh, *places, sight->key, sight->key_size, sight);
+}
+
+/* Takes it out of its set; the place is the caller's. */
+static struct named_place place_take(struct sight **places, struct sight *sight)
+{
+    struct named_place place = sight->place;
+
+    HASH_DEL(*places, sight);
+    free(sight->key);
+    free(sight);
+    return place;
 }
 
 static void places_clear(struct sight **places)
@@ -75,9 +98,9 @@ static void places_clear(struct sight **places)
 
     HASH_ITER(hh, *places, place, next)
     {
-        HASH_DEL(*places, place);
-        free(place->path);
-        free(place);
+        struct named_place taken = place_take(places, place);
+
+        free(taken.path);
     }
 }
 
@@ -207,16 +230,16 @@ static const char *base_name(const char *path)
 }
 
 /* The directory above must be recorded first. */
-static void look_above(struct local *l, const char *path)
+static void look_above(struct local *l, const struct finding *found)
 {
-    scope_free char *above = mem_copy_string(path);
+    scope_free char *above = mem_copy_string(found->path);
     char *slash = strrchr(above, '/');
 
     if (slash) {
         *slash = '\0';
-        place_add(&l->places, above);
+        place_add(&l->places, above, NULL);
     }
-    place_add(&l->later, path);
+    place_add(&l->later, found->path, &found->parent);
 }
 
 /* What was recorded beneath a directory that another one has replaced must be looked for; and an
@@ -248,7 +271,7 @@ static bool record_present(struct recording *r, struct finding *found)
     struct file_id id;
 
     if (!parent_of(r, &found->parent, &seen.parent)) {
-        look_above(l, found->path);
+        look_above(l, found);
         return true;
     }
     enum observed observed = replica_observe(r->change, &seen, found->holder_gone, &id);
@@ -311,7 +334,7 @@ static void record_later(struct recording *r)
         r->later_count = left;
     }
     for (size_t i = 0; i < r->later_count; i++)
-        place_add(&r->local->later, r->later[i]->path);
+        place_add(&r->local->later, r->later[i]->path, &r->later[i]->parent);
     r->later_count = 0;
 }
 
@@ -333,7 +356,7 @@ static void record_finding(struct recording *r, struct finding *found)
     scope_free char *key = NULL;
 
     if (!finding_still_stands(l->folder->root, found, l->plan_epoch != l->folder->plan_epoch)) {
-        place_add(&l->later, found->path);
+        place_add(&l->later, found->path, &found->parent);
         return;
     }
     switch (found->kind) {
@@ -345,13 +368,13 @@ static void record_finding(struct recording *r, struct finding *found)
         replica_observe_gone(r->change, &found->id);
         break;
     case FINDING_LOOK:
-        place_add(&l->places, found->path);
+        place_add(&l->places, found->path, &found->parent);
         break;
     case FINDING_WALK:
         wants_subtree(l, found->path);
         return;
     case FINDING_LATER:
-        place_add(&l->later, found->path);
+        place_add(&l->later, found->path, &found->parent);
         break;
     case FINDING_SKIPPED:
     case FINDING_FAILED:
@@ -482,7 +505,7 @@ static void start_gathering(struct local *l)
 
 static int compare_paths(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return strcmp(((const struct named_place *)a)->path, ((const struct named_place *)b)->path);
 }
 
 static void take_places(struct local *l)
@@ -496,9 +519,7 @@ static void take_places(struct local *l)
     {
         if (g->place_count == EXAMINE_BATCH_COUNT)
             break;
-        HASH_DEL(l->places, place);
-        g->places[g->place_count++] = place->path;
-        free(place);
+        g->places[g->place_count++] = place_take(&l->places, place);
     }
     /* parents before what stands in them */
     qsort(g->places, g->place_count, sizeof(*g->places), compare_paths);
@@ -567,10 +588,10 @@ static void on_timer(void *arg)
     l->timer_runs = false;
     HASH_ITER(hh, l->later, place, next)
     {
-        HASH_DEL(l->later, place);
-        place_add(&l->places, place->path);
-        free(place->path);
-        free(place);
+        struct named_place taken = place_take(&l->later, place);
+
+        place_add(&l->places, taken.path, &taken.dir);
+        free(taken.path);
     }
     kick(l);
 }
@@ -596,7 +617,7 @@ void local_watch(struct local *l, struct watch_batch *batch)
                                                          : mem_format("%s/%s", p->dir_path, p->name);
 
         if (path[0] != '\0')
-            place_add(&l->places, path);
+            place_add(&l->places, path, p->name[0] == '\0' ? NULL : &p->dir);
     }
     watch_batch_free(batch);
     kick(l);
@@ -604,7 +625,7 @@ void local_watch(struct local *l, struct watch_batch *batch)
 
 void local_look(struct local *l, const char *path)
 {
-    place_add(&l->later, path);
+    place_add(&l->later, path, NULL);
     kick(l);
 }
 

@@ -25,6 +25,12 @@ enum finding_kind {
     FINDING_FINE,    /* as recorded: earlier problems of this path are over */
 };
 
+/* A name to look at. With its directory's object it is found again when something above was moved. */
+struct named_place {
+    char *path; /* beneath the root, when it was named */
+    struct object dir; /* size 0: not known */
+};
+
 struct finding {
     enum finding_kind kind;
     char *path;                  /* beneath the root */
@@ -33,7 +39,7 @@ struct finding {
     bool holder_gone;            /* PRESENT: whoever else held the name is nowhere */
     struct object object;        /* GONE: of the record */
     bool unlocated;              /* GONE: alive on the volume, but nowhere in the walked tree */
-    struct object parent;        /* PRESENT: the directory it stands in */
+    struct object parent;        /* PRESENT, LOOK, LATER: its directory; size 0: not known */
     struct scan_content content; /* PRESENT */
     const char *problem;         /* SKIPPED, FAILED */
 };
@@ -49,7 +55,7 @@ struct gathering {
 
     /* what to do: continue this scan, or look at these places */
     struct scan *scan;
-    char **places;
+    struct named_place *places;
     size_t place_count;
 
     struct successor *successors; /* private to gather.c */

@@ -56,7 +56,7 @@ bool problem_set(struct problems *problems, struct walltime now, const char *key
     }
     if (problems->count == PROBLEM_COUNT_MAX) {
         problems->beyond++;
-        return false;
+        return true; /* the log has what the status has no room for */
     }
     problems->items = mem_resize(problems->items, problems->count + 1, sizeof(*problems->items));
     problems->items[problems->count++] = (struct problem){

@@ -6,25 +6,26 @@
 hostile_names_travel() {
     local names=($'new\nline' $'\xff\xfe' ' leading' 'trailing ' '"quoted"' '$(touch x)' '*' '-rf' '\' 'a (deleted)'
         "$(printf 'n%.0s' $(seq 255))")
-    local name
+    local n
     mkdir "$r1/names"
-    for name in "${names[@]}"; do
-        echo "$name" > "$r1/names/$name"
-        mkdir "$r1/names/d${name:1}" && echo in > "$r1/names/d${name:1}/$name"
+    for n in "${!names[@]}"; do
+        echo "$n" > "$r1/names/${names[n]}"
+        mkdir -p "$r1/dirs/$n/${names[n]}" && echo "in $n" > "$r1/dirs/$n/${names[n]}/${names[n]}"
     done
     settle
-    for name in "${names[@]}"; do
-        holds "$r3/names/$name" "$name"
-        holds "$r3/names/d${name:1}/$name" in
+    for n in "${!names[@]}"; do
+        holds "$r3/names/${names[n]}" "$n"
+        holds "$r3/dirs/$n/${names[n]}/${names[n]}" "in $n"
     done
-    for name in "${names[@]}"; do
-        mv "$r2/names/$name" "$r2/names/d${name:1}/moved"
+    for n in "${!names[@]}"; do
+        mv -- "$r2/names/${names[n]}" "$r2/dirs/$n/${names[n]}/moved"
     done
     settle
-    holds "$r1/names/d${names[0]:1}/moved" "${names[0]}"
+    holds "$r1/dirs/0/${names[0]}/moved" 0
     rm -rf "$r3/names"
     settle
     missing "$r1/names"
+    holds "$r2/dirs/1/${names[1]}/moved" 1
 }
 
 an_insertion_into_a_large_file_travels_alone() {
@@ -56,7 +57,7 @@ a_deep_tree_travels() {
 }
 
 many_small_files_travel() {
-    python3 "$COTERIE_SOURCE/tests/support/trees.py" make-files "$r1" 3000 200
+    python3 "$COTERIE_SOURCE/tests/support/trees.py" make-files "$r1/many" 3000 200
     settle 60
 }
 
