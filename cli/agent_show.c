@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATE_IN_SYNC "in sync" /* the agent's word for it */
+#define STATE_IN_SYNC "in-sync" /* the agent's word for it */
 
 typedef Coterie__V1__AgentStatus agent_status;
 typedef Coterie__V1__Folder folder_assigned;

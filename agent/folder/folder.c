@@ -86,6 +86,13 @@ const char *connection_closed_reason(const struct connection_assignment *connect
     return NULL;
 }
 
+const char *connection_closed_word(const struct connection_assignment *connection)
+{
+    if (!connection_closed_reason(connection))
+        return NULL;
+    return connection && connection->enabled ? "closed-by-schedule" : "disabled";
+}
+
 /* --- jobs --- */
 
 struct job {

@@ -22,6 +22,7 @@ static void open_replica(struct member *member)
         .folder = folder_guid,
         .store = memstore_port(member->store),
         .primary = member->primary,
+        .read_only = member->read_only,
         .fresh_database = database_guid(member->index),
         .log = &member->log,
     };
@@ -37,6 +38,13 @@ void member_init(struct member *member, unsigned index, bool primary)
     log_ctx_init(&member->log, NULL, "member=%u", index);
     modeldisk_init(&member->disk);
     member->store = memstore_new(false);
+    open_replica(member);
+}
+
+void member_make_read_only(struct member *member)
+{
+    member->read_only = true;
+    replica_close(member->replica);
     open_replica(member);
 }
 
@@ -551,7 +559,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
     bool all_done;
     bool going = true;
 
-    if (!replica_state(from->replica)->initial_sync_done)
+    if (!replica_state(from->replica)->initial_sync_done || from->read_only)
         return PULL_PARTIAL;
     vector_copy(&round.sender_vector, replica_vector(from->replica));
     if (vector_covers(replica_vector(to->replica), &round.sender_vector) &&
@@ -592,8 +600,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
     return all_done && !round.has_crashed ? PULL_JOINED : PULL_PARTIAL;
 }
 
-/* Files that were parked and whose name has become free. */
-static void return_parked(struct member *member)
+void member_return_parked(struct member *member)
 {
     struct round round = {.to = member};
     struct batch batch = {.count = 0};
@@ -611,7 +618,7 @@ bool members_converge(struct member *members, size_t count, unsigned cycle_count
 
         for (size_t i = 0; i < count; i++) {
             member_scan(&members[i]);
-            return_parked(&members[i]);
+            member_return_parked(&members[i]);
             before += replica_state(members[i].replica)->number_last;
         }
         for (size_t i = 0; i < count; i++) {

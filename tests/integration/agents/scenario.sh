@@ -10,7 +10,7 @@
 #   stop N, start N          end an agent cleanly; start it again
 #   crash N                  kill -9
 #   pause N, resume N        SIGSTOP, SIGCONT
-#   cut, join                the network
+#   cut_network, join_network   no packet passes between anybody; it does again
 #   preserved TEXT           how many preserved files on all members hold TEXT
 #   received N               bytes of content and updates that agent N got since it started
 #   scenario_down            ends everything; checks that each agent ends cleanly
@@ -93,8 +93,8 @@ start() { agents_start "$scenario_dir" "$1"; }
 crash() { agents_end "$scenario_dir" "$1" KILL; }
 pause() { kill -STOP "$(agents_pid "$scenario_dir" "$1")"; }
 resume() { kill -CONT "$(agents_pid "$scenario_dir" "$1")"; }
-cut() { agents_cut; }
-join() { agents_join; }
+cut_network() { agents_cut; }
+join_network() { agents_join; }
 
 preserved() {
     grep -rlxF -- "$1" "$scenario_dir"/*/root/.coterie/preserve 2>/dev/null | wc -l

@@ -63,7 +63,7 @@ static void make_report(Coterie__V1__ConnectionReport *report, ProtobufCBinaryDa
     coterie__v1__connection_report__init(report);
     report->connection_guid = id;
     report->inbound = inbound;
-    report->state = text("in sync");
+    report->state = text("in-sync");
     report->health = COTERIE__V1__HEALTH__HEALTH_OK;
 }
 

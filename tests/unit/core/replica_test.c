@@ -412,7 +412,7 @@ static void an_exhausted_clock_still_takes_edits(void **state)
     struct group *group = *state;
     share_a_tree(group);
 
-    M(A)->now.ns = INT64_MAX;
+    M(A)->now.ns = INT64_MAX - 1;
     member_write(M(A), "other", 82);
     member_scan(M(A));
     M(A)->now.ns = 1000;
@@ -460,6 +460,103 @@ static void a_broken_partner_that_changes_a_kind_is_refused(void **state)
     update_fini(&u);
 }
 
+/* --- rule 9 --- */
+
+/* A primary and a new member, both with files, before they have heard of each other. */
+struct pair {
+    struct member members[2];
+};
+
+static void begin_pair(struct pair *pair)
+{
+    for (unsigned i = 0; i < 2; i++)
+        member_init(&pair->members[i], i, i == 0);
+}
+
+static void end_pair(struct pair *pair)
+{
+    for (unsigned i = 0; i < 2; i++)
+        member_fini(&pair->members[i]);
+}
+
+static void sync_pair(struct pair *pair)
+{
+    assert_true(members_converge(pair->members, 2, 20));
+    assert_null(member_difference(&pair->members[0], &pair->members[1]));
+}
+
+static void a_pre_seeded_tree_is_adopted_without_transfer_or_tombstones(void **state)
+{
+    struct pair pair;
+    (void)state;
+
+    begin_pair(&pair);
+    for (unsigned i = 0; i < 2; i++) {
+        member_create(&pair.members[i], "dir", FILE_DIRECTORY, 0);
+        member_create(&pair.members[i], "dir/sub", FILE_DIRECTORY, 0);
+        member_create(&pair.members[i], "dir/sub/file", FILE_REGULAR, 7);
+        member_create(&pair.members[i], "dir/file", FILE_REGULAR, 8);
+    }
+    sync_pair(&pair);
+
+    assert_int_equal(pair.members[0].stage_last + pair.members[1].stage_last, 0);
+    assert_int_equal(pair.members[0].disk.kept_count + pair.members[1].disk.kept_count, 0);
+    assert_int_equal(table_count(memstore_table(pair.members[0].store)), 4);
+    end_pair(&pair);
+}
+
+static void what_differs_from_the_primary_is_preserved(void **state)
+{
+    struct pair pair;
+    (void)state;
+
+    begin_pair(&pair);
+    member_create(&pair.members[0], "file", FILE_REGULAR, 7);
+    member_scan(&pair.members[0]);
+    pair.members[1].now.ns += 1000000; /* later, and still it loses */
+    member_create(&pair.members[1], "file", FILE_REGULAR, 8);
+    member_create(&pair.members[1], "own", FILE_REGULAR, 9);
+    sync_pair(&pair);
+
+    assert_true(member_shows(&pair.members[1], 7));
+    assert_true(member_kept(&pair.members[1], 8));
+    assert_true(member_shows(&pair.members[0], 9));
+    end_pair(&pair);
+}
+
+static void a_directory_in_the_way_of_the_primarys_file_is_set_aside(void **state)
+{
+    struct pair pair;
+    (void)state;
+
+    begin_pair(&pair);
+    member_create(&pair.members[0], "name", FILE_REGULAR, 7);
+    member_create(&pair.members[1], "name", FILE_DIRECTORY, 0);
+    member_create(&pair.members[1], "name/file", FILE_REGULAR, 8);
+    sync_pair(&pair);
+
+    assert_true(member_shows(&pair.members[0], 7));
+    assert_true(member_shows(&pair.members[0], 8));
+    end_pair(&pair);
+}
+
+static void a_read_only_members_changes_are_undone(void **state)
+{
+    struct group *group = *state;
+    share_a_tree(group);
+    member_make_read_only(M(C));
+
+    member_write(M(C), "other", 90);
+    member_delete(M(C), "dir");
+    member_scan(M(C));
+    assert_int_equal(member_pull(M(C), M(A), NULL), PULL_JOINED);
+
+    assert_null(member_problem(M(C)));
+    assert_true(member_shows(M(C), 1) && member_shows(M(C), 2));
+    assert_true(member_kept(M(C), 90));
+    assert_int_equal(member_pull(M(C), M(A), NULL), PULL_NOTHING);
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -487,6 +584,10 @@ int main(void)
         PROMISE(clocks_never_decide_against_what_was_seen),
         PROMISE(an_exhausted_clock_still_takes_edits),
         PROMISE(expired_tombstones_are_forgotten_and_do_not_come_back),
+        PROMISE(a_read_only_members_changes_are_undone),
+        cmocka_unit_test(a_pre_seeded_tree_is_adopted_without_transfer_or_tombstones),
+        cmocka_unit_test(what_differs_from_the_primary_is_preserved),
+        cmocka_unit_test(a_directory_in_the_way_of_the_primarys_file_is_set_aside),
         PROMISE(a_broken_partner_that_changes_a_kind_is_refused),
     };
 

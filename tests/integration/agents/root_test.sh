@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A root that goes away is no delete, and a full disk heals.
+before_up() {
+    # the third root stands on a small file system of its own
+    truncate -s 48M "$scenario_dir/disk"
+    mkfs.ext4 -q "$scenario_dir/disk" && mount -o loop "$scenario_dir/disk" "$r3" ||
+        { echo "skipped: no file system can be mounted"; exit 77; }
+    rmdir "$r3/lost+found"
+}
+. "$COTERIE_SOURCE/tests/integration/agents/scenario.sh"
+
+until_state() { # N TEXT
+    local try
+    for try in $(seq 100); do
+        "$COTERIE_BUILD/cli/coterie" agent status --socket "$scenario_dir/$1/agent.sock" |
+            grep -q "$2" && return
+        sleep 0.1
+    done
+    fail "agent $1 does not say: $2"
+}
+
+a_root_that_was_moved_away_deletes_nothing() {
+    mkdir "$r2/stays"
+    echo precious > "$r2/stays/file"
+    settle
+    mv "$r2" "$r2.away"
+    until_state 2 "stopped"
+    mkdir "$r2"
+    echo stray > "$r2/stray"
+    sleep 3
+    holds "$r1/stays/file" precious
+    missing "$r1/stray"
+    rm -r "$r2"
+    mv "$r2.away" "$r2"
+    echo later > "$r2/later"
+    settle 40
+    holds "$r1/later" later
+}
+
+a_missing_root_is_said_once() {
+    local before after
+    mv "$r2" "$r2.away"
+    until_state 2 "stopped"
+    before=$(wc -l < "$scenario_dir/2/log")
+    sleep 5
+    after=$(wc -l < "$scenario_dir/2/log")
+    mv "$r2.away" "$r2"
+    check test $(( after - before )) -lt 8
+}
+
+an_unmounted_disk_deletes_nothing() {
+    umount -l "$r3"
+    until_state 3 "stopped"
+    echo made > "$r1/made-meanwhile"
+    sleep 2
+    holds "$r1/stays/file" precious
+    missing "$r3/made-meanwhile"
+    mount -o loop "$scenario_dir/disk" "$r3"
+    settle 40
+    holds "$r3/made-meanwhile" made
+}
+
+a_full_disk_heals() {
+    head -c 30000000 /dev/urandom > "$r3/filler"
+    settle 60
+    head -c 25000000 /dev/urandom > "$r1/too-much"
+    until_state 3 "no space"
+    echo small > "$r1/small"
+    rm "$r1/filler"
+    # the deleted file is preserved on the same disk: an administrator makes room
+    rm -rf "$r3"/.coterie/preserve/[0-9]*
+    sleep 1
+    rm -rf "$r3"/.coterie/preserve/[0-9]*
+    settle 60
+    holds "$r3/small" small
+}
+
+scenario_up
+promise "a root that was moved away deletes nothing" a_root_that_was_moved_away_deletes_nothing
+promise "a missing root is said once" a_missing_root_is_said_once
+promise "an unmounted disk deletes nothing" an_unmounted_disk_deletes_nothing
+promise "a full disk heals" a_full_disk_heals
+scenario_down
