@@ -398,6 +398,7 @@ static void run_tick(struct folder *f)
     check_root(f);
     if (f->state != FOLDER_RUNNING && f->state != FOLDER_SCANNING)
         return;
+    problem_expire(&f->problems, "refused:", walltime_now(), REFUSAL_SHOWN_MS);
     pull_check(f);
     serve_check(f);
     fetching_check(f);

@@ -64,6 +64,7 @@ scenario_up() {
     settle
 }
 
+# shellcheck disable=SC2120  # the seconds are for those who need more than the usual
 settle() {
     local roots=() n
     agents_idle "$scenario_dir" "$scenario_count" "${1:-30}" || fail "not in sync in time"
@@ -78,7 +79,8 @@ settle() {
 
 promise() {
     scenario_text=$1
-    local begin=$(date +%s%N)
+    local begin
+    begin=$(date +%s%N)
     $2
     settle
     printf 'ok %6d ms  %s\n' $(( ($(date +%s%N) - begin) / 1000000 )) "$1"
