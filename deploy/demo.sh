@@ -11,6 +11,7 @@
 #
 # COTERIE_DEMO_DIR   where everything is kept; default: .demo beside this script
 # COTERIE_DEMO_TREE  a tree to replicate; default: headers and documents of this machine
+# COTERIE_DEMO_PORT  of the status page on this machine; default: 7720
 # COTERIE_BUILD      a built tree to use; default: builds the release preset first
 set -euo pipefail
 
@@ -86,6 +87,9 @@ settled() {
         sleep 0.2
     done
 }
+
+# where the status page is reached from this machine: a relay leads into the hub's namespace
+page_url() { echo "http://127.0.0.1:${COTERIE_DEMO_PORT:-$lab_http_port}/"; }
 
 milliseconds() { date +%s%3N; }
 
@@ -170,10 +174,11 @@ up() {
     done
 
     lab_spawn_here page socat "TCP-LISTEN:${COTERIE_DEMO_PORT:-$lab_http_port},bind=127.0.0.1,reuseaddr,fork" \
-        "EXEC:nsenter --net=/run/netns/$lab_name-hub socat STDIO TCP:${lab_address[hub]}:$lab_http_port"
+        "EXEC:nsenter --net=/run/netns/$lab_name-hub socat STDIO TCP\\:${lab_address[hub]}\\:$lab_http_port"
+    lab_wait 5 curl -fsS -o /dev/null "$(page_url)" || { echo "the status page does not answer" >&2; exit 1; }
     trap - EXIT INT TERM HUP
     say ""
-    say "status page   http://127.0.0.1:${COTERIE_DEMO_PORT:-$lab_http_port}/"
+    say "status page   $(page_url)"
     say "the trees     $lab_dir/trees/{a1,a2,a3}/data: change anything in any of them"
     say "the logs      $lab_dir/log"
     say "the end       deploy/demo.sh down"
@@ -192,7 +197,7 @@ status() {
     done
     lab_running controller > /dev/null || return 1
     lab_on hub "$lab_build/cli/coterie" status --controller "$(lab_status_url)"
-    say "status page   http://127.0.0.1:${COTERIE_DEMO_PORT:-$lab_http_port}/"
+    say "status page   $(page_url)"
 }
 
 down() {
@@ -218,7 +223,7 @@ check() {
 case ${1:-} in
     up | status | down | check) "$@" ;;
     *)
-        sed -n '3,15s/^# \{0,1\}//p' "$0" >&2
+        sed -n '3,16s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
 esac

@@ -65,7 +65,8 @@ scenario_up() {
 }
 
 # shellcheck disable=SC2120  # the seconds are for those who need more than the usual
-settle() {
+# shellcheck disable=SC2120 # the scenarios that source this may give another time
+settle() { # [SECONDS]
     local roots=() n
     agents_idle "$scenario_dir" "$scenario_count" "${1:-30}" || fail "not in sync in time"
     for n in $(seq "$scenario_count"); do
