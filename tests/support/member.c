@@ -256,8 +256,7 @@ static bool intent_shows(const struct member *member, const struct intent *inten
     if ((uint8_t)node->attributes !=
         (intent->update.attributes_size > 0 ? intent->update.attributes[0] : (uint8_t)'a'))
         return false;
-    if (node->kind != FILE_DIRECTORY &&
-        node->content != modeldisk_content_of(&intent->update.hash))
+    if (node->kind != FILE_DIRECTORY && node->content != modeldisk_content_of(&intent->update.hash))
         return false;
     out_result->object = modeldisk_object(node->number);
     out_result->witness = modeldisk_witness(node);
@@ -372,8 +371,8 @@ static void add_item(struct round *round, const struct update *u)
     update_copy(&round->items[round->item_count++].update, u);
 }
 
-/* Tombstones by gvsn, then live records, parents before children. What is parked is not told: its place
- * belongs to another. */
+/* Tombstones by gvsn, then live records, parents before children. What is parked is not told: its
+ * place belongs to another. */
 static void collect(struct round *round, const struct vector *have)
 {
     const struct table *table = memstore_table(round->from->store);
@@ -466,8 +465,8 @@ static void gather(struct round *round, struct batch *batch)
         if (verdict == VERDICT_FETCH) {
             offer.staged = true;
             offer.stage = ++to->stage_last;
-            offer.object = modeldisk_stage(&to->disk, offer.stage,
-                                           modeldisk_content_of(&item->update.hash));
+            offer.object =
+                modeldisk_stage(&to->disk, offer.stage, modeldisk_content_of(&item->update.hash));
         }
         batch->items[batch->count] = i;
         batch->offers[batch->count++] = offer;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static struct model_node *add_node(struct modeldisk *disk, uint64_t parent, const char *name,
-                         enum file_kind kind, uint64_t number)
+                                   enum file_kind kind, uint64_t number)
 {
     size_t at = 0;
 
@@ -280,8 +280,8 @@ struct object modeldisk_stage(struct modeldisk *disk, uint64_t stage, uint64_t c
 
     struct model_stage *staged = &disk->stages[disk->stage_count++];
 
-    *staged = (struct model_stage){
-        .stage = stage, .number = ++disk->number_last, .content = content};
+    *staged =
+        (struct model_stage){.stage = stage, .number = ++disk->number_last, .content = content};
     return modeldisk_object(staged->number);
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The merge rules, exhaustively: three members, three names, a number of changes by users, and every
- * order in which the members may pull from each other between them, through the real replica.
+ * The merge rules, exhaustively: three members, three names, a number of changes by users, and
+ * every order in which the members may pull from each other between them, through the real replica.
  *
- * From each state go all changes that a user could make at any member (while any are left) and all six
- * pulls. States that were seen before are not followed again. At each state the invariants hold; at
- * each state in which no pull changes anything the members are equal, and nothing is lost. Clocks
- * stand still, so that versions are ordered by what they saw, and only then by who made them.
+ * From each state go all changes that a user could make at any member (while any are left) and all
+ * six pulls. States that were seen before are not followed again. At each state the invariants
+ * hold; at each state in which no pull changes anything the members are equal, and nothing is lost.
+ * Clocks stand still, so that versions are ordered by what they saw, and only then by who made
+ * them.
  *
  *     exhaustive [--depth CHANGES] [--seconds LIMIT]
  */
@@ -298,8 +299,7 @@ static bool reach(struct search *search, struct state *take_state, const uint64_
     check_always(search, take_state);
     if (search->stack_count == search->stack_capacity) {
         search->stack_capacity = search->stack_capacity == 0 ? 64 : search->stack_capacity * 2;
-        search->stack =
-            mem_resize(search->stack, search->stack_capacity, sizeof(struct state *));
+        search->stack = mem_resize(search->stack, search->stack_capacity, sizeof(struct state *));
     }
     search->stack[search->stack_count++] = take_state;
     return differs;
@@ -423,8 +423,8 @@ int main(int argc, char **argv)
         expand(&search, state);
         state_free(state);
     }
-    printf("model: members=%d names=%d changes=%u states=%zu transitions=%" PRIu64
-           " quiet=%" PRIu64 " violations=%" PRIu64 " complete=%s seconds=%lld\n",
+    printf("model: members=%d names=%d changes=%u states=%zu transitions=%" PRIu64 " quiet=%" PRIu64
+           " violations=%" PRIu64 " complete=%s seconds=%lld\n",
            MEMBERS, NAMES, depth, search.seen.count, search.transitions, search.quiet_states,
            search.violations, search.stack_count == 0 ? "yes" : "no",
            (long long)(time(NULL) - begin));
