@@ -185,7 +185,7 @@ struct recording {
     struct local *local;
     struct change *change;
     struct fresh_dir *fresh;
-    struct finding **later; /* known objects whose new name is still held */
+    struct finding **later; /* their new name is still held, or their parent not recorded */
     size_t later_count;
 };
 
@@ -229,7 +229,8 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* The directory above must be recorded first. */
+/* The directory above is not recorded either. Both in one batch: each may wait for the other, when a file
+ * has moved into the directory that took its name. */
 static void look_above(struct local *l, const struct finding *found)
 {
     scope_free char *above = mem_copy_string(found->path);
@@ -237,7 +238,7 @@ static void look_above(struct local *l, const struct finding *found)
 
     if (slash) {
         *slash = '\0';
-        place_add(&l->places, above, NULL);
+        place_add(&l->later, above, NULL);
     }
     place_add(&l->later, found->path, &found->parent);
 }
@@ -257,7 +258,6 @@ static void observed_dir(struct recording *r, const struct finding *found, enum 
 /* False: it can not be recorded before something else is. */
 static bool record_present(struct recording *r, struct finding *found)
 {
-    struct local *l = r->local;
     struct observation seen = {
         .name = span_of_string(base_name(found->path)),
         .kind = found->content.kind,
@@ -270,10 +270,8 @@ static bool record_present(struct recording *r, struct finding *found)
     };
     struct file_id id;
 
-    if (!parent_of(r, &found->parent, &seen.parent)) {
-        look_above(l, found);
-        return true;
-    }
+    if (!parent_of(r, &found->parent, &seen.parent))
+        return false;
     enum observed observed = replica_observe(r->change, &seen, found->holder_gone, &id);
     if (observed == OBSERVED_LATER)
         return false;
@@ -298,7 +296,7 @@ static bool recorded_holder(struct recording *r, const struct finding *found, st
 }
 
 /* Take one holder that has itself moved within this batch out of its place: names that were swapped
- * wait for each other. */
+ * wait for each other. False when each has had its turn. */
 static bool displace_one(struct recording *r)
 {
     struct file_id holder;
@@ -307,7 +305,10 @@ static bool displace_one(struct recording *r)
         if (!recorded_holder(r, r->later[i], &holder))
             continue;
         for (size_t k = 0; k < r->later_count; k++) {
-            if (k != i && r->later[k]->known && file_id_equal(&r->later[k]->id, &holder)) {
+            struct finding *mover = r->later[k];
+
+            if (k != i && mover->known && !mover->displaced && file_id_equal(&mover->id, &holder)) {
+                mover->displaced = true;
                 replica_observe_displaced(r->change, &holder);
                 return true;
             }
@@ -316,12 +317,12 @@ static bool displace_one(struct recording *r)
     return false;
 }
 
-/* Again and again while it helps; what is left is looked at later. */
+/* Again and again while it helps. */
 static void record_later(struct recording *r)
 {
     bool progress = true;
 
-    while (r->later_count > 0 && (progress || displace_one(r))) {
+    while (r->later_count > 0 && progress) {
         size_t left = 0;
 
         progress = false;
@@ -333,9 +334,19 @@ static void record_later(struct recording *r)
         }
         r->later_count = left;
     }
-    for (size_t i = 0; i < r->later_count; i++)
-        place_add(&r->local->later, r->later[i]->path, &r->later[i]->parent);
-    r->later_count = 0;
+}
+
+/* What can not be recorded now is looked at again. */
+static void look_later(struct recording *r)
+{
+    struct file_id parent;
+
+    for (size_t i = 0; i < r->later_count; i++) {
+        if (parent_of(r, &r->later[i]->parent, &parent))
+            place_add(&r->local->later, r->later[i]->path, &r->later[i]->parent);
+        else
+            look_above(r->local, r->later[i]);
+    }
 }
 
 static void record_problem(struct local *l, const struct finding *found)
@@ -410,6 +421,9 @@ static void record_findings(struct local *l)
         }
         record_later(&r);
     }
+    while (displace_one(&r))
+        record_later(&r);
+    look_later(&r);
     free(r.later);
     HASH_ITER(hh, r.fresh, fresh, next)
     {

@@ -179,6 +179,31 @@ new_files_are_found_in_directories_that_move_on() {
     for n in $(seq 40); do holds "$r3/g$n/late" late; done
 }
 
+a_file_moves_into_what_takes_its_name() {
+    echo inner > "$r1/taken"
+    mkdir "$r1/upper"
+    settle
+    mkdir "$r1/new" && mv "$r1/taken" "$r1/new/inside" && mv "$r1/new" "$r1/taken"
+    mkdir "$r1/new" && mv "$r1/upper" "$r1/new/upper" && mv "$r1/new" "$r1/upper"
+    settle
+    holds "$r2/taken/inside" inner
+    check test -d "$r3/upper/upper"
+}
+
+names_go_round() {
+    local n
+    for n in 1 2 3 4; do mkdir "$r1/ring$n"; echo "$n" > "$r1/ring$n/f"; done
+    settle
+    for n in $(seq 12); do
+        mv "$r1/ring1" "$r1/t" && mv "$r1/ring2" "$r1/ring1" && mv "$r1/ring3" "$r1/ring2" &&
+            mv "$r1/ring4" "$r1/ring3" && mv "$r1/t" "$r1/ring4"
+    done
+    mv "$r1/ring2" "$r1/ring1/deeper" && mv "$r1/ring1" "$r1/ring2"
+    settle
+    holds "$r3/ring2/f" 1
+    holds "$r3/ring2/deeper/f" 2
+}
+
 a_tree_is_moved_in_and_out() {
     local outside=$scenario_dir/outside
     mkdir -p "$outside/tree/sub"
@@ -205,5 +230,7 @@ promise "a tree is copied while its top is renamed elsewhere" a_tree_is_copied_w
 promise "editors save by rename" editors_save_by_rename
 promise "a kind changes" a_kind_changes
 promise "new files are found in directories that move on" new_files_are_found_in_directories_that_move_on
+promise "a file moves into what takes its name" a_file_moves_into_what_takes_its_name
+promise "names go round" names_go_round
 promise "a tree is moved in and out" a_tree_is_moved_in_and_out
 scenario_down

@@ -68,13 +68,13 @@ scenario_up() {
 # shellcheck disable=SC2120 # the scenarios that source this may give another time
 settle() { # [SECONDS]
     local roots=() n
-    agents_idle "$scenario_dir" "$scenario_count" "${1:-30}" || fail "not in sync in time"
+    agents_idle "$scenario_dir" "$scenario_count" "${1:-${SCENARIO_PATIENCE:-30}}" || fail "not in sync in time"
     for n in $(seq "$scenario_count"); do
         roots+=("$scenario_dir/$n/root")
     done
     # an event may be on its way when the first answer comes
     python3 "$COTERIE_SOURCE/tests/support/trees.py" equal "${roots[@]}" >/dev/null && return
-    agents_idle "$scenario_dir" "$scenario_count" "${1:-30}" || fail "not in sync in time"
+    agents_idle "$scenario_dir" "$scenario_count" "${1:-${SCENARIO_PATIENCE:-30}}" || fail "not in sync in time"
     python3 "$COTERIE_SOURCE/tests/support/trees.py" equal "${roots[@]}" || fail "trees differ"
 }
 
