@@ -247,6 +247,7 @@ static void on_report_timer(void *arg)
 {
     struct agent *a = arg;
 
+    problem_expire(&a->problems, "refused:", walltime_now(), REFUSAL_SHOWN_MS);
     if (controller_link_is_up(a->link)) {
         Coterie__V1__Report *report = make_report(a);
 

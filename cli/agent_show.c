@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATE_IN_SYNC "in sync" /* the agent's word for it */
+#define STATE_IN_SYNC "in-sync" /* the agent's word for it */
 
 typedef Coterie__V1__AgentStatus agent_status;
 typedef Coterie__V1__Folder folder_assigned;
@@ -130,7 +130,9 @@ static size_t count_reasons(const agent_status *status, FILE *to)
             reason(&reasons, folder, "held back", folder->problem);
         else if (!report)
             reason(&reasons, folder, "not reported", "");
-        else if (report->health != COTERIE__V1__HEALTH__HEALTH_OK)
+        else if (report->health != COTERIE__V1__HEALTH__HEALTH_OK &&
+                 report->health != COTERIE__V1__HEALTH__HEALTH_DEGRADED)
+            /* a problem that somebody should look at is no work that is left to do */
             reason(&reasons, folder, report->state, health_word(report->health));
         check_connections(&reasons, folder, report, true);
         check_connections(&reasons, folder, report, false);

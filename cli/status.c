@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* coterie status: what the controller says of the whole fleet. */
 #include "cli/cli.h"
-#include "cli/status.h"
+#include "cli/status_show.h"
 #include "cli/table.h"
 
 #include "common/base/buf.h"

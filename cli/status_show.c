@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/status.h"
+#include "cli/status_show.h"
 
 #include "cli/cli.h"
 #include "cli/table.h"

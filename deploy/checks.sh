@@ -77,6 +77,8 @@ no_program_has_died() {
     local name
     for name in controller "${nodes[@]}"; do
         lab_running "$name" > /dev/null || fail "$name does not run any more"
+        (($(stat -c %s "$lab_dir/log/$name.log") < 2 << 20)) ||
+            fail "$name has written $(stat -c %s "$lab_dir/log/$name.log") bytes of log"
         ! grep -Ei 'assert|sanitizer|segmentation' "$lab_dir/log/$name.log" || fail "in $name's log"
     done
     settled 30
@@ -153,7 +155,8 @@ prepare_checks() {
     lab_make_group --settings --write-computers --group Spare "${members[@]}" \
         --folder "spare=$lab_dir/trees/{member}/small/spare" --primary A1
     make_demo_group --no-local-settings
-    mount_small_disk
+    # a3 keeps its part of the second group on a disk that is soon full
+    lab_disk "$lab_dir/trees/a3/small" 64M
     for node in "${spare_nodes[@]}"; do
         mkdir -p "$lab_dir/trees/$node/small/spare"
     done

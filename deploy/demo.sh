@@ -10,6 +10,8 @@
 #   demo.sh down           end it; leaves no process, mount or namespace
 #
 # COTERIE_DEMO_DIR   where everything is kept; default: .demo beside this script
+# COTERIE_DEMO_TREE  a tree to replicate; default: headers and documents of this machine
+# COTERIE_DEMO_PORT  of the status page on this machine; default: 7720
 # COTERIE_BUILD      a built tree to use; default: builds the release preset first
 set -euo pipefail
 
@@ -49,6 +51,10 @@ prepare_machine() {
 # A real tree: headers and documents of this machine, and more of it until there are enough files.
 fill_tree() { # DIRECTORY
     local from
+    if [ -n "${COTERIE_DEMO_TREE:-}" ]; then
+        cp -a "$COTERIE_DEMO_TREE" "$1"
+        return
+    fi
     mkdir -p "$1"
     cp -a /usr/include "$1/include"
     cp -a /usr/share/doc "$1/doc"
@@ -82,17 +88,22 @@ settled() {
     done
 }
 
+# where the status page is reached from this machine: a relay leads into the hub's namespace
+page_url() { echo "http://127.0.0.1:${COTERIE_DEMO_PORT:-$lab_http_port}/"; }
+
 milliseconds() { date +%s%3N; }
 
-# Namespaces, names, directory, realm and keytabs for NODES; nothing of the product runs yet.
+# Namespaces, names, disks, directory, realm and keytabs for NODES; nothing of the product runs yet.
 begin_lab() { # NODE...
     local node
     lab_init
     lab_network_up "$@"
     lab_write_hosts
     lab_directory_start
-    for node in hub "$@"; do
+    lab_keytab hub > /dev/null
+    for node in "$@"; do
         lab_keytab "$node" > /dev/null
+        lab_disk "$lab_dir/trees/$node" 8G
     done
 }
 
@@ -163,10 +174,11 @@ up() {
     done
 
     lab_spawn_here page socat "TCP-LISTEN:${COTERIE_DEMO_PORT:-$lab_http_port},bind=127.0.0.1,reuseaddr,fork" \
-        "EXEC:nsenter --net=/run/netns/$lab_name-hub socat STDIO TCP:${lab_address[hub]}:$lab_http_port"
+        "EXEC:nsenter --net=/run/netns/$lab_name-hub socat STDIO TCP\\:${lab_address[hub]}\\:$lab_http_port"
+    lab_wait 5 curl -fsS -o /dev/null "$(page_url)" || { echo "the status page does not answer" >&2; exit 1; }
     trap - EXIT INT TERM HUP
     say ""
-    say "status page   http://127.0.0.1:${COTERIE_DEMO_PORT:-$lab_http_port}/"
+    say "status page   $(page_url)"
     say "the trees     $lab_dir/trees/{a1,a2,a3}/data: change anything in any of them"
     say "the logs      $lab_dir/log"
     say "the end       deploy/demo.sh down"
@@ -185,7 +197,7 @@ status() {
     done
     lab_running controller > /dev/null || return 1
     lab_on hub "$lab_build/cli/coterie" status --controller "$(lab_status_url)"
-    say "status page   http://127.0.0.1:${COTERIE_DEMO_PORT:-$lab_http_port}/"
+    say "status page   $(page_url)"
 }
 
 down() {
@@ -211,7 +223,7 @@ check() {
 case ${1:-} in
     up | status | down | check) "$@" ;;
     *)
-        sed -n '3,14s/^# \{0,1\}//p' "$0" >&2
+        sed -n '3,16s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
 esac

@@ -211,6 +211,19 @@ lab_write_hosts() {
     } > "$lab_dir/hosts"
 }
 
+# ---- disks -----------------------------------------------------------------------------------
+
+# lab_disk PLACE SIZE: a file system of its own, mounted at PLACE beneath the lab's folder
+lab_disk() {
+    local image
+    image=$lab_dir/disks/$(cksum <<< "$1" | cut -d' ' -f1)
+    mkdir -p "$lab_dir/disks" "$1"
+    truncate -s "$2" "$image"
+    mkfs.ext4 -q -m 0 -E nodiscard "$image"
+    mount -o loop,noinit_itable "$image" "$1"
+    rmdir "$1/lost+found"
+}
+
 # ---- directory and realm ---------------------------------------------------------------------
 
 lab_directory() { # VERB ARGUMENT...: tests/support/directory.sh on the hub

@@ -86,10 +86,11 @@ static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text
 static void send_hello(struct controller_link *link)
 {
     Coterie__V1__AgentMessage message = COTERIE__V1__AGENT_MESSAGE__INIT;
-    Coterie__V1__AgentHello hello = COTERIE__V1__AGENT_HELLO__INIT;
+    Coterie__V1__AgentHello hello;
     scope_free char *host = mem_copy_string(link->options.host_name);
     char version[] = COTERIE_VERSION;
 
+    coterie__v1__agent_hello__init(&hello);
     hello.agent_version = version;
     hello.host_name = host;
     hello.started_ns = link->started_ns;
@@ -194,13 +195,14 @@ void controller_link_result(struct controller_link *link, const uint8_t *digest,
                             const char *problem)
 {
     Coterie__V1__AgentMessage message = COTERIE__V1__AGENT_MESSAGE__INIT;
-    Coterie__V1__AssignmentResult result = COTERIE__V1__ASSIGNMENT_RESULT__INIT;
+    Coterie__V1__AssignmentResult result;
     uint8_t copy[ASSIGNMENT_DIGEST_SIZE];
     scope_free char *text = mem_copy_string(problem);
 
     if (!link->stream)
         return;
     memcpy(copy, digest, sizeof(copy));
+    coterie__v1__assignment_result__init(&result);
     result.digest = (ProtobufCBinaryData){.data = copy, .len = sizeof(copy)};
     result.applied = problem[0] == '\0';
     result.problem = text;

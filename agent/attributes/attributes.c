@@ -106,8 +106,9 @@ static Coterie__V1__Attributes *unpack(struct span bytes, const char **out_probl
 const char *attributes_problem(struct span bytes)
 {
     const char *problem;
-    scope_message Coterie__V1__Attributes *message = unpack(bytes, &problem);
+    Coterie__V1__Attributes *message = unpack(bytes, &problem);
 
+    scope_free_message(&message);
     return problem;
 }
 
@@ -209,7 +210,7 @@ static enum status pack(Coterie__V1__Attributes *message, const struct xattrs *x
     for (size_t i = 0; i < xattrs->count; i++) {
         struct xattr *x = &xattrs->items[i];
 
-        items[i] = (Coterie__V1__ExtendedAttribute)COTERIE__V1__EXTENDED_ATTRIBUTE__INIT;
+        coterie__v1__extended_attribute__init(&items[i]);
         items[i].name = (ProtobufCBinaryData){.len = strlen(x->name), .data = (uint8_t *)x->name};
         items[i].value = (ProtobufCBinaryData){.len = x->value_size, .data = x->value};
         pointers[i] = &items[i];
@@ -233,11 +234,12 @@ enum status attributes_read(int fd, const struct attributes_fallback *fallback,
     const char *problem = NULL;
     scope_message Coterie__V1__Attributes *before =
         recorded.size > 0 ? unpack(recorded, &problem) : NULL;
-    Coterie__V1__Attributes message = COTERIE__V1__ATTRIBUTES__INIT;
+    Coterie__V1__Attributes message;
     enum status st = read_present(fd, name, log, &p);
 
     if (st != ST_OK)
         return st;
+    coterie__v1__attributes__init(&message);
     message.mode = p.st.st_mode & 07777u;
     message.owner = p.owner.text;
     message.group = p.group.text;

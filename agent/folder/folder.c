@@ -86,6 +86,13 @@ const char *connection_closed_reason(const struct connection_assignment *connect
     return NULL;
 }
 
+const char *connection_closed_word(const struct connection_assignment *connection)
+{
+    if (!connection_closed_reason(connection))
+        return NULL;
+    return connection && connection->enabled ? "closed-by-schedule" : "disabled";
+}
+
 /* --- jobs --- */
 
 struct job {
@@ -391,6 +398,7 @@ static void run_tick(struct folder *f)
     check_root(f);
     if (f->state != FOLDER_RUNNING && f->state != FOLDER_SCANNING)
         return;
+    problem_expire(&f->problems, "refused:", walltime_now(), REFUSAL_SHOWN_MS);
     pull_check(f);
     serve_check(f);
     fetching_check(f);

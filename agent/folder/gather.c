@@ -174,7 +174,15 @@ static void locate_missing(struct gathering *g, const struct record *record, con
             add_later(g, path, parent); /* an install has it in hand */
         return;
     case ROOT_LOCATED_UNKNOWN:
-        add_later(g, path, parent);
+        /* nobody has looked it up since the mount: it is not in a tree that was walked whole */
+        if (!g->tree_walked) {
+            add_later(g, path, parent);
+            return;
+        }
+        f = add_finding(g, FINDING_GONE, path);
+        f->id = record->update.id;
+        f->object = record->object;
+        f->unlocated = true;
         return;
     }
 }
@@ -555,7 +563,8 @@ bool finding_still_stands(const struct root *root, const struct finding *finding
     if (finding->kind == FINDING_GONE) {
         enum root_located where = root_locate(root, &finding->object, &path);
 
-        return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE;
+        return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE ||
+               (where == ROOT_LOCATED_UNKNOWN && finding->unlocated);
     }
     if (finding->kind != FINDING_PRESENT)
         return true;

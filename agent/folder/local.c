@@ -450,6 +450,7 @@ static void scan_over(struct local *l)
     if (!l->scan_is_full)
         return;
     l->full_scan_ended = walltime_now();
+    l->gathering.tree_walked = true;
     log_info(&l->folder->log, "scan finished");
     if (!l->first_scan_told) {
         l->first_scan_told = true;

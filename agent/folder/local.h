@@ -39,7 +39,8 @@ struct finding {
     bool displaced;              /* private to local.c: its old place was given up for another */
     bool holder_gone;            /* PRESENT: whoever else held the name is nowhere */
     struct object object;        /* GONE: of the record */
-    struct object parent;        /* PRESENT, LOOK, LATER: the directory it stands in; size 0: not known */
+    bool unlocated;              /* GONE: alive on the volume, but nowhere in the walked tree */
+    struct object parent;        /* PRESENT, LOOK, LATER: its directory; size 0: not known */
     struct scan_content content; /* PRESENT */
     const char *problem;         /* SKIPPED, FAILED */
 };
@@ -51,6 +52,7 @@ struct gathering {
     struct db_reader *reader; /* the worker's own */
     struct file_id root_id;
     const atomic_bool *stop;
+    bool tree_walked; /* whole, since the agent began: whatever is in it was looked up */
 
     /* what to do: continue this scan, or look at these places */
     struct scan *scan;

@@ -120,6 +120,8 @@ const struct connection_assignment *folder_find_outbound(const struct folder *f,
                                                          const struct guid *connection);
 /* Why the connection carries nothing now; NULL: it is open. */
 const char *connection_closed_reason(const struct connection_assignment *connection);
+/* The same as a word of ConnectionReport.state: "closed-by-schedule", "disabled"; NULL: it is open. */
+const char *connection_closed_word(const struct connection_assignment *connection);
 
 /* --- local.c --- */
 struct local *local_new(struct folder *f);
@@ -151,7 +153,6 @@ struct pull_status {
     bool in_sync;
     bool refused;
     uint64_t unsettled;
-    const char *state;
     const char *trouble;
     struct walltime last_sync;
     uint64_t updates_done;

@@ -693,7 +693,6 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             .open = p->receiver && receiver_state(p->receiver) != RECEIVER_OPENING,
             .in_sync = p->receiver && receiver_in_sync(p->receiver, replica_vector(f->replica)),
             .unsettled = p->receiver ? receiver_unsettled_count(p->receiver) : 0,
-            .state = p->receiver ? receiver_state_name(receiver_state(p->receiver)) : "",
             .trouble = p->trouble,
             .refused = p->last_end == RPC_END_DENIED || p->last_end == RPC_END_UNAUTHENTIC,
             .last_sync = p->last_sync,

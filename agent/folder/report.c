@@ -38,17 +38,17 @@ static void set_connection_problem(connection_report *r, const char *object, con
 static connection_report *report_inbound(struct folder *f, const struct connection_assignment *c)
 {
     connection_report *r = new_report(c, true);
-    const char *reason = connection_closed_reason(c);
+    const char *closed = connection_closed_word(c);
     struct pull_status s = {0};
 
-    if (!pull_status(f, &c->connection, &s) || reason) {
-        r->state = mem_copy_string(reason ? reason : "waiting for the folder");
-        r->health = reason ? COTERIE__V1__HEALTH__HEALTH_OK : COTERIE__V1__HEALTH__HEALTH_STOPPED;
+    if (!pull_status(f, &c->connection, &s) || closed) {
+        r->state = mem_copy_string(closed ? closed : "waiting");
+        r->health = closed ? COTERIE__V1__HEALTH__HEALTH_OK : COTERIE__V1__HEALTH__HEALTH_STOPPED;
     } else if (s.in_sync) {
-        r->state = mem_copy_string("in sync");
+        r->state = mem_copy_string("in-sync");
         r->health = COTERIE__V1__HEALTH__HEALTH_OK;
     } else if (s.open) {
-        r->state = mem_copy_string(s.state);
+        r->state = mem_copy_string("receiving");
         r->health = COTERIE__V1__HEALTH__HEALTH_BUSY;
     } else {
         r->state = mem_copy_string(s.refused ? "refused" : "connecting");
@@ -68,14 +68,14 @@ static connection_report *report_inbound(struct folder *f, const struct connecti
 static connection_report *report_outbound(struct folder *f, const struct connection_assignment *c)
 {
     connection_report *r = new_report(c, false);
-    const char *reason = connection_closed_reason(c);
+    const char *closed = connection_closed_word(c);
     struct serve_status s = {0};
 
     if (!f->replica || !serve_status(f, &c->connection, &s)) {
-        r->state = mem_copy_string(reason ? reason : "waiting for the partner");
-        r->health = reason ? COTERIE__V1__HEALTH__HEALTH_OK : COTERIE__V1__HEALTH__HEALTH_DEGRADED;
+        r->state = mem_copy_string(closed ? closed : "waiting");
+        r->health = closed ? COTERIE__V1__HEALTH__HEALTH_OK : COTERIE__V1__HEALTH__HEALTH_DEGRADED;
     } else {
-        r->state = mem_copy_string(s.in_sync ? "in sync" : "sending");
+        r->state = mem_copy_string(s.in_sync ? "in-sync" : "sending");
         r->health = s.in_sync ? COTERIE__V1__HEALTH__HEALTH_OK : COTERIE__V1__HEALTH__HEALTH_BUSY;
     }
     r->backlog_files = s.backlog;

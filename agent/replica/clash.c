@@ -21,7 +21,8 @@ void clash_yield(struct plan *plan, const struct record *loser, const struct upd
     plan_put(plan, &dead);
 }
 
-/* The content is the holder's, and we have nothing of the file: it takes over the holder's object. */
+/* The content is the holder's, and we have nothing of the file: it takes over the holder's object.
+ */
 static void adopt(struct plan *plan, const struct update *u, const struct record *holder)
 {
     scope(record) struct record next = {0};
@@ -30,7 +31,8 @@ static void adopt(struct plan *plan, const struct update *u, const struct record
     next.place = PLACE_TREE;
     next.object = holder->object;
     next.witness = holder->witness;
-    /* The name as it is spelt here stays when only its case differs: a step for it would be a move. */
+    /* The name as it is spelt here stays when only its case differs: a step for it would be a move.
+     */
     if (!span_equal(update_name(u), update_name(&holder->update)))
         plan_move(plan, holder, &next);
     if (!update_same_attributes(u, &holder->update)) {

@@ -66,8 +66,7 @@ static void undo(struct change *change, const struct update *u)
     if (guid_equal(&u->gvsn.database, &change->stamper.database))
         return;
     vector_remove(&change->vector, &u->gvsn);
-    change->undone =
-        mem_resize(change->undone, change->undone_count + 1, sizeof(*change->undone));
+    change->undone = mem_resize(change->undone, change->undone_count + 1, sizeof(*change->undone));
     change->undone[change->undone_count++] = (struct undone){.id = u->id, .gvsn = u->gvsn};
 }
 
@@ -95,8 +94,8 @@ static bool bury_silently(struct change *change, const struct record *record)
     const struct replica *replica = change->replica;
     bool was_undone = replica->options.read_only || record->update.kind == FILE_DIRECTORY;
 
-    if (replica_has_say(replica) || (replica_yields(replica, record) && !was_undone &&
-                                     !replica_is_unheard(replica, record)))
+    if (replica_has_say(replica) ||
+        (replica_yields(replica, record) && !was_undone && !replica_is_unheard(replica, record)))
         return false;
     undo(change, &record->update);
     view_forget(&change->view, &record->update.id);
@@ -114,7 +113,8 @@ static void bury(struct change *change, struct record *record)
     put_fresh(change, record);
 }
 
-/* A parked file was not in the directory that was deleted: it belongs in the next one that stands. */
+/* A parked file was not in the directory that was deleted: it belongs in the next one that stands.
+ */
 static void rescue_parked(struct change *change, struct record *parked,
                           const struct file_id *parent)
 {
@@ -137,8 +137,7 @@ static void bury_tree(struct change *change, const struct file_id *top)
         bool is_top = file_id_equal(&id, top);
         scope(record) struct record child = {0};
 
-        if (at.update.kind == FILE_DIRECTORY &&
-            view_next_child(&change->view, &id, NULL, &child)) {
+        if (at.update.kind == FILE_DIRECTORY && view_next_child(&change->view, &id, NULL, &child)) {
             if (child.place == PLACE_PARKED)
                 rescue_parked(change, &child, &above);
             else
@@ -168,12 +167,13 @@ void replica_observe_displaced(struct change *change, const struct file_id *id)
         return;
     record.place = PLACE_PARKED;
     view_put(&change->view, &record);
-    change->displaced = mem_resize(change->displaced, change->displaced_count + 1,
-                                   sizeof(*change->displaced));
+    change->displaced =
+        mem_resize(change->displaced, change->displaced_count + 1, sizeof(*change->displaced));
     change->displaced[change->displaced_count++] = *id;
 }
 
-/* A displaced file that was not observed after all is back at its place, or gone if that is taken. */
+/* A displaced file that was not observed after all is back at its place, or gone if that is taken.
+ */
 static void settle_displaced(struct change *change)
 {
     for (size_t i = 0; i < change->displaced_count; i++) {
@@ -236,10 +236,10 @@ static enum observed observe_known(struct change *change, struct record *record,
                                    const struct observation *seen)
 {
     struct update *u = &record->update;
-    bool same_place = file_id_equal(&u->parent, &seen->parent) &&
-                      span_equal(update_name(u), seen->name);
-    bool same_state = same_content_seen(u, seen) &&
-                      span_equal(update_attributes(u), seen->attributes);
+    bool same_place =
+        file_id_equal(&u->parent, &seen->parent) && span_equal(update_name(u), seen->name);
+    bool same_state =
+        same_content_seen(u, seen) && span_equal(update_attributes(u), seen->attributes);
 
     if (same_place && same_state) {
         bool same_object = object_equal(&record->object, &seen->object) &&
@@ -290,8 +290,7 @@ static enum observed observe_object(struct change *change, struct record *record
                                     const struct record *holder, const struct observation *seen,
                                     bool holder_gone)
 {
-    bool is_held = holder->update.present &&
-                   !file_id_equal(&holder->update.id, &record->update.id);
+    bool is_held = holder->update.present && !file_id_equal(&holder->update.id, &record->update.id);
 
     /* A directory seen beneath itself: something above has moved, and was not looked at yet. */
     if (view_ancestry(&change->view, &seen->parent, &record->update.id) != ANCESTRY_APART)

@@ -2,10 +2,10 @@
 /*
  * Merging directories (rule 4): the lesser one's children move to the greater, then it goes.
  *
- * Two ways. When we have nothing of the winner yet, it takes over the loser's directory as it stands:
- * records change, the disk does not. Otherwise both stand on disk, and the children move one by one;
- * those that clash are merged or decided in turn. A stack holds the directories under way, since the
- * depth comes from outside.
+ * Two ways. When we have nothing of the winner yet, it takes over the loser's directory as it
+ * stands: records change, the disk does not. Otherwise both stand on disk, and the children move
+ * one by one; those that clash are merged or decided in turn. A stack holds the directories under
+ * way, since the depth comes from outside.
  *
  * Interrupted between any two steps, the records make sense as they are: nothing is claimed before
  * it is recorded, and what is recorded and told has its place in the tree.
@@ -67,8 +67,11 @@ static void decide_children(struct plan *plan, struct merge_stack *stack,
     bool child_wins = child_is_dir != holder_is_dir
                           ? child_is_dir
                           : update_compare(&child->update, &holder->update) > 0;
-    const struct record *winner = child_wins ? child : holder;
-    const struct record *loser = child_wins ? holder : child;
+    /* The loser may stand deep within the winner: what it stands in can not move into its child. */
+    bool is_above =
+        view_ancestry(&plan->view, &child->update.id, &holder->update.id) == ANCESTRY_BENEATH;
+    const struct record *winner = child_wins && !is_above ? child : holder;
+    const struct record *loser = child_wins && !is_above ? holder : child;
     bool same = update_same_content(&child->update, &holder->update);
 
     if (child_is_dir && holder_is_dir) {
@@ -107,8 +110,8 @@ static void finish(struct plan *plan, const struct merge *merge, const struct up
 
 /*
  * Move all of @loser into @winner, which is not beneath it. Children that @known contains are left:
- * their own updates are on the way. @tombstone, if any, is what @loser becomes. False: something must
- * happen first; what was done so far stands.
+ * their own updates are on the way. @tombstone, if any, is what @loser becomes. False: something
+ * must happen first; what was done so far stands.
  */
 static bool merge_children(struct plan *plan, const struct file_id *loser,
                            const struct file_id *winner, const struct vector *known,
@@ -264,9 +267,9 @@ static void take_over(struct plan *plan, struct record *next, const struct recor
 }
 
 /*
- * The winner stands elsewhere, with children of its own: the loser's move to it there, then it takes
- * the place. If it stands beneath the loser it can not: it is taken out of it beside the loser, by a
- * fresh version under a free name, and both live on.
+ * The winner stands elsewhere, with children of its own: the loser's move to it there, then it
+ * takes the place. If it stands beneath the loser it can not: it is taken out of it beside the
+ * loser, by a fresh version under a free name, and both live on.
  */
 static bool bring_together(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
@@ -341,8 +344,8 @@ static bool has_known_child(const struct plan *plan, const struct file_id *dir)
 }
 
 /*
- * Where the others went is no directory any more. Deleted since: it is revived, in the loser's stead.
- * Lost in merges that contradict each other: a new directory takes over.
+ * Where the others went is no directory any more. Deleted since: it is revived, in the loser's
+ * stead. Lost in merges that contradict each other: a new directory takes over.
  */
 static bool replace_heir(struct plan *plan, const struct update *u, const struct record *loser,
                          enum heir kind, const struct file_id *heir)

@@ -43,8 +43,8 @@ static unsigned roll(struct order *order)
 }
 
 /*
- * Walk down to @key. @links[level], when asked for, becomes the pointer that leads to the first node
- * not below @key (or above it, with @above). Returns that node of the lowest level.
+ * Walk down to @key. @links[level], when asked for, becomes the pointer that leads to the first
+ * node not below @key (or above it, with @above). Returns that node of the lowest level.
  */
 static struct order_node *walk(const struct order *order, const void *key, bool above,
                                struct order_node **links[])

@@ -54,6 +54,8 @@ static void adjust(struct plan *plan, struct record *next, struct record *ours)
     if (changes && moves) {
         park(plan, ours);
         plan_attributes_at(plan, next, ours);
+        /* Again, with what the step will show: nothing but this record knows a parked object. */
+        plan_put(plan, ours);
     } else if (changes) {
         plan_attributes(plan, next, ours);
     }

@@ -9,10 +9,11 @@
 #include <assert.h>
 
 /*
- * A record that a step parks is marked as parked ahead of the step: an object in the private directory
- * that the records do not call parked would look like a deleted file after a crash. One that is called
- * parked and still stands in the tree is simply seen there (replica_observe()). Moving changes the
- * witness, and after a crash nobody could tell the new one: marked ahead, it is not checked.
+ * A record that a step parks is marked as parked ahead of the step: an object in the private
+ * directory that the records do not call parked would look like a deleted file after a crash. One
+ * that is called parked and still stands in the tree is simply seen there (replica_observe()).
+ * Moving changes the witness, and after a crash nobody could tell the new one: marked ahead, it is
+ * not checked.
  */
 static void mark_parked(const struct plan *plan, size_t from_step, enum place place)
 {
@@ -26,7 +27,8 @@ static void mark_parked(const struct plan *plan, size_t from_step, enum place pl
             record.place == PLACE_NOWHERE || record.place == place)
             continue;
         record.place = place;
-        record.witness = place == PLACE_PARKED ? (struct witness){0} : plan->steps[i].expect_witness;
+        record.witness =
+            place == PLACE_PARKED ? (struct witness){0} : plan->steps[i].expect_witness;
         store->ops->put(store->arg, &record);
     }
 }
@@ -69,6 +71,10 @@ static void put_result(const struct store *store, const struct entry *entry,
         record.object = results[entry->result].object;
         record.witness = results[entry->result].witness;
     }
+    /* Steps on what is parked may change it and fail after: it is out of users' reach, so it is not
+     * checked. */
+    if (record.place == PLACE_PARKED)
+        record.witness = (struct witness){0};
     store->ops->put(store->arg, &record);
 }
 

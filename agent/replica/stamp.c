@@ -3,8 +3,8 @@
  * Fresh versions: every number of our database is issued here.
  *
  * A clock never reaches beyond UPDATE_CLOCK_MAX, the year 2262; only a partner with a broken clock
- * can bring a file there. Then the fence rises instead, so that what is made knowing a version still
- * beats it.
+ * can bring a file there. Then the fence rises instead, so that what is made knowing a version
+ * still beats it.
  */
 #include "agent/replica/engine.h"
 

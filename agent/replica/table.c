@@ -57,7 +57,8 @@ static int compare_place(const struct record *x, const struct record *y, bool fo
 {
     int order = file_id_compare(&x->update.parent, &y->update.parent);
 
-    return order != 0 ? order : name_compare(update_name(&x->update), update_name(&y->update), fold);
+    return order != 0 ? order
+                      : name_compare(update_name(&x->update), update_name(&y->update), fold);
 }
 
 static int compare_name(const void *a, const void *b)
@@ -229,8 +230,8 @@ const struct record *table_next_child(const struct table *table, const struct fi
 {
     static const struct file_id lowest;
     struct record key = {.update.parent = *parent, .update.id = after != NULL ? *after : lowest};
-    const struct record *found = after != NULL ? order_after(&table->by_child, &key)
-                                               : order_from(&table->by_child, &key);
+    const struct record *found =
+        after != NULL ? order_after(&table->by_child, &key) : order_from(&table->by_child, &key);
 
     if (found == NULL || !file_id_equal(&found->update.parent, parent))
         return NULL;

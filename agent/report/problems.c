@@ -46,6 +46,7 @@ bool problem_set(struct problems *problems, struct walltime now, const char *key
         bool other = strcmp(p->cause, cause) != 0;
 
         p->count++;
+        p->last = now;
         if (other) {
             replace(&p->object, object);
             replace(&p->cause, cause);
@@ -64,6 +65,7 @@ bool problem_set(struct problems *problems, struct walltime now, const char *key
         .cause = mem_copy_string(cause),
         .remedy = mem_copy_string(remedy),
         .since = now,
+        .last = now,
         .count = 1,
     };
     return true;
@@ -94,6 +96,17 @@ void problem_clear_prefix(struct problems *problems, const char *prefix)
     for (size_t i = problems->count; i-- > 0;)
         if (strncmp(problems->items[i].key, prefix, strlen(prefix)) == 0)
             drop(problems, &problems->items[i]);
+}
+
+void problem_expire(struct problems *problems, const char *prefix, struct walltime now,
+                    int64_t age_ms)
+{
+    for (size_t i = problems->count; i-- > 0;) {
+        struct problem *p = &problems->items[i];
+
+        if (strncmp(p->key, prefix, strlen(prefix)) == 0 && now.ns - p->last.ns > age_ms * NS_PER_MS)
+            drop(problems, p);
+    }
 }
 
 void problems_to_proto(const struct problems *problems, size_t *out_count,

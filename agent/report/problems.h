@@ -22,6 +22,7 @@ struct problem {
     char *cause;
     char *remedy;
     struct walltime since;
+    struct walltime last; /* set again */
     uint64_t count;
 };
 
@@ -38,6 +39,10 @@ bool problem_set(struct problems *problems, struct walltime now, const char *key
                  const char *object, const char *cause, const char *remedy);
 /* Returns true when it was there. */
 bool problem_clear(struct problems *problems, const char *key);
+/* Clears those whose key begins with @prefix and that were last set more than @age_ms ago: of what
+ * comes from outside nobody sees that it is gone. */
+void problem_expire(struct problems *problems, const char *prefix, struct walltime now,
+                    int64_t age_ms);
 /* Clears all whose key begins with @prefix. */
 void problem_clear_prefix(struct problems *problems, const char *prefix);
 

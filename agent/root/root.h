@@ -97,11 +97,14 @@ enum root_located {
     ROOT_LOCATED_PRIVATE, /* in the private directory */
     ROOT_LOCATED_OUTSIDE, /* alive, elsewhere on the volume */
     ROOT_LOCATED_GONE,    /* no such object any more */
-    ROOT_LOCATED_UNKNOWN, /* could not be told (permission, I/O); logged */
+    ROOT_LOCATED_UNKNOWN, /* could not be told: see below */
 };
 
 /*
- * Where an object stands now. Of several hard links the answer is one of them.
+ * Where an object stands now. Of several hard links the answer is one of them. UNKNOWN: permission or
+ * I/O (logged); or the object is alive, but the kernel knows no name of it: a regular file that
+ * nobody has looked up by name since the file system was mounted. So after a scan that met every name in
+ * the tree and not this object, UNKNOWN means outside.
  *
  * @out_path set only for INSIDE ("" for the root itself); free the text
  *

@@ -197,6 +197,7 @@ void item_remove_bid(struct item *item, const struct source *source)
 {
     struct bid *bid = item_bid(item, source);
 
+    assert(bid);
     count(bid->source, item->state, (uint32_t)-1);
     round_vector_release(bid->vector);
     *bid = item->bids[--item->bid_count];

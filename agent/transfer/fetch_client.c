@@ -217,8 +217,9 @@ static void start_work(struct transfer *t);
 static void send_end(struct fetch_client *c, uint32_t number)
 {
     Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
-    Coterie__V1__FetchEnd end = COTERIE__V1__FETCH_END__INIT;
+    Coterie__V1__FetchEnd end;
 
+    coterie__v1__fetch_end__init(&end);
     end.transfer = number;
     end.result = COTERIE__V1__FETCH_RESULT__FETCH_RESULT_CANCELLED;
     message.body_case = COTERIE__V1__FETCH_REQUEST__BODY_END;

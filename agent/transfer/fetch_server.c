@@ -150,8 +150,9 @@ static void work(void *arg)
 static void send_end(struct fetch_server *s, uint32_t number, Coterie__V1__FetchResult result)
 {
     Coterie__V1__FetchResponse message = COTERIE__V1__FETCH_RESPONSE__INIT;
-    Coterie__V1__FetchEnd end = COTERIE__V1__FETCH_END__INIT;
+    Coterie__V1__FetchEnd end;
 
+    coterie__v1__fetch_end__init(&end);
     end.transfer = number;
     end.result = result;
     message.body_case = COTERIE__V1__FETCH_RESPONSE__BODY_END;

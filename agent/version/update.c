@@ -3,8 +3,8 @@
  * Updates: the order, the rules for what comes from outside, and the bytes of the database.
  *
  * Bytes: one of flags, one of kind; id and gvsn as 16 bytes and a varint; the parent likewise;
- * merged_into likewise with FLAG_MERGED; the name as a blob; varints fence, clock, create time, size;
- * 32 bytes of hash with FLAG_HASH; the attributes as a blob.
+ * merged_into likewise with FLAG_MERGED; the name as a blob; varints fence, clock, create time,
+ * size; 32 bytes of hash with FLAG_HASH; the attributes as a blob.
  */
 #include "agent/version/update.h"
 
@@ -204,8 +204,8 @@ void update_encode(const struct update *u, struct buf *out)
 {
     bool has_hash = memcmp(&u->hash, &hash_none, sizeof(u->hash)) != 0;
     unsigned flags = (u->present ? FLAG_PRESENT : 0u) |
-                     (u->name_conflict ? FLAG_NAME_CONFLICT : 0u) |
-                     (u->merged ? FLAG_MERGED : 0u) | (has_hash ? FLAG_HASH : 0u);
+                     (u->name_conflict ? FLAG_NAME_CONFLICT : 0u) | (u->merged ? FLAG_MERGED : 0u) |
+                     (has_hash ? FLAG_HASH : 0u);
 
     write_u8(out, (uint8_t)flags);
     write_u8(out, (uint8_t)u->kind);

@@ -4,9 +4,9 @@
  * one entry for each database that ever changed the folder, and nearly always one interval in each,
  * so that arrays beat any tree.
  *
- * Bytes: varint entry count; for each entry the database's 16 bytes, varint interval count, then for
- * each interval two varints: the gap since the previous high (from 0; at least 1 after the first)
- * and the count of numbers in it (at least 1).
+ * Bytes: varint entry count; for each entry the database's 16 bytes, varint interval count, then
+ * for each interval two varints: the gap since the previous high (from 0; at least 1 after the
+ * first) and the count of numbers in it (at least 1).
  */
 #include "agent/version/vector.h"
 
@@ -112,8 +112,7 @@ static size_t interval_position(const struct vector_entry *e, uint64_t number)
 }
 
 /* Replace the intervals [first, end) by one. */
-static void interval_replace(struct vector_entry *e, size_t first, size_t end,
-                             struct interval with)
+static void interval_replace(struct vector_entry *e, size_t first, size_t end, struct interval with)
 {
     if (first == end && e->interval_count == e->interval_capacity) {
         e->interval_capacity = e->interval_capacity == 0 ? 1 : e->interval_capacity * 2;

@@ -165,6 +165,7 @@
 #define INSTALL_SYNCFS_COUNT_MIN   32u            /* staged files of one batch synced by one syncfs */
 
 /* --- agent: transfer, folder --- */
+#define REFUSAL_SHOWN_MS           300000         /* a stranger stays in the status after the last knock */
 #define PROBLEM_COUNT_MAX          32u            /* problems kept by one folder or agent */
 #define AGENT_PORT_DEFAULT         7722
 #define CONTROLLER_PORT_DEFAULT    7721

@@ -61,6 +61,9 @@ const struct rdc_kernel *rdc_kernel_best(void);
 /* The plain C kernel: what the others are compared with. */
 const struct rdc_kernel *rdc_kernel_scalar(void);
 
+/* NULL but on x86-64, where every processor has it. */
+const struct rdc_kernel *rdc_kernel_sse2(void);
+
 /* Built for x86-64 only; NULL when this processor lacks AVX2 or BMI2. */
 const struct rdc_kernel *rdc_kernel_avx2(void);
 

@@ -6,7 +6,7 @@
  */
 #include "common/rdc/kernel.h"
 
-#include "common/rdc/kernel_constants.h"
+#include "common/rdc/kernel_parts.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

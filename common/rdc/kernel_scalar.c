@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/rdc/kernel.h"
 
-#include "common/rdc/kernel_constants.h"
+#include "common/rdc/kernel_parts.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -60,7 +60,7 @@ static struct rdc_block_mask positions_at_least(const uint8_t *data, uint32_t th
     return mask;
 }
 
-static unsigned peaks(const uint32_t *maxima, unsigned reach)
+unsigned rdc_scalar_peaks(const uint32_t *maxima, unsigned reach)
 {
     unsigned found = 0;
 
@@ -75,14 +75,14 @@ static unsigned peaks(const uint32_t *maxima, unsigned reach)
     return found;
 }
 
-static uint64_t identity(const void *data, size_t size, const struct rdc_secret *secret)
+uint64_t rdc_scalar_identity(const void *data, size_t size, const struct rdc_secret *secret)
 {
     return XXH3_128bits_withSecretandSeed(data, size, secret->bytes, sizeof(secret->bytes),
                                           secret->seed)
         .low64;
 }
 
-static void sketch(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities, size_t count)
+void rdc_scalar_sketch(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities, size_t count)
 {
     static const uint32_t low_factor[RDC_SKETCH_LANES] = {SKETCH_LOW};
     static const uint32_t high_factor[RDC_SKETCH_LANES] = {SKETCH_HIGH};
@@ -99,9 +99,9 @@ static void sketch(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities,
     }
 }
 
-static bool trait_matches(const uint16_t *const planes[RDC_SKETCH_LANES],
-                          const uint16_t traits[RDC_SKETCH_LANES], unsigned least,
-                          uint16_t out_matches[RDC_MATCH_FILES])
+bool rdc_scalar_trait_matches(const uint16_t *const planes[RDC_SKETCH_LANES],
+                              const uint16_t traits[RDC_SKETCH_LANES], unsigned least,
+                              uint16_t out_matches[RDC_MATCH_FILES])
 {
     bool any = false;
 
@@ -120,10 +120,10 @@ const struct rdc_kernel *rdc_kernel_scalar(void)
         .name = "scalar",
         .block_maxima = block_maxima,
         .positions_at_least = positions_at_least,
-        .peaks = peaks,
-        .identity = identity,
-        .sketch = sketch,
-        .trait_matches = trait_matches,
+        .peaks = rdc_scalar_peaks,
+        .identity = rdc_scalar_identity,
+        .sketch = rdc_scalar_sketch,
+        .trait_matches = rdc_scalar_trait_matches,
     };
 
     return &kernel;
@@ -131,12 +131,17 @@ const struct rdc_kernel *rdc_kernel_scalar(void)
 
 const struct rdc_kernel *rdc_kernel_best(void)
 {
-    const struct rdc_kernel *avx2 = rdc_kernel_avx2();
-
-    return avx2 ? avx2 : rdc_kernel_scalar();
+    if (rdc_kernel_avx2())
+        return rdc_kernel_avx2();
+    return rdc_kernel_sse2() ? rdc_kernel_sse2() : rdc_kernel_scalar();
 }
 
 #ifndef __x86_64__
+const struct rdc_kernel *rdc_kernel_sse2(void)
+{
+    return NULL;
+}
+
 const struct rdc_kernel *rdc_kernel_avx2(void)
 {
     return NULL;

@@ -22,6 +22,7 @@
 #include "common/rdc/frame.h"
 #include "common/rdc/literals.h"
 #include "common/rdc/match.h"
+#include "common/rdc/opening.h"
 #include "common/rdc/tree.h"
 
 #include <assert.h>
@@ -41,12 +42,6 @@ enum send_state {
 #undef X
 };
 
-#define WHOLE_SIZE_MAX  4096u       /* never worth a question */
-#define WHOLE_DELAY_MAX (64u << 10) /* nor, on a slow link, up to this */
-#define CHANGES_MIN     64u         /* changed places that a start level is chosen for */
-#define CHANGE_BYTES    (64u << 10) /* … and one more for each of these the size differs by */
-#define COLLISION_BITS  20u         /* 2^-20: that a cut hash deceives us once in a transfer */
-
 /* Consecutive entries of one tree level. */
 struct run {
     uint32_t first;
@@ -59,25 +54,11 @@ struct runs {
     size_t capacity;
 };
 
-struct seed_offer {
-    uint64_t size;
-    bool hash_known;
-    uint8_t id[FRAME_ID_SIZE];
-};
-
-struct opening {
-    uint64_t size;
-    uint64_t delay_bytes;
-    uint32_t key_check;
-    unsigned seed_count;
-    struct seed_offer seeds[RDC_SEED_COUNT_MAX];
-};
-
 struct rdc_sender {
     struct rdc_send_options options;
     struct endpoint end;
     enum send_state state;
-    struct opening opening;
+    struct rdc_opening opening;
     const struct rdc_signature *signature;
     struct rdc_signature *signature_made;
 
@@ -161,30 +142,6 @@ static enum rdc_progress fail_content(struct rdc_sender *s, struct buf *out, enu
 
 /* --- opening ---------------------------------------------------------------------------------*/
 
-static bool read_opening(struct span body, struct opening *out)
-{
-    struct reader r = reader_of(body);
-
-    *out = (struct opening){0};
-    out->size = reader_varint(&r);
-    out->delay_bytes = reader_varint(&r);
-    out->key_check = reader_u32(&r);
-    uint64_t count = reader_varint(&r);
-    if (!reader_ok(&r) || count > RDC_SEED_COUNT_MAX)
-        return false;
-    out->seed_count = (unsigned)count;
-    for (unsigned i = 0; i < out->seed_count; i++) {
-        out->seeds[i].size = reader_varint(&r);
-        uint8_t flags = reader_u8(&r);
-        out->seeds[i].hash_known = flags & 1;
-        if (flags > 1)
-            return false;
-        if (out->seeds[i].hash_known)
-            reader_copy(&r, out->seeds[i].id, FRAME_ID_SIZE);
-    }
-    return reader_finished(&r);
-}
-
 /* Sign @content unless @given; the caller frees *out_made. */
 static enum status ensure_signature(struct rdc_sender *s, const struct rdc_content *content,
                                     uint32_t horizon, struct rdc_signature **out_made)
@@ -217,7 +174,7 @@ static const struct rdc_base *find_base(const struct rdc_sender *s, bool with_co
                                         unsigned *out_seed)
 {
     for (unsigned i = 0; i < s->opening.seed_count; i++) {
-        const struct seed_offer *seed = &s->opening.seeds[i];
+        const struct rdc_offer *seed = &s->opening.seeds[i];
 
         for (unsigned k = 0; seed->hash_known && k < s->options.base_count; k++) {
             const struct rdc_base *base = &s->options.bases[k];
@@ -235,63 +192,6 @@ static const struct rdc_base *find_base(const struct rdc_sender *s, bool with_co
         }
     }
     return NULL;
-}
-
-static unsigned bits_of(uint64_t count)
-{
-    return count ? 64 - (unsigned)__builtin_clzll(count) : 0;
-}
-
-static unsigned choose_hash_width(const struct rdc_sender *s)
-{
-    uint64_t seed_bytes = 0;
-
-    for (unsigned i = 0; i < s->opening.seed_count; i++)
-        seed_bytes += s->opening.seeds[i].size;
-    unsigned bits = bits_of(s->signature->chunk_count) + COLLISION_BITS +
-                    bits_of(seed_bytes / s->signature->horizon / 2 + 1);
-    unsigned width = (bits + 7) / 8;
-    return width < FRAME_HASH_MIN   ? FRAME_HASH_MIN
-           : width > FRAME_HASH_MAX ? FRAME_HASH_MAX
-                                    : width;
-}
-
-/*
- * The level whose hashes are sent unasked. A level costs its entries; each level below costs, for
- * every changed place, about one and a half groups of hashes, and a round trip.
- */
-static unsigned choose_level(const struct rdc_sender *s)
-{
-    uint64_t size = s->options.content.size;
-    uint64_t nearest = UINT64_MAX;
-    uint64_t best_cost = UINT64_MAX;
-    unsigned best = 0;
-
-    for (unsigned i = 0; i < s->opening.seed_count; i++) {
-        uint64_t other = s->opening.seeds[i].size;
-        uint64_t difference = other > size ? other - size : size - other;
-
-        nearest = difference < nearest ? difference : nearest;
-    }
-    uint64_t changes = CHANGES_MIN + nearest / CHANGE_BYTES;
-    for (unsigned level = 0; level <= s->tree.top; level++) {
-        uint64_t cost = (uint64_t)s->tree.levels[level].count * s->hash_width;
-
-        for (unsigned below = 0; below < level; below++) {
-            uint64_t parents = s->tree.levels[below + 1].count;
-            uint64_t asked = changes + changes / 2;
-            uint64_t children = s->tree.levels[below].count;
-
-            if (asked < parents)
-                children = children * asked / parents;
-            cost += children * s->hash_width + s->opening.delay_bytes;
-        }
-        if (cost < best_cost) {
-            best_cost = cost;
-            best = level;
-        }
-    }
-    return best;
 }
 
 static void begin_start(struct rdc_sender *s, struct buf *out, enum rdc_way way)
@@ -370,8 +270,8 @@ static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
     uint64_t begin = endpoint_clock_ns();
     rdc_tree_init(&s->tree, s->signature);
     s->end.stats.match_ns += endpoint_clock_ns() - begin;
-    s->hash_width = choose_hash_width(s);
-    s->level = choose_level(s);
+    s->hash_width = rdc_opening_hash_width(&s->opening, s->signature);
+    s->level = rdc_opening_level(&s->opening, &s->tree, s->hash_width);
     runs_add(&s->sent, 0, s->tree.levels[s->level].count);
     begin_start(s, out, RDC_WAY_PULL);
     write_varint(out, s->signature->horizon);
@@ -394,7 +294,7 @@ static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, s
     uint64_t size = s->options.content.size;
     unsigned seed = 0;
 
-    if (!read_opening(body, &s->opening))
+    if (!rdc_opening_read(&s->opening, body))
         return fail(s, out, ST_BADDATA, "the receiver's opening frame is malformed");
     if (s->opening.key_check != rdc_key_check(s->options.key))
         return fail(s, out, ST_BADDATA, "receiver and sender hold different group keys");
@@ -402,16 +302,12 @@ static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, s
         return fail(s, out, ST_GONE, "the sender's file no longer has the size of that version");
     if (s->signature && !signature_fits(s, s->signature, size))
         s->signature = NULL; /* of another version: sign anew */
-    uint64_t small = s->opening.delay_bytes / 4;
-    small = small > WHOLE_DELAY_MAX  ? WHOLE_DELAY_MAX
-            : small < WHOLE_SIZE_MAX ? WHOLE_SIZE_MAX
-                                     : small;
     if (s->opening.seed_count == 0 || size == 0)
         return start_whole(s, out);
     const struct rdc_base *base = find_base(s, true, &seed);
     if (base)
         return start_push(s, out, base, seed);
-    if (size <= small)
+    if (rdc_opening_is_small(&s->opening))
         return start_whole(s, out);
     base = find_base(s, false, &seed);
     if (signature_serves(s, base))

@@ -33,7 +33,7 @@ static void add_directory(struct collector *to, const struct directory_status *d
                 .severity =
                     directory->state == DIRECTORY_NEVER_READ ? SEVERITY_ERROR : SEVERITY_WARNING,
                 .code = "directory-unreachable",
-                .object = directory->uri,
+                .object = "directory",
                 .cause = directory->problem,
                 .remedy = directory->state == DIRECTORY_NEVER_READ
                               ? "correct the cause; agents go on with their last assignment, and "

@@ -195,7 +195,7 @@ static void run(void *arg)
         loop_timer_stop(http->timer);
 }
 
-static void on_complaint(void *arg, const char *format, va_list args)
+PRINTF_LIKE(2, 0) static void on_complaint(void *arg, const char *format, va_list args)
 {
     struct http *http = arg;
     char text[512];

@@ -10,7 +10,7 @@
 #include "common/base/scope.h"
 #include "controller/status/page_parts.h"
 #include "controller/status/text.h"
-#include "controller/status/www/assets.h"
+#include "controller/status/assets.h"
 
 #include <inttypes.h>
 #include <stdio.h>

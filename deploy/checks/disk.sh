@@ -29,14 +29,6 @@ vanished_root_recovers_when_it_is_back() {
     note "$((SECONDS - start)) s until all were equal again"
 }
 
-# a3 keeps its part of the second group on a file system of 64 MiB
-mount_small_disk() {
-    mkdir -p "$lab_dir/trees/a3/small"
-    truncate -s 64M "$lab_dir/small.disk"
-    mkfs.ext4 -q -m 0 "$lab_dir/small.disk"
-    mount -o loop "$lab_dir/small.disk" "$lab_dir/trees/a3/small"
-}
-
 full="no space|disk is full|file system is full|free space"
 
 full_disk_is_named() {

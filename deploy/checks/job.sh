@@ -9,13 +9,13 @@ set -euo pipefail
 initial_sync_is_equal_on_all() {
     local start took before files
     files=$(find "$(tree a1)" -type f | wc -l)
-    ((files >= files_min)) || fail "only $files files to begin with"
+    [ -n "${COTERIE_DEMO_TREE:-}" ] || ((files >= files_min)) || fail "only $files files to begin with"
     before=$(lab_wire "${nodes[@]}")
     start=$(milliseconds)
     # a4 too: a member of the second group that is away would rightly be named as not in sync
     start_agents "${spare_nodes[@]}"
     touch "$lab_dir/no-sync"
-    settled 150
+    settled 300
     rm "$lab_dir/no-sync"
     took=$(($(milliseconds) - start))
     note "$files files, $(du -sm "$(tree a1)" | cut -f1) MB in $((took / 1000)).$((took / 100 % 10)) s," \

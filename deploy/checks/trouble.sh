@@ -50,10 +50,6 @@ conflict_has_one_winner_and_keeps_the_loser() {
 
 controller_away_and_replication_goes_on() {
     lab_stop controller
-    local node
-    for node in "${nodes[@]}"; do
-        lab_agent "$node" status --json > /dev/null
-    done
     replicates 20 a1 a2 a3
     replicates 20 a3 a1 a2
 }
@@ -88,19 +84,27 @@ unset_schedules() {
         lab_unset "$connection" msDFSR-Schedule 2> /dev/null || true
     done < <(connections Demo)
 }
-says_closed() { lab_http /v1/status | grep 'closed-by-schedule' > /dev/null; }
+connections_say() { # JQ_CONDITION: of every connection of the group
+    lab_http /v1/status | jq -e "[.groups[] | select(.name == \"Demo\") | .folders[].connections[]] |
+        length > 0 and all($1)" > /dev/null
+}
+some_connection_says() {
+    lab_http /v1/status | jq -e "[.groups[] | select(.name == \"Demo\") | .folders[].connections[]] | any($1)" > /dev/null
+}
 
 schedule_closed_and_opened_in_the_directory() {
     trap unset_schedules EXIT
-    set_schedules "$(head -c 336 /dev/zero | base64 -w0)"
-    lab_wait 30 says_closed || fail "no connection says that its schedule is closed"
-    sleep 1
     local file start
+    set_schedules "$(head -c 336 /dev/zero | base64 -w0)"
+    lab_wait 30 connections_say '.schedule_open == false' || fail "the status does not show closed schedules"
+    sleep 1
     file=$(write_new a1)
     sleep 5
     if [ -e "$lab_dir/trees/a2/$file" ] || [ -e "$lab_dir/trees/a3/$file" ]; then
         fail "the schedule is closed and $file was replicated"
     fi
+    lab_wait 20 some_connection_says '.state == "closed-by-schedule"' ||
+        fail "no connection says that it waits for its schedule"
     start=$(milliseconds)
     unset_schedules
     arrives 30 "$file" a1 a2 a3

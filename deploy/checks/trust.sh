@@ -82,7 +82,7 @@ stranger_is_refused_by_the_controller() {
     mkdir -p "$lab_dir/state/stranger"
     lab_agent_start a4
     lab_wait 40 log_says controller "a4\.$lab_domain" || fail "the controller's log does not name it"
-    named 40 "a4\.$lab_domain"
+    named 40 "a4\.$lab_domain.*no member|no member.*a4\.$lab_domain"
     lab_wait 10 log_says a4 "(no|not).*(assignment|member)" || fail "a4's log does not say why"
     lab_stop a4
 }
@@ -122,7 +122,8 @@ capture_shows_no_plaintext() {
     # the same search must be able to find it
     capture "$lab_dir/plain.pcap" plain_copy "$secret"
     control=$(trees occurrences "$secret" "$lab_dir/plain.pcap")
-    ((control > 1000)) || fail "the control found only $control pieces: the search proves nothing"
+    # a piece is missed where a packet ends inside it
+    ((control > 500)) || fail "the control found only $control pieces: the search proves nothing"
     ((seen == 0)) || fail "$seen pieces of the file are in the capture in the clear"
     note "0 of 1023 pieces in $size captured bytes; a plain copy over the same link shows $control"
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replicas that exchange updates in random orders, with sessions that break, steps that fail, users who
- * act at any moment and members that die, end equal, and nothing that was written is lost.
+ * Replicas that exchange updates in random orders, with sessions that break, steps that fail, users
+ * who act at any moment and members that die, end equal, and nothing that was written is lost.
  */
 #include "tests/support/users.h"
 
@@ -20,7 +20,7 @@ static unsigned run_count(void)
 {
     const char *given = getenv("COTERIE_RUNS");
 
-    return given != NULL ? (unsigned)strtoul(given, NULL, 0) : 1500;
+    return given != NULL ? (unsigned)strtoul(given, NULL, 0) : 3000;
 }
 
 struct run {

@@ -207,7 +207,8 @@ static void decode_takes_only_the_canonical_form(void **state)
         random_vector(&random, &v, &unused);
         vector_encode(&v, &bytes);
         if (bytes.size > 0)
-            bytes.data[random_below(&random, bytes.size)] ^= (uint8_t)(1 + random_below(&random, 255));
+            bytes.data[random_below(&random, bytes.size)] ^=
+                (uint8_t)(1 + random_below(&random, 255));
         struct reader r = reader_of(buf_span(&bytes));
         vector_decode(&r, &back);
 

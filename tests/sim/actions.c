@@ -323,7 +323,9 @@ static void fault(struct world *world, struct random_source *random)
     } else if (kind < 80) {
         world_count_fault(world, FAULT_store_failure);
         memstore_fail_commit(member->memory, 1 + (unsigned)random_below(random, 3));
-    } else if (kind < 90) {
+    } else if (kind < 82) {
+        member_lose_database(member);
+    } else if (kind < 91) {
         static const int64_t jumps_ms[] = {SECOND, -SECOND, HOUR, -HOUR, 24 * HOUR * 3650,
                                            -24 * HOUR * 3650};
         world_count_fault(world, FAULT_clock_jump);

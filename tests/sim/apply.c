@@ -31,6 +31,7 @@ static void finish(struct member *member)
     else if (failed)
         member->return_failed = true;
     if (failed) {
+        apply_sweep_parked(member);
         member->rejudge_wanted = true;
         look_dirty_all(member);
     }
@@ -75,7 +76,6 @@ void apply_batch(struct member *member)
     struct plan *plan;
     const struct offer *offers = intake_batch(member->intake, &member->offer_count);
 
-    classify_offers(member, offers, member->offer_count);
     member->plan_has_offers = true;
     if (replica_plan(member->replica, member_walltime(member), offers, member->offer_count,
                      &plan) != ST_OK) {
@@ -159,11 +159,11 @@ void apply_step(struct member *member)
 
 /* --- recovery --- */
 
-/* Whether the disk shows what the intent wanted; an object that was on its way is moved there. */
+/* Whether the disk shows what the intent wanted. */
 static bool shows(struct member *member, const struct intent *intent, const char *path,
                   struct step_result *result)
 {
-    struct node *node = *path ? disk_resolve(&member->disk, path) : NULL;
+    const struct node *node = *path ? disk_resolve(&member->disk, path) : NULL;
 
     if (!intent->update.present) {
         struct record record = {0};
@@ -177,12 +177,7 @@ static bool shows(struct member *member, const struct intent *intent, const char
         return !stands;
     }
     if (intent->object.size > 0) {
-        struct node *wanted = disk_node(&member->disk, &intent->object);
-
-        if (wanted != node && wanted && wanted->area == AREA_ATTACHED && !node && *path &&
-            disk_move_to(&member->disk, wanted, path))
-            node = wanted;
-        if (node != wanted)
+        if (node != disk_node(&member->disk, &intent->object))
             return false;
     } else if (node) {
         struct object object = object_of(node);
@@ -200,6 +195,22 @@ static bool shows(struct member *member, const struct intent *intent, const char
     /* The content is whatever was staged; the zero witness makes the scan read it again. */
     result->object = object_of(node);
     return true;
+}
+
+void apply_sweep_parked(struct member *member)
+{
+    struct node *next;
+
+    for (struct node *node = member->disk.parked->child; node; node = next) {
+        struct object object = object_of(node);
+        struct record record = {0};
+
+        next = node->sibling;
+        if (!member->store.ops->get_by_object(member->store.arg, &object, &record) ||
+            record.place != PLACE_PARKED)
+            disk_preserve_parked(&member->disk, node);
+        record_fini(&record);
+    }
 }
 
 enum status apply_recover(struct member *member)

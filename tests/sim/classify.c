@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which classes of conflict the offers of a plan are, seen from the records: the measure of what a
- * range of seeds has covered. */
+/* Which classes of conflict the offers of partners are, seen from the records when they arrive: the
+ * measure of what a range of seeds has covered. */
 #include "tests/sim/member.h"
 
 static void count(struct member *member, enum sim_class class)
@@ -27,15 +27,16 @@ static void classify_same_file(struct member *member, const struct update *u,
     }
 }
 
-static void classify_tombstone(struct member *member, const struct offer *offer)
+static void classify_tombstone(struct member *member, const struct update *u,
+                               const struct vector *sender_vector)
 {
     struct store *store = &member->store;
     struct record child = {0};
     const struct file_id *after = NULL;
     struct file_id last;
 
-    while (store->ops->next_child(store->arg, &offer->update->id, after, &child)) {
-        if (!vector_contains(offer->sender_vector, &child.update.gvsn)) {
+    while (store->ops->next_child(store->arg, &u->id, after, &child)) {
+        if (!vector_contains(sender_vector, &child.update.gvsn)) {
             count(member, CLASS_delete_against_new_child);
             break;
         }
@@ -45,14 +46,14 @@ static void classify_tombstone(struct member *member, const struct offer *offer)
     record_fini(&child);
 }
 
-static void classify_name(struct member *member, const struct offer *offer)
+static void classify_name(struct member *member, const struct update *u,
+                          const struct vector *sender_vector)
 {
-    const struct update *u = offer->update;
     struct record holder = {0};
 
     if (member->store.ops->get_by_name(member->store.arg, &u->parent, update_name(u), &holder) &&
         !file_id_equal(&holder.update.id, &u->id)) {
-        if (vector_contains(offer->sender_vector, &holder.update.gvsn))
+        if (vector_contains(sender_vector, &holder.update.gvsn))
             count(member, CLASS_name_moved_on);
         else if (u->kind == FILE_DIRECTORY && holder.update.kind == FILE_DIRECTORY)
             count(member, CLASS_directory_merge);
@@ -91,21 +92,19 @@ static void classify_parent(struct member *member, const struct update *u)
     record_fini(&dir);
 }
 
-void classify_offers(struct member *member, const struct offer *offers, size_t offer_count)
+void classify_offer(struct member *member, const struct update *update,
+                    const struct vector *sender_vector)
 {
-    for (size_t i = 0; i < offer_count; i++) {
-        const struct update *u = offers[i].update;
-        struct record ours = {0};
+    struct record ours = {0};
 
-        if (member->store.ops->get(member->store.arg, &u->id, &ours))
-            classify_same_file(member, u, &ours,
-                               vector_contains(offers[i].sender_vector, &ours.update.gvsn));
-        record_fini(&ours);
-        if (u->present) {
-            classify_parent(member, u);
-            classify_name(member, &offers[i]);
-        } else if (u->kind == FILE_DIRECTORY) {
-            classify_tombstone(member, &offers[i]);
-        }
+    if (member->store.ops->get(member->store.arg, &update->id, &ours))
+        classify_same_file(member, update, &ours,
+                           vector_contains(sender_vector, &ours.update.gvsn));
+    record_fini(&ours);
+    if (update->present) {
+        classify_parent(member, update);
+        classify_name(member, update, sender_vector);
+    } else if (update->kind == FILE_DIRECTORY) {
+        classify_tombstone(member, update, sender_vector);
     }
 }

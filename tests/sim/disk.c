@@ -248,6 +248,15 @@ void disk_drop_all_stages(struct disk *disk)
     }
 }
 
+void disk_preserve_parked(struct disk *disk, struct node *parked)
+{
+    for (size_t i = 0; i < disk->node_count; i++) {
+        if (disk_is_below(disk->nodes[i], parked))
+            ledger_preserved(disk->ledger, disk->nodes[i]->content);
+    }
+    detach(parked, AREA_PRESERVE);
+}
+
 static uint32_t attributes_value(struct span attributes)
 {
     uint32_t value = 0;
@@ -384,17 +393,4 @@ void disk_execute(struct disk *disk, const struct step *step, struct step_result
         out_result->object = object_of(node);
         out_result->witness = node->witness;
     }
-}
-
-bool disk_move_to(struct disk *disk, struct node *node, const char *path)
-{
-    char name[DISK_NAME_SIZE];
-    struct node *dir = resolve_parent(disk, path, name);
-
-    if (!dir || disk_child(disk, dir, name) || disk_is_below(dir, node))
-        return false;
-    detach(node, AREA_NOWHERE);
-    attach(node, dir, name);
-    stamp(disk, node, false);
-    return true;
 }

@@ -75,9 +75,8 @@ void disk_delete(struct disk *disk, struct node *node);
 struct object disk_stage(struct disk *disk, uint64_t stage, enum file_kind kind, uint64_t content);
 void disk_drop_stage(struct disk *disk, uint64_t stage);
 void disk_drop_all_stages(struct disk *disk);
+/* A parked object that belongs to no parked record is kept, with all below it. */
+void disk_preserve_parked(struct disk *disk, struct node *parked);
 void disk_execute(struct disk *disk, const struct step *step, struct step_result *out_result);
-/* Move an object of the tree or the parked directory to a free place (recovery). False when the
- * place is taken or its directory gone. */
-bool disk_move_to(struct disk *disk, struct node *node, const char *path);
 
 #endif

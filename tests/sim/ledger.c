@@ -40,8 +40,8 @@ void ledger_preserved(struct ledger *ledger, uint64_t content)
 
 uint64_t content_size(uint64_t content)
 {
-    /* one in eight is a large one, which never travels inside its update */
-    return content % 8 == 7 ? FETCH_LARGE_SIZE_MIN + content : content;
+    /* one in eight is a large one, which never travels inside its update; sizes prove nothing */
+    return (content % 8 == 7 ? FETCH_LARGE_SIZE_MIN : 1) + content % 3;
 }
 
 struct content_hash content_hash(uint64_t content)

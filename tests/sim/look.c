@@ -303,7 +303,7 @@ static void tell_gone(struct member *member, struct change *change)
     const struct record *record = NULL;
 
     for (record = table_next(table, NULL); record; record = table_next(table, &record->update.id)) {
-        if (record->place != PLACE_TREE || !was_looked_at(member, &record->update.parent))
+        if (record->place == PLACE_NOWHERE || !was_looked_at(member, &record->update.parent))
             continue;
         const struct node *node = disk_node(&member->disk, &record->object);
         if (!node || node->area != AREA_ATTACHED)

@@ -113,6 +113,7 @@ void member_start(struct member *member)
         restart_later(member, SECOND);
         return;
     }
+    apply_sweep_parked(member);
     member->intake = intake_new();
     member->up = true;
     member->alone_since_ms = world->now_ms;
@@ -132,6 +133,19 @@ void member_crash(struct member *member, int64_t away_ms)
     forget_process(member);
     memstore_crash(member->memory);
     restart_later(member, away_ms);
+}
+
+void member_lose_database(struct member *member)
+{
+    struct world *world = member->world;
+
+    if (!member->up || member->index == 0)
+        return;
+    world_count_fault(world, FAULT_database_lost);
+    member_crash(member, world_delay(world, 10 * SECOND));
+    memstore_free(member->memory);
+    member->memory = memstore_new(world->plan.fold);
+    member->store = memstore_port(member->memory);
 }
 
 void member_vector_grew(struct member *member)

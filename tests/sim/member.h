@@ -74,6 +74,8 @@ void member_free(struct member *member);
 void member_start(struct member *member);
 /* Loses all but the disk and what was committed; comes back after @away_ms. */
 void member_crash(struct member *member, int64_t away_ms);
+/* A crash after which the store is empty. Not of the primary, whose word the others wait for. */
+void member_lose_database(struct member *member);
 void member_run(struct member *member);
 struct walltime member_walltime(const struct member *member);
 /* The replica has committed something: partners hear of it. */
@@ -93,6 +95,8 @@ void apply_return(struct member *member);
 void apply_step(struct member *member);
 /* After a start: what stands of the intents. */
 enum status apply_recover(struct member *member);
+/* After that, and after a failed plan: what is parked without a record is kept. */
+void apply_sweep_parked(struct member *member);
 
 /* --- streams.c --- */
 enum message_kind {
@@ -139,7 +143,8 @@ bool actions_operate(struct world *world, struct member *member, struct random_s
 void actions_heal(struct world *world);
 
 /* --- classify.c --- */
-void classify_offers(struct member *member, const struct offer *offers, size_t count);
+void classify_offer(struct member *member, const struct update *update,
+                    const struct vector *sender_vector);
 
 /* --- check.c --- */
 /* The member's records: one root, no cycle, no orphan, names unique. After every commit. */

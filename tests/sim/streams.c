@@ -99,6 +99,7 @@ static void deliver(struct stream *stream, const struct message *message)
     struct object object = {0};
     uint64_t stage = 0;
 
+    classify_offer(stream->to, &message->update, receiver_sender_vector(stream->receiver));
     if (message->content != 0)
         stage = stage_content(stream->to, &message->update, message->content, &object);
     intake_offer(stream->to->intake, stream->id, &message->update,

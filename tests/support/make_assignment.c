@@ -37,7 +37,7 @@ static void add_connection(struct folder_assignment *f, char **arg)
         .partner_member = guid_random(),
         .partner_name = arg[2],
         .partner_host = inbound ? arg[2] : mem_copy_string(""),
-        .partner_port = inbound ? (uint16_t)atoi(arg[3]) : 0,
+        .partner_port = inbound ? (uint16_t)strtoul(arg[3], NULL, 10) : 0,
         .partner_principals = mem_new(1, sizeof(char *)),
         .partner_principal_count = 1,
         .schedule = schedule_always(),

@@ -22,6 +22,7 @@ static void open_replica(struct member *member)
         .folder = folder_guid,
         .store = memstore_port(member->store),
         .primary = member->primary,
+        .read_only = member->read_only,
         .fresh_database = database_guid(member->index),
         .log = &member->log,
     };
@@ -37,6 +38,13 @@ void member_init(struct member *member, unsigned index, bool primary)
     log_ctx_init(&member->log, NULL, "member=%u", index);
     modeldisk_init(&member->disk);
     member->store = memstore_new(false);
+    open_replica(member);
+}
+
+void member_make_read_only(struct member *member)
+{
+    member->read_only = true;
+    replica_close(member->replica);
     open_replica(member);
 }
 
@@ -248,8 +256,7 @@ static bool intent_shows(const struct member *member, const struct intent *inten
     if ((uint8_t)node->attributes !=
         (intent->update.attributes_size > 0 ? intent->update.attributes[0] : (uint8_t)'a'))
         return false;
-    if (node->kind != FILE_DIRECTORY &&
-        node->content != modeldisk_content_of(&intent->update.hash))
+    if (node->kind != FILE_DIRECTORY && node->content != modeldisk_content_of(&intent->update.hash))
         return false;
     out_result->object = modeldisk_object(node->number);
     out_result->witness = modeldisk_witness(node);
@@ -364,8 +371,8 @@ static void add_item(struct round *round, const struct update *u)
     update_copy(&round->items[round->item_count++].update, u);
 }
 
-/* Tombstones by gvsn, then live records, parents before children. What is parked is not told: its place
- * belongs to another. */
+/* Tombstones by gvsn, then live records, parents before children. What is parked is not told: its
+ * place belongs to another. */
 static void collect(struct round *round, const struct vector *have)
 {
     const struct table *table = memstore_table(round->from->store);
@@ -458,8 +465,8 @@ static void gather(struct round *round, struct batch *batch)
         if (verdict == VERDICT_FETCH) {
             offer.staged = true;
             offer.stage = ++to->stage_last;
-            offer.object = modeldisk_stage(&to->disk, offer.stage,
-                                           modeldisk_content_of(&item->update.hash));
+            offer.object =
+                modeldisk_stage(&to->disk, offer.stage, modeldisk_content_of(&item->update.hash));
         }
         batch->items[batch->count] = i;
         batch->offers[batch->count++] = offer;
@@ -551,7 +558,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
     bool all_done;
     bool going = true;
 
-    if (!replica_state(from->replica)->initial_sync_done)
+    if (!replica_state(from->replica)->initial_sync_done || from->read_only)
         return PULL_PARTIAL;
     vector_copy(&round.sender_vector, replica_vector(from->replica));
     if (vector_covers(replica_vector(to->replica), &round.sender_vector) &&
@@ -592,8 +599,7 @@ enum pull_result member_pull(struct member *to, struct member *from,
     return all_done && !round.has_crashed ? PULL_JOINED : PULL_PARTIAL;
 }
 
-/* Files that were parked and whose name has become free. */
-static void return_parked(struct member *member)
+void member_return_parked(struct member *member)
 {
     struct round round = {.to = member};
     struct batch batch = {.count = 0};
@@ -611,7 +617,7 @@ bool members_converge(struct member *members, size_t count, unsigned cycle_count
 
         for (size_t i = 0; i < count; i++) {
             member_scan(&members[i]);
-            return_parked(&members[i]);
+            member_return_parked(&members[i]);
             before += replica_state(members[i].replica)->number_last;
         }
         for (size_t i = 0; i < count; i++) {

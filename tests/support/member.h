@@ -13,6 +13,7 @@
 struct member {
     unsigned index;
     bool primary;
+    bool read_only;
     struct memstore *store;
     struct replica *replica;
     struct modeldisk disk;
@@ -25,6 +26,9 @@ struct member {
 void member_init(struct member *member, unsigned index, bool primary);
 void member_fini(struct member *member);
 void member_copy(struct member *to, const struct member *from);
+
+/* From now on its local changes are undone. */
+void member_make_read_only(struct member *member);
 
 /* Tell the replica all that the disk shows; the first one completes the initial scan. */
 void member_scan(struct member *member);
@@ -52,6 +56,9 @@ enum pull_result {
 /* @to pulls from @from what it lacks. */
 enum pull_result member_pull(struct member *to, struct member *from,
                              const struct member_chaos *chaos);
+
+/* What is parked goes back if its name has become free. */
+void member_return_parked(struct member *member);
 
 /* Scan and pull in all directions until nothing changes any more; false: not within @cycle_count_max. */
 bool members_converge(struct member *members, size_t count, unsigned cycle_count_max);

@@ -37,8 +37,7 @@ static const char *record_problem(const struct member *member, const struct reco
     if (record->place == PLACE_TREE &&
         !file_id_equal(&table_by_name(table, &u->parent, update_name(u))->update.id, &u->id))
         return "two records at one place";
-    for (size_t depth = 0; !file_id_equal(&at->update.parent, &root);
-         depth++) {
+    for (size_t depth = 0; !file_id_equal(&at->update.parent, &root); depth++) {
         at = table_get(table, &at->update.parent);
         if (at == NULL || !at->update.present)
             return "an orphan";
@@ -101,8 +100,8 @@ static const char *disk_problem(const struct member *member)
 static bool same_update(const struct update *a, const struct update *b)
 {
     return update_compare(a, b) == 0 && a->present == b->present && a->merged == b->merged &&
-           (!a->present || (update_same_place(a, b) && update_same_content(a, b) &&
-                            update_same_attributes(a, b)));
+           (!a->present ||
+            (update_same_place(a, b) && update_same_content(a, b) && update_same_attributes(a, b)));
 }
 
 const char *member_difference(const struct member *a, const struct member *b)

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static uint64_t add_node(struct modeldisk *disk, uint64_t parent, const char *name,
-                         enum file_kind kind, uint64_t number)
+static struct model_node *add_node(struct modeldisk *disk, uint64_t parent, const char *name,
+                                   enum file_kind kind, uint64_t number)
 {
     size_t at = 0;
 
@@ -26,15 +26,15 @@ static uint64_t add_node(struct modeldisk *disk, uint64_t parent, const char *na
     (void)snprintf(node->name, sizeof(node->name), "%s", name);
     node->changed = ++disk->time;
     node->birth = (uint64_t)disk->time;
-    return node->number;
+    return node;
 }
 
 void modeldisk_init(struct modeldisk *disk)
 {
     *disk = (struct modeldisk){.time = 1000};
 
-    uint64_t root = add_node(disk, 0, "", FILE_DIRECTORY, 0);
-    uint64_t private = add_node(disk, root, PRIVATE_DIR_NAME, FILE_DIRECTORY, 0);
+    uint64_t root = add_node(disk, 0, "", FILE_DIRECTORY, 0)->number;
+    uint64_t private = add_node(disk, root, PRIVATE_DIR_NAME, FILE_DIRECTORY, 0)->number;
 
     assert(root == MODEL_ROOT);
     add_node(disk, private, strrchr(PARKED_DIR, '/') + 1, FILE_DIRECTORY, 0);
@@ -122,7 +122,8 @@ bool modeldisk_is_scanned(const struct modeldisk *disk, const struct model_node 
 {
     const struct model_node *parked = modeldisk_at(disk, PARKED_DIR);
 
-    if (node->number == 0 || node->parent == parked->number || node->number == parked->number)
+    if (parked == NULL || node->number == 0 || node->parent == parked->number ||
+        node->number == parked->number)
         return false;
     while (node != NULL && node->parent != MODEL_ROOT && node->parent != parked->number)
         node = modeldisk_node(disk, node->parent);
@@ -131,9 +132,11 @@ bool modeldisk_is_scanned(const struct modeldisk *disk, const struct model_node 
 
 static bool is_beneath(const struct modeldisk *disk, uint64_t number, uint64_t ancestor)
 {
-    while (number != 0 && number != ancestor)
-        number = modeldisk_node(disk, number)->parent;
-    return number == ancestor;
+    const struct model_node *node = modeldisk_node(disk, number);
+
+    while (node != NULL && node->number != ancestor)
+        node = modeldisk_node(disk, node->parent);
+    return node != NULL;
 }
 
 uint64_t modeldisk_create(struct modeldisk *disk, uint64_t parent, const char *name,
@@ -142,11 +145,11 @@ uint64_t modeldisk_create(struct modeldisk *disk, uint64_t parent, const char *n
     if (modeldisk_child(disk, parent, name) != NULL)
         return 0;
 
-    uint64_t number = add_node(disk, parent, name, kind, 0);
+    struct model_node *node = add_node(disk, parent, name, kind, 0);
 
-    modeldisk_node(disk, number)->content = content;
-    modeldisk_node(disk, number)->attributes = attributes;
-    return number;
+    node->content = content;
+    node->attributes = attributes;
+    return node->number;
 }
 
 bool modeldisk_write(struct modeldisk *disk, uint64_t number, uint64_t content)
@@ -191,7 +194,7 @@ bool modeldisk_swap(struct modeldisk *disk, uint64_t a, uint64_t b)
     struct model_node *x = modeldisk_node(disk, a);
     struct model_node *y = modeldisk_node(disk, b);
 
-    if (is_beneath(disk, a, b) || is_beneath(disk, b, a))
+    if (x == NULL || y == NULL || is_beneath(disk, a, b) || is_beneath(disk, b, a))
         return false;
 
     struct model_node was = *x;
@@ -222,6 +225,10 @@ void modeldisk_delete(struct modeldisk *disk, uint64_t number)
         }
 
         struct model_node *node = modeldisk_node(disk, at);
+
+        if (node == NULL)
+            return;
+
         uint64_t parent = node->parent;
 
         node->number = 0;
@@ -273,8 +280,8 @@ struct object modeldisk_stage(struct modeldisk *disk, uint64_t stage, uint64_t c
 
     struct model_stage *staged = &disk->stages[disk->stage_count++];
 
-    *staged = (struct model_stage){
-        .stage = stage, .number = ++disk->number_last, .content = content};
+    *staged =
+        (struct model_stage){.stage = stage, .number = ++disk->number_last, .content = content};
     return modeldisk_object(staged->number);
 }
 
@@ -292,13 +299,11 @@ static struct step_result fails(enum status status)
     return (struct step_result){.status = status};
 }
 
-static struct step_result shows(struct modeldisk *disk, uint64_t number)
+static struct step_result shows(const struct model_node *node)
 {
-    const struct model_node *node = modeldisk_node(disk, number);
-
     return (struct step_result){
         .status = ST_OK,
-        .object = modeldisk_object(number),
+        .object = modeldisk_object(node->number),
         .witness = modeldisk_witness(node),
     };
 }
@@ -353,24 +358,21 @@ static struct step_result put_new(struct modeldisk *disk, const struct step *ste
 
     uint64_t parent_number = parent->number;
 
-    number = add_node(disk, parent_number, name, step->file_kind, number);
-
-    struct model_node *node = modeldisk_node(disk, number);
+    struct model_node *node = add_node(disk, parent_number, name, step->file_kind, number);
 
     node->content = content;
     node->attributes = attributes_of(step, 'a');
-    return shows(disk, number);
+    return shows(node);
 }
 
 static struct step_result move_to(struct modeldisk *disk, struct model_node *node, const char *path)
 {
     char name[MODEL_NAME_SIZE];
     const struct model_node *parent = parent_of(disk, path, name);
-    uint64_t number = node->number;
 
-    if (parent == NULL || !modeldisk_move(disk, number, parent->number, name))
+    if (parent == NULL || !modeldisk_move(disk, node->number, parent->number, name))
         return fails(ST_AGAIN);
-    return shows(disk, number);
+    return shows(node);
 }
 
 void modeldisk_keep_leftover(struct modeldisk *disk, uint64_t number)
@@ -403,7 +405,7 @@ struct step_result modeldisk_run(struct modeldisk *disk, const struct step *step
         if (node == NULL)
             return fails(ST_AGAIN);
         if (strcmp(step->from_path, step->path) == 0)
-            return shows(disk, node->number);
+            return shows(node);
         return move_to(disk, node, step->path);
     case STEP_PARK:
         if (node == NULL)
@@ -422,7 +424,7 @@ struct step_result modeldisk_run(struct modeldisk *disk, const struct step *step
             return fails(ST_AGAIN);
         node->attributes = attributes_of(step, node->attributes);
         node->changed = ++disk->time;
-        return shows(disk, node->number);
+        return shows(node);
     }
     return fails(ST_BADDATA);
 }

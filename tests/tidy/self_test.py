@@ -77,7 +77,7 @@ PLANTS = [
     ("no_path_of_one_machine", "deploy/run", "ls /home/" "somebody/coterie\n"),
     ("spelling_is_british", "common/base/a.h", "/* its behavi" "or */\n"),
     ("spelling_is_british", "docs/NOTES.md", "It is initiali" "zed.\n"),
-    ("shell_is_clean", "deploy/run", "rm $2\n"),
+    ("shell_is_clean", "deploy/run", "export now=$(date)\n"),
 ]
 
 

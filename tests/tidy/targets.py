@@ -59,6 +59,17 @@ def _sections(words, keywords=_KEYWORDS):
     return found
 
 
+def _end_of_block(calls, at):
+    """Where the block that begins at this call ends; blocks of a kind may be nested."""
+    command = calls[at][0]
+    depth = 0
+    for end in range(at, len(calls)):
+        depth += (calls[end][0] == command) - (calls[end][0] == "end" + command)
+        if depth == 0:
+            return end
+    raise ValueError(f"{command} without end{command}")
+
+
 class _Reader:
     """Runs the calls of one CMakeLists.txt; a condition's branches all count."""
 
@@ -72,9 +83,7 @@ class _Reader:
         while at < len(calls):
             command, words = calls[at]
             if command in ("function", "foreach"):
-                end = at + 1
-                while calls[end][0] != "end" + command:
-                    end += 1
+                end = _end_of_block(calls, at)
                 if command == "function":
                     self.functions[words[0].lower()] = (words[1:], calls[at + 1:end])
                 else:

@@ -1,6 +1,6 @@
 # Usage: cmake -DOUT=assets.c -DIN="page.css;page.js" -P embed.cmake
 # Writes each file as a NUL-terminated array: page.css becomes "const char asset_page_css[]".
-set(text "#include \"controller/status/www/assets.h\"\n")
+set(text "#include \"controller/status/assets.h\"\n")
 foreach(file ${IN})
   get_filename_component(name ${file} NAME)
   string(MAKE_C_IDENTIFIER ${name} name)

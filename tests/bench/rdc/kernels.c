@@ -135,6 +135,8 @@ int main(int argc, char **argv)
     struct rdc_content content = rdc_content_of(&span);
     for (uint32_t horizon = 512; horizon <= 2048; horizon *= 2)
         measure_chunking(&content, rdc_kernel_best(), horizon);
+    if (rdc_kernel_sse2())
+        measure_chunking(&content, rdc_kernel_sse2(), 512);
     measure_chunking(&content, rdc_kernel_scalar(), 512);
     measure_ms(&content);
     measure_similarity();

@@ -64,7 +64,9 @@ scenario_up() {
     settle
 }
 
-settle() {
+# shellcheck disable=SC2120  # the seconds are for those who need more than the usual
+# shellcheck disable=SC2120 # the scenarios that source this may give another time
+settle() { # [SECONDS]
     local roots=() n
     agents_idle "$scenario_dir" "$scenario_count" "${1:-${SCENARIO_PATIENCE:-30}}" || fail "not in sync in time"
     for n in $(seq "$scenario_count"); do
@@ -78,7 +80,8 @@ settle() {
 
 promise() {
     scenario_text=$1
-    local begin=$(date +%s%N)
+    local begin
+    begin=$(date +%s%N)
     $2
     settle
     printf 'ok %6d ms  %s\n' $(( ($(date +%s%N) - begin) / 1000000 )) "$1"

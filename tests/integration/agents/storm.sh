@@ -10,7 +10,7 @@
 
 seconds=${1:-45}
 seed=${2:-$(( $(date +%s) % 100000 ))}
-faults=(${STORM_FAULTS-crash pause cut none})
+read -r -a faults <<< "${STORM_FAULTS-crash pause cut none}"
 RANDOM=$seed
 
 storm_fault() {

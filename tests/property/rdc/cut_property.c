@@ -259,7 +259,8 @@ static void slices_joined_equal_the_signature_made_at_once(void **state)
     }
 }
 
-static void assert_same_trait_matches(const struct buf *data, struct random_source *random)
+static void assert_same_trait_matches(const struct rdc_kernel *kernel, const struct buf *data,
+                                      struct random_source *random)
 {
     const uint16_t *planes[RDC_SKETCH_LANES];
     uint16_t traits[RDC_SKETCH_LANES];
@@ -271,15 +272,42 @@ static void assert_same_trait_matches(const struct buf *data, struct random_sour
         traits[t] = planes[t][random_below(random, RDC_MATCH_FILES)];
     }
     bool scalar = rdc_kernel_scalar()->trait_matches(planes, traits, least, matches[0]);
-    bool best = rdc_kernel_best()->trait_matches(planes, traits, least, matches[1]);
+    bool best = kernel->trait_matches(planes, traits, least, matches[1]);
     assert_int_equal(scalar, best);
     assert_memory_equal(matches[0], matches[1], sizeof(matches[0]));
 }
 
-static void kernels_agree_bit_by_bit(void **state)
+/* @kernel does on @data what plain C does. */
+static void assert_agrees(const struct rdc_kernel *kernel, const struct buf *data,
+                          const struct rdc_secret *secret, struct random_source *random)
 {
     const struct rdc_kernel *scalar = rdc_kernel_scalar();
-    const struct rdc_kernel *best = rdc_kernel_best();
+    uint32_t maxima[2][80] = {{0}};
+    uint32_t least[2][RDC_SKETCH_LANES];
+
+    memset(least, 0xff, sizeof(least));
+    scalar->block_maxima(data->data, 40, maxima[0] + 16);
+    kernel->block_maxima(data->data, 40, maxima[1] + 16);
+    assert_memory_equal(maxima[0], maxima[1], sizeof(maxima[0]));
+    for (unsigned reach = 1; reach <= 15; reach++)
+        assert_int_equal(scalar->peaks(maxima[0] + 24, reach),
+                         kernel->peaks(maxima[0] + 24, reach));
+    uint32_t threshold = random_chance(random, 50) ? maxima[0][16] : (uint32_t)random_next(random);
+    struct rdc_block_mask a = scalar->positions_at_least(data->data, threshold);
+    struct rdc_block_mask b = kernel->positions_at_least(data->data, threshold);
+    assert_memory_equal(&a, &b, sizeof(a));
+    size_t size = (size_t)random_below(random, data->size);
+    assert_int_equal(scalar->identity(data->data, size, secret),
+                     kernel->identity(data->data, size, secret));
+    scalar->sketch(least[0], (const uint64_t *)(void *)data->data, 37);
+    kernel->sketch(least[1], (const uint64_t *)(void *)data->data, 37);
+    assert_memory_equal(least[0], least[1], sizeof(least[0]));
+    assert_same_trait_matches(kernel, data, random);
+}
+
+static void kernels_agree_bit_by_bit(void **state)
+{
+    const struct rdc_kernel *kernels[] = {rdc_kernel_sse2(), rdc_kernel_avx2()};
     struct random_source random = random_from(random_seed(__func__));
     struct rdc_secret secret;
     (void)state;
@@ -287,30 +315,12 @@ static void kernels_agree_bit_by_bit(void **state)
     rdc_secret_init(&secret, random_next(&random));
     for (unsigned trial = 0; trial < 200; trial++) {
         scope(buf) struct buf data = {0};
-        uint32_t maxima[2][48];
-        uint32_t least[2][RDC_SKETCH_LANES];
 
         material_append(&data, 40 * RDC_BLOCK_SIZE + RDC_WINDOW_SIZE, &random);
-        memset(maxima, 0, sizeof(maxima));
-        memset(least, 0xff, sizeof(least));
-        scalar->block_maxima(data.data, 40, maxima[0]);
-        best->block_maxima(data.data, 40, maxima[1]);
-        assert_memory_equal(maxima[0], maxima[1], sizeof(maxima[0]));
-        for (unsigned reach = 1; reach <= 15; reach++)
-            assert_int_equal(scalar->peaks(maxima[0] + 16, reach),
-                             best->peaks(maxima[0] + 16, reach));
-        uint32_t threshold =
-            random_chance(&random, 50) ? maxima[0][0] : (uint32_t)random_next(&random);
-        struct rdc_block_mask a = scalar->positions_at_least(data.data, threshold);
-        struct rdc_block_mask b = best->positions_at_least(data.data, threshold);
-        assert_memory_equal(&a, &b, sizeof(a));
-        size_t size = (size_t)random_below(&random, data.size);
-        assert_int_equal(scalar->identity(data.data, size, &secret),
-                         best->identity(data.data, size, &secret));
-        scalar->sketch(least[0], (const uint64_t *)(void *)data.data, 37);
-        best->sketch(least[1], (const uint64_t *)(void *)data.data, 37);
-        assert_memory_equal(least[0], least[1], sizeof(least[0]));
-        assert_same_trait_matches(&data, &random);
+        for (size_t k = 0; k < sizeof(kernels) / sizeof(kernels[0]); k++) {
+            if (kernels[k])
+                assert_agrees(kernels[k], &data, &secret, &random);
+        }
     }
 }
 

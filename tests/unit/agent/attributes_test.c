@@ -69,10 +69,11 @@ static enum status apply(struct fixture *f, int fd, struct span bytes)
 
 static Coterie__V1__Attributes a_message(void)
 {
-    Coterie__V1__Attributes m = COTERIE__V1__ATTRIBUTES__INIT;
+    Coterie__V1__Attributes m;
     static struct identity_name owner;
     static struct identity_name group;
 
+    coterie__v1__attributes__init(&m);
     owner = identity_name(IDENTITY_USER, geteuid());
     group = identity_name(IDENTITY_GROUP, getegid());
     m.mode = 0644;

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -17,8 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#define RACE_COUNT 300u
 
 struct fixture {
     struct temp_root t;
@@ -308,7 +312,7 @@ static void the_last_edit_of_a_racing_user_is_never_lost(void **state)
     editor.other = mem_format("%s/other", f->t.path);
     temp_write(&f->t, "a", "00000000000000000000");
     assert_int_equal(pthread_create(&thread, NULL, edit, &editor), 0);
-    for (unsigned round = 0; round < 1000; round++) {
+    for (unsigned round = 0; round < RACE_COUNT; round++) {
         struct spot spot;
         struct standing standing;
         struct step step = {.kind = STEP_INSTALL, .path = "a", .id = an_id(1)};
@@ -332,7 +336,7 @@ static void the_last_edit_of_a_racing_user_is_never_lost(void **state)
 
     /* A write in place may land in a file that a later install preserves: it is there too. */
     assert_int_equal(greatest_edit(f), editor.last);
-    print_message("%lu edits, %u of 1000 installs\n", atomic_load(&editor.edit_count), installed);
+    print_message("%lu edits, %u of %u installs\n", atomic_load(&editor.edit_count), installed, RACE_COUNT);
     free(editor.path);
     free(editor.other);
 }
@@ -629,7 +633,7 @@ static void a_directory_swapped_for_a_symlink_never_redirects_a_step(void **stat
     assert_int_equal(mkdir(outside, 0755), 0);
     assert_int_equal(symlink(outside, swapper.other), 0);
     assert_int_equal(pthread_create(&thread, NULL, swap_with_symlink, &swapper), 0);
-    for (unsigned round = 0; round < 2000; round++) {
+    for (unsigned round = 0; round < RACE_COUNT; round++) {
         struct step step = a_step(f, STEP_MAKE_DIR, "d/victim", NULL);
         struct step_result result;
         struct spot spot;
@@ -831,6 +835,162 @@ static void an_installed_object_is_moved_on_to_its_place(void **state)
     assert_false(temp_exists(&f->t, "old"));
 }
 
+/* --- kill --- */
+
+enum { KILL_FILES = 24, KILL_ROUNDS = 25 };
+
+struct kill_model {
+    struct object old[KILL_FILES];
+    struct object staged[KILL_FILES];
+    char names[KILL_FILES][16];
+};
+
+static bool kill_staged(void *arg, const struct object *object)
+{
+    const struct kill_model *m = arg;
+
+    for (size_t i = 0; i < KILL_FILES; i++)
+        if (object_equal(&m->staged[i], object))
+            return true;
+    return false;
+}
+
+static bool kill_parked(void *arg, const struct file_id *id)
+{
+    (void)arg;
+    (void)id;
+    return false;
+}
+
+static bool kill_place(void *arg, const struct object *object, char **out_path)
+{
+    const struct kill_model *m = arg;
+
+    for (size_t i = 0; i < KILL_FILES; i++)
+        if (object_equal(&m->old[i], object)) {
+            *out_path = mem_copy_string(m->names[i]);
+            return true;
+        }
+    return false;
+}
+
+/* Whether this object stands somewhere it may. */
+static bool stands_safely(struct fixture *f, const struct object *object, const char *name,
+                          const char *moved_name)
+{
+    struct preserve_entry entry = {0};
+    bool found = false;
+
+    if (temp_exists(&f->t, name)) {
+        struct object there = temp_look(&f->t, name).object;
+
+        found = object_equal(&there, object);
+    }
+    if (!found && temp_exists(&f->t, moved_name)) {
+        struct object there = temp_look(&f->t, moved_name).object;
+
+        found = object_equal(&there, object);
+    }
+    while (!found && preserve_next(f->preserve, entry.number, &entry)) {
+        char *path =
+            mem_format(PRIVATE_DIR_NAME "/preserve/%llu", (unsigned long long)entry.number);
+        struct object there = temp_look(&f->t, path).object;
+
+        found = object_equal(&there, object);
+        free(path);
+    }
+    preserve_entry_fini(&entry);
+    return found;
+}
+
+static void prepare_kill_round(struct fixture *f, struct kill_model *m, struct step *steps,
+                               char moved[KILL_FILES][16])
+{
+    for (size_t i = 0; i < KILL_FILES; i++) {
+        snprintf(m->names[i], sizeof m->names[i], "f%zu", i);
+        snprintf(moved[i], 16, "m%zu", i);
+        if (temp_exists(&f->t, m->names[i]))
+            temp_remove(&f->t, m->names[i]);
+        if (temp_exists(&f->t, moved[i]))
+            temp_remove(&f->t, moved[i]);
+        temp_write(&f->t, m->names[i], "old");
+        m->old[i] = temp_look(&f->t, m->names[i]).object;
+        m->staged[i] = (struct object){0};
+        switch (i % 4) {
+        case 0:
+            steps[i] = a_step(f, STEP_INSTALL, m->names[i], m->names[i]);
+            steps[i].preserve = PRESERVE_CONFLICT;
+            struct staged staged = stage(f, "new");
+            steps[i].stage = staged.number;
+            m->staged[i] = staged.object;
+            break;
+        case 1:
+            steps[i] = a_step(f, STEP_REMOVE, m->names[i], m->names[i]);
+            steps[i].preserve = PRESERVE_DELETED;
+            break;
+        case 2:
+            steps[i] = a_step(f, STEP_MOVE, moved[i], m->names[i]);
+            steps[i].from_path = m->names[i];
+            break;
+        default:
+            steps[i] = a_step(f, STEP_PARK, m->names[i], m->names[i]);
+        }
+        steps[i].id = an_id(100 + i);
+    }
+}
+
+static void a_kill_at_any_moment_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct kill_model model;
+    struct install_known known = {
+        .staged = kill_staged, .parked = kill_parked, .place = kill_place, .arg = &model};
+    struct step steps[KILL_FILES];
+    struct step_result results[KILL_FILES];
+    char moved[KILL_FILES][16];
+    unsigned killed = 0;
+    size_t count;
+
+    for (unsigned round = 0; round < KILL_ROUNDS; round++) {
+        int started[2];
+        char byte = 0;
+        int status;
+        pid_t child;
+
+        prepare_kill_round(f, &model, steps, moved);
+        assert_int_equal(pipe(started), 0);
+        child = fork();
+        if (child == 0) {
+            if (write(started[1], &byte, 1) != 1)
+                _exit(1);
+            (void)!install_run(f->install, steps, KILL_FILES, results);
+            _exit(0);
+        }
+        assert_int_equal(read(started[0], &byte, 1), 1);
+        for (unsigned pause = 0; pause < round * round * 40; pause++)
+            sched_yield();
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        killed += WIFSIGNALED(status);
+        close(started[0]);
+        close(started[1]);
+
+        close_parts(f);
+        open_parts(f);
+        assert_int_equal(install_recover(f->install, &known, &count), ST_OK);
+        assert_private_is_empty(f);
+        assert_int_equal(temp_count(&f->t, PARKED_DIR), 0);
+        for (size_t i = 0; i < KILL_FILES; i++) {
+            if (!stands_safely(f, &model.old[i], model.names[i], moved[i]))
+                fail_msg("round %u: %s is lost", round, model.names[i]);
+            if (i % 4 == 0)
+                assert_true(temp_exists(&f->t, model.names[i]));
+        }
+    }
+    print_message("%u of %d rounds were killed before their end\n", killed, KILL_ROUNDS);
+    assert_true(killed > 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -862,6 +1022,7 @@ int main(void)
         TEST(what_was_parked_without_a_record_goes_back_or_is_preserved),
         TEST(an_intent_shows_only_when_its_whole_effect_does),
         TEST(an_installed_object_is_moved_on_to_its_place),
+        TEST(a_kill_at_any_moment_loses_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -153,6 +155,41 @@ static void what_an_earlier_run_left_is_dropped_and_told(void **state)
     assert_int_equal(temp_count(&f->t, PRIVATE_DIR_NAME "/trash"), 0);
 }
 
+static void a_full_disk_is_told_and_the_space_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    char *path = mem_format("%s/small", f->t.base);
+    struct root_options options = {.path = path, .folder = f->t.folder, .log = &f->t.log};
+    struct buf problem = {0};
+    struct root *root;
+    struct stage *small;
+    struct stage_file *file;
+    uint8_t *block = mem_new(1, 1 << 20);
+    size_t left;
+
+    assert_int_equal(mkdir(path, 0755), 0);
+    if (geteuid() != 0 || mount("tmpfs", path, "tmpfs", 0, "size=512k") != 0) {
+        free(block);
+        free(path);
+        skip(); /* mount */
+    }
+    assert_int_equal(root_open(&options, &problem, &root), ST_OK);
+    assert_int_equal(stage_open(root, 1 << 30, &small, &left), ST_OK);
+    assert_int_equal(stage_create(small, 1 << 20, &file), ST_OK);
+    assert_int_equal(stage_write(file, 0, span_of(block, 1 << 20)), ST_FULL);
+    stage_abandon(file);
+    assert_int_equal(stage_bytes_used(small), 0);
+    assert_int_equal(stage_create(small, 1000, &file), ST_OK);
+    assert_int_equal(stage_write(file, 0, span_of(block, 1000)), ST_OK);
+    stage_abandon(file);
+    stage_close(small);
+    root_close(root);
+    assert_int_equal(umount(path), 0);
+    buf_fini(&problem);
+    free(block);
+    free(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -164,6 +201,7 @@ int main(void)
         TEST(a_file_above_the_quota_passes_when_it_is_alone),
         TEST(offsets_that_overflow_are_refused),
         TEST(what_an_earlier_run_left_is_dropped_and_told),
+        TEST(a_full_disk_is_told_and_the_space_comes_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/agent_show.h"
 #include "cli/cli.h"
-#include "cli/status.h"
+#include "cli/status_show.h"
 #include "cli/table.h"
 
 #include "common/base/guid.h"
@@ -63,7 +63,7 @@ static void make_report(Coterie__V1__ConnectionReport *report, ProtobufCBinaryDa
     coterie__v1__connection_report__init(report);
     report->connection_guid = id;
     report->inbound = inbound;
-    report->state = text("in sync");
+    report->state = text("in-sync");
     report->health = COTERIE__V1__HEALTH__HEALTH_OK;
 }
 

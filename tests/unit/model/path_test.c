@@ -34,8 +34,7 @@ static void paths_with_two_readings_are_refused(void **state)
                                       "C:\\cad",
                                       "/a\nb",
                                       "\\\\fs\\cad",
-                                      "/a\x7f"
-                                      "b"};
+                                      "/a\177b"};
     (void)state;
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

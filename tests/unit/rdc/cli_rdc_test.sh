@@ -53,7 +53,9 @@ cmp -s new out4 || fail "patch did not build from an empty file"
 echo "# a delta on the wrong file is refused and leaves nothing behind"
 sed s/5/6/ old > wrong
 expect 6 "not the file that the delta was made from" "$coterie" rdc patch wrong delta --output no
-[ ! -e no ] && [ ! -e no.part ] || fail "a refused patch left a file"
+if [ -e no ] || [ -e no.part ]; then
+    fail "a refused patch left a file"
+fi
 
 echo "# damaged and foreign input is told apart"
 head -c 100 delta > short

@@ -16,6 +16,8 @@
 
 #define MIB (1u << 20)
 
+enum base_kind { NO_BASE, BASE_BYTES, BASE_SIGNATURE };
+
 /* One version travelling to a receiver: the sides, and what came out. */
 struct play {
     struct buf content;
@@ -23,7 +25,7 @@ struct play {
     unsigned seed_count;
     struct rdc_hash hashes[RDC_SEED_COUNT_MAX];
     bool seed_hash_known;
-    enum { NO_BASE, BASE_BYTES, BASE_SIGNATURE } base; /* what the sender has of seed 0 */
+    enum base_kind base; /* what the sender has of seed 0 */
     uint64_t sender_key;
     void (*after_opening)(struct play *play);
     enum status sink_fails;
@@ -346,7 +348,7 @@ static void changed_seed_ends_in_a_whole_transfer(void **state)
 {
     (void)state;
 
-    for (int base = BASE_BYTES; base <= BASE_SIGNATURE; base++) {
+    for (enum base_kind base = BASE_BYTES; base <= BASE_SIGNATURE; base++) {
         scope(play) struct play play = {
             .base = base, .seed_hash_known = true, .after_opening = spoil_seed};
         few_edits(&play, 3 * MIB);

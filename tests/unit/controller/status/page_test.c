@@ -67,7 +67,7 @@ static void world_begin(struct world *world, size_t count, bool hub)
     world->hub = hub;
     world->fleet = fleet_new(NULL);
     for (size_t i = 0; i < count; i++) {
-        char name[32];
+        char name[48];
         struct assignment *assignment = wire_alloc(sizeof(*assignment));
 
         snprintf(name, sizeof(name), "fs%02zu.corp.example", i + 1);

@@ -3,7 +3,7 @@
 #include "common/base/cursor.h"
 #include "common/base/scope.h"
 #include "common/rdc/exchange.h"
-#include "tests/fuzz/rdc/content.h"
+#include "tests/fuzz/rdc_content.h"
 #include "tests/fuzz/target.h"
 
 static enum status write_nowhere(void *arg, uint64_t offset, struct span bytes)

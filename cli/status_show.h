@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli/status.h: the controller's status document for people. */
-#ifndef CLI_STATUS_H
-#define CLI_STATUS_H
+/* cli/status_show.h: the controller's status document for people. */
+#ifndef CLI_STATUS_SHOW_H
+#define CLI_STATUS_SHOW_H
 
 #include "common/base/span.h"
 

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/fuzz/rdc/content.h: two versions of one small content, the same at every run. */
-#ifndef TESTS_FUZZ_RDC_CONTENT_H
-#define TESTS_FUZZ_RDC_CONTENT_H
+#include "tests/fuzz/rdc_content.h"
 
-#include "common/rdc/content.h"
-
-#define FUZZ_OLD_SIZE 40000u
-#define FUZZ_NEW_SIZE 40100u
-
-struct fuzz_content {
-    uint64_t size;
-    unsigned version;
-};
-
-static inline struct fuzz_content fuzz_content(unsigned version)
+struct fuzz_content fuzz_content(unsigned version)
 {
     return (struct fuzz_content){.size = version ? FUZZ_NEW_SIZE : FUZZ_OLD_SIZE,
                                  .version = version};
@@ -38,9 +26,7 @@ static enum status fuzz_read(void *arg, uint64_t offset, void *out, size_t size)
     return ST_OK;
 }
 
-static inline struct rdc_content fuzz_bytes(struct fuzz_content *content)
+struct rdc_content fuzz_bytes(struct fuzz_content *content)
 {
     return (struct rdc_content){.size = content->size, .read = fuzz_read, .arg = content};
 }
-
-#endif

@@ -3,7 +3,7 @@
 #include "common/base/cursor.h"
 #include "common/base/scope.h"
 #include "common/rdc/exchange.h"
-#include "tests/fuzz/rdc/content.h"
+#include "tests/fuzz/rdc_content.h"
 #include "tests/fuzz/target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

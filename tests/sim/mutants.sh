@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Does the simulation notice when the core is wrong? Plants one fault at a time into a copy of one
+# source file, links the simulation with it, and runs seeds until one fails. Prints each fault and the
+# seed that caught it; ends with 1 when one was not caught or could not be planted.
+#
+#   mutants.sh [--seeds N] [NAME…]      at most N seeds for each fault (default 3000)
+#
+# Needs a built simulation (COTERIE_BUILD, else build/release, build/dev). Sources are not touched.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+seed_count=3000
+
+# name | file | what is wrong | sed script
+mutants() {
+    cat <<'LIST'
+older_wins|agent/version/update.c|the lesser clock wins|s/rank_compare(a->clock, b->clock)/rank_compare(b->clock, a->clock)/
+order_without_gvsn|agent/version/update.c|equal clocks are not told apart|s/order = gvsn_compare(&a->gvsn, &b->gvsn)/order = 0/
+vector_off_by_one|agent/version/vector.c|a vector contains one number too many|s/intervals\[at\].low < version->number/intervals[at].low <= version->number/
+same_content_by_size|agent/version/update.c|equal size counts as equal content|s/a->size == b->size && memcmp(.*) == 0;/a->size == b->size;/
+clock_rule_dropped|agent/replica/stamp.c|a fresh version ignores the clocks that it saw|s/u->clock = saw_clock + 1 > stamper->now ? saw_clock + 1 : stamper->now/u->clock = stamper->now/
+lesser_claimed|agent/replica/judge.c|a lesser update with content of its own is claimed|s/    return RULING_BEHIND;\n}/&/;/update_same_content(u, ours))/,/return RULING_BEHIND/s/return RULING_BEHIND/return RULING_CLAIM/
+conflict_unseen|agent/replica/judge.c|every greater update counts as a successor|s/out->is_concurrent = out->has_ours/out->is_concurrent = false \&\& out->has_ours/
+cycle_ignored|agent/replica/judge.c|a move may close a cycle|s/return RULING_KEEP_PLACE;/break;/
+new_child_ignored|agent/replica/judge.c|a directory is deleted over a new child|s/return RULING_REVIVE;/return RULING_BURY;/
+tombstone_not_waiting|agent/replica/judge.c|a directory's tombstone revives it over children on their way|s/^        return RULING_WAIT;$/        return RULING_REVIVE;/
+clash_as_move|agent/replica/judge.c|a name clash is taken for a move of the holder|s/return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : RULING_BEHIND/return RULING_PARK/
+name_won_by_arrival|agent/replica/judge.c|who comes last takes the name|s/    return update_compare(u, &holder->update) > 0;/    return true;/
+conflict_not_preserved|agent/replica/place.c|the loser of concurrent edits is not kept|s/ruling->is_concurrent ? PRESERVE_CONFLICT : PRESERVE_NONE/PRESERVE_NONE/
+clash_not_preserved|agent/replica/clash.c|the loser of a name clash is not kept|s/PRESERVE_NAME_CONFLICT/PRESERVE_NONE/
+clash_loser_forgotten|agent/replica/clash.c|the loser of a name clash leaves no tombstone|s/if (replica_is_unheard(plan->replica, loser))/if (true)/
+delete_not_preserved|agent/replica/remove.c|a deleted file with an unknown edit is not kept|s/reason = PRESERVE_[A-Z_]*;/reason = PRESERVE_NONE;/
+claimed_before_done|agent/replica/settle.c|offers whose steps failed are settled as done|s/while (done < count \&\& results\[done\].status == ST_OK)/while (done < count)/
+park_not_ahead|agent/replica/settle.c|parking is not recorded ahead of the step|s/mark_parked(plan, 0, PLACE_PARKED);/(void)0;/
+fresh_unclaimed|agent/replica/local.c|our own versions are not in our vector|s/vector_add(&change->vector, &record->update.gvsn);/(void)0;/
+move_unseen|agent/replica/local.c|a local move is recorded without its new parent|s/u->parent = seen->parent;\n    update_set_name/&/;0,/u->parent = seen->parent;/s/u->parent = seen->parent;/(void)0;/
+edit_unseen|agent/replica/local.c|a local edit keeps the old content hash|0,/    set_content(u, seen);/s/    set_content(u, seen);/    (void)set_content;/
+expectation_dropped|agent/replica/plan.c|steps do not say which state they expect|s/step->expect_witness = record->witness;/(void)0;/
+joined_too_early|agent/session/receiver.c|the sender's vector is joined after an incomplete round|s/} else if (r->complete) {/} else if (true) {/
+joined_in_spite|agent/session/receiver.c|the sender's vector is joined though an update was not done|s/        r->lossy = true;/        r->progressed = true;/
+always_complete|agent/session/sender.c|every round is called complete|s/\*out_complete = .*;/*out_complete = true;/
+tombstones_not_sent|agent/session/sender.c|tombstones are left out|s/s->phase = PHASE_TOMBSTONES;/s->phase = PHASE_LIVE;/
+failure_called_done|agent/session/intake.c|an update that could not be settled is called done|s/settle(intake, item, false);/settle(intake, item, true);/
+vain_wait_called_done|agent/session/intake.c|what waits in vain is called done|s/tell_settled(intake, source, &item->update.gvsn, false);/tell_settled(intake, source, \&item->update.gvsn, true);/
+LIST
+}
+
+find_objects() {
+    local dir
+
+    for dir in "${COTERIE_BUILD:-}" "$root/build/release" "$root/build/dev"; do
+        if [ -n "$dir" ] && [ -x "$dir/tests/sim/sim" ]; then
+            echo "$dir/tests/sim/CMakeFiles/sim.dir"
+            return
+        fi
+    done
+    echo "mutants.sh: no simulation is built: cmake --workflow --preset dev" >&2
+    exit 2
+}
+
+# Plants one fault and hunts it. Returns 1 when it is not caught.
+hunt() {
+    local name=$1 file=$2 what=$3 script=$4
+    local copy="$work/$file" others verdict
+
+    mkdir -p "$(dirname "$copy")"
+    sed "$script" "$root/$file" >"$copy"
+    if cmp -s "$copy" "$root/$file"; then
+        printf '%-24s NOT PLANTED: the text is gone from %s\n' "$name" "$file"
+        return 1
+    fi
+    if ! "${CC:-cc}" -O2 -g -std=c17 -D_GNU_SOURCE -DCOTERIE_VERSION='"mutant"' -I"$root" -w \
+        -c "$copy" -o "$work/mutant.o" 2>"$work/log"; then
+        printf '%-24s NOT PLANTED: it does not compile\n' "$name"
+        cat "$work/log" >&2
+        return 1
+    fi
+    others=$(find "$objects" -name '*.o' ! -path "*/$file.o")
+    # shellcheck disable=SC2086
+    "${CC:-cc}" -o "$work/sim" $others "$work/mutant.o"
+    verdict=$(timeout 120 "$work/sim" 1 "$seed_count" 2>/dev/null | grep -m1 FAILED) ||
+        verdict=""
+    rm -f "$copy"
+    if [ -z "$verdict" ]; then
+        printf '%-24s NOT CAUGHT in %d seeds: %s\n' "$name" "$seed_count" "$what"
+        return 1
+    fi
+    printf '%-24s %s\n%-24s caught: %s\n' "$name" "$what" "" "${verdict#FAILED: }"
+}
+
+only=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --seeds)
+        seed_count=$2
+        shift
+        ;;
+    -*)
+        sed -n '3,10s/^# \{0,1\}//p' "$0" >&2
+        exit 2
+        ;;
+    *) only+=("$1") ;;
+    esac
+    shift
+done
+objects=$(find_objects)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+planted=0
+missed=0
+while IFS='|' read -r name file what script; do
+    if [ ${#only[@]} -gt 0 ] && [[ " ${only[*]} " != *" $name "* ]]; then
+        continue
+    fi
+    planted=$((planted + 1))
+    hunt "$name" "$file" "$what" "$script" || missed=$((missed + 1))
+done < <(mutants)
+echo "faults=$planted caught=$((planted - missed))"
+[ "$missed" -eq 0 ]
