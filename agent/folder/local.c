@@ -251,7 +251,8 @@ static void observed_dir(struct recording *r, const struct finding *found, enum 
     if (found->content.kind != FILE_DIRECTORY || (found->known && observed != OBSERVED_NEW))
         return;
     remember_dir(r, &found->content.object, id);
-    if (!r->local->gathering.scan)
+    /* known when the walk compared what is in it, and given up since: that must be compared anew */
+    if (!r->local->gathering.scan || found->known)
         wants_subtree(r->local, found->path);
 }
 
@@ -295,24 +296,78 @@ static bool recorded_holder(struct recording *r, const struct finding *found, st
     return true;
 }
 
+/* The finding of this batch that has moved the file with this id; NULL: none that still counts. */
+static struct finding *mover_of(struct recording *r, const struct file_id *id)
+{
+    for (size_t i = 0; i < r->later_count; i++) {
+        struct finding *f = r->later[i];
+
+        if (f->known && f->in_circle && file_id_equal(&f->id, id))
+            return f;
+    }
+    return NULL;
+}
+
+static bool is_dir_of_circle(struct recording *r, const struct object *dir)
+{
+    for (size_t i = 0; i < r->later_count; i++)
+        if (r->later[i]->in_circle && object_equal(&r->later[i]->content.object, dir))
+            return true;
+    return false;
+}
+
+/* Nothing outside the circle stands in its way. */
+static bool waits_within_circle(struct recording *r, const struct finding *f)
+{
+    struct file_id parent;
+    struct file_id holder;
+
+    if (!parent_of(r, &f->parent, &parent))
+        return is_dir_of_circle(r, &f->parent);
+    return !recorded_holder(r, f, &holder) || (f->known && file_id_equal(&f->id, &holder)) ||
+           mover_of(r, &holder) != NULL;
+}
+
+/*
+ * Mark those that wait for nobody but each other. Only among them may a place be given up: whoever gives
+ * up its own and then can not be recorded would count as gone.
+ */
+static void find_circle(struct recording *r)
+{
+    bool changed = true;
+
+    for (size_t i = 0; i < r->later_count; i++)
+        r->later[i]->in_circle = true;
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < r->later_count; i++) {
+            struct finding *f = r->later[i];
+
+            if (f->in_circle && !waits_within_circle(r, f)) {
+                f->in_circle = false;
+                changed = true;
+            }
+        }
+    }
+}
+
 /* Take one holder that has itself moved within this batch out of its place: names that were swapped
  * wait for each other. False when each has had its turn. */
 static bool displace_one(struct recording *r)
 {
     struct file_id holder;
 
+    find_circle(r);
     for (size_t i = 0; i < r->later_count; i++) {
-        if (!recorded_holder(r, r->later[i], &holder))
-            continue;
-        for (size_t k = 0; k < r->later_count; k++) {
-            struct finding *mover = r->later[k];
+        struct finding *mover = NULL;
 
-            if (k != i && mover->known && !mover->displaced && file_id_equal(&mover->id, &holder)) {
-                mover->displaced = true;
-                replica_observe_displaced(r->change, &holder);
-                return true;
-            }
-        }
+        if (r->later[i]->in_circle && recorded_holder(r, r->later[i], &holder))
+            mover = mover_of(r, &holder);
+        if (!mover || mover == r->later[i] || mover->displaced)
+            continue;
+        mover->displaced = true;
+        replica_observe_displaced(r->change, &holder);
+        return true;
     }
     return false;
 }

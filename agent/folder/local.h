@@ -36,6 +36,7 @@ struct finding {
     char *path;                  /* beneath the root */
     struct file_id id;           /* GONE; PRESENT: of the record with this object, when known */
     bool known;                  /* PRESENT: the object has a record */
+    bool in_circle;              /* private to local.c: waits only for others of its batch */
     bool displaced;              /* private to local.c: its old place was given up for another */
     bool holder_gone;            /* PRESENT: whoever else held the name is nowhere */
     struct object object;        /* GONE: of the record */

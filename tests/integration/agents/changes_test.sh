@@ -194,11 +194,16 @@ names_go_round() {
     local n
     for n in 1 2 3 4; do mkdir "$r1/ring$n"; echo "$n" > "$r1/ring$n/f"; done
     settle
-    for n in $(seq 12); do
+    # while the whole tree is looked at, too
+    for n in $(seq 20); do
+        "$COTERIE_BUILD/cli/coterie" agent rescan --socket "$scenario_dir/1/agent.sock" >/dev/null
+    done &
+    for n in $(seq 200); do
         mv "$r1/ring1" "$r1/t" && mv "$r1/ring2" "$r1/ring1" && mv "$r1/ring3" "$r1/ring2" &&
             mv "$r1/ring4" "$r1/ring3" && mv "$r1/t" "$r1/ring4"
     done
     mv "$r1/ring2" "$r1/ring1/deeper" && mv "$r1/ring1" "$r1/ring2"
+    wait $!
     settle
     holds "$r3/ring2/f" 1
     holds "$r3/ring2/deeper/f" 2
