@@ -71,7 +71,7 @@ static void count_conflicts(struct folder *f)
     }
 }
 
-/* What was done in a directory while it was parked told no event. */
+/* What was done in a directory while it was parked told no event; and a walk may have missed it. */
 static void look_into_returned(struct folder *f)
 {
     for (size_t i = 0; i < f->result_count; i++) {
@@ -79,7 +79,8 @@ static void look_into_returned(struct folder *f)
 
         if (f->results[i].status == ST_OK && step->kind == STEP_MOVE &&
             step->file_kind == FILE_DIRECTORY &&
-            strncmp(step->from_path, PARKED_DIR "/", strlen(PARKED_DIR "/")) == 0)
+            (local_walk_is_near(f->local) ||
+             strncmp(step->from_path, PARKED_DIR "/", strlen(PARKED_DIR "/")) == 0))
             local_look_beneath(f->local, step->path);
     }
 }

@@ -190,7 +190,8 @@ static void locate_missing(struct gathering *g, const struct record *record, con
 /* @record: of the file that stands there (@known), or of the one that it replaces; NULL: none. True
  * when it was found to be PRESENT. */
 static bool read_entry(struct gathering *g, const char *path, const struct object *parent,
-                       const struct record *record, bool known, bool holder_gone)
+                       const struct object *object, const struct record *record, bool known,
+                       bool holder_gone)
 {
     struct scan_content content = {0};
     struct span recorded =
@@ -199,6 +200,10 @@ static bool read_entry(struct gathering *g, const char *path, const struct objec
     enum status st = scan_read(g->root, path, recorded, g->stop, &content);
     struct finding *f;
 
+    if (st == ST_OK && !object_equal(&content.object, object)) {
+        scan_content_fini(&content);
+        st = ST_AGAIN;
+    }
     switch (st) {
     case ST_OK:
         g->bytes_read += content.size;
@@ -211,9 +216,9 @@ static bool read_entry(struct gathering *g, const char *path, const struct objec
             f->id = record->update.id;
         return true;
     case ST_AGAIN:
+    case ST_GONE: /* moved on, perhaps with something above it */
         add_later(g, path, parent);
         return false;
-    case ST_GONE:
     case ST_STOP:
         return false;
     case ST_REFUSED:
@@ -324,14 +329,14 @@ static void compare_entry(struct gathering *g, const char *path, const char *nam
     } else if (known) {
         bool gone = holder_has_gone(g, parent_id, name, object, &holder);
 
-        read_entry(g, path, parent, &record, true, gone);
+        read_entry(g, path, parent, object, &record, true, gone);
     } else {
         bool gone = holder_has_gone(g, parent_id, name, object, &holder);
 
         /* the new object is not the record's: only its attributes are of use */
         bool replaces = holder.update.present && gone;
 
-        if (read_entry(g, path, parent, replaces ? &holder : NULL, false, gone) &&
+        if (read_entry(g, path, parent, object, replaces ? &holder : NULL, false, gone) &&
             replaces && holder.update.kind == FILE_DIRECTORY &&
             g->findings[g->finding_count - 1].content.kind == FILE_DIRECTORY)
             successor_add(g, object, &holder.update.id);

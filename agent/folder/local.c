@@ -48,6 +48,8 @@ struct local {
 
     struct scan *scan; /* under way */
     bool scan_is_full;
+    bool walked;
+    struct instant walk_ended; /* the last one */
     bool first_scan_told;
     struct waiter *waiters;
     struct walltime full_scan_ended;
@@ -168,6 +170,12 @@ void local_stop(struct local *l)
 
 /* --- recording --- */
 
+bool local_walk_is_near(const struct local *l)
+{
+    return l->scan || (l->walked && instant_ms_since(l->walk_ended, loop_now(l->folder->services->loop)) <
+                                        WALK_ECHO_MS);
+}
+
 static void wants_subtree(struct local *l, const char *path)
 {
     l->subtrees = mem_resize(l->subtrees, l->subtree_count + 1, sizeof(*l->subtrees));
@@ -243,17 +251,25 @@ static void look_above(struct local *l, const struct finding *found)
     place_add(&l->later, found->path, &found->parent);
 }
 
-/* What was recorded beneath a directory that another one has replaced must be looked for; and an
- * event for a new one may have come from a move into the tree. A walk goes on into it by itself. */
+/*
+ * What was recorded beneath a directory that another one has replaced must be looked for; and an event
+ * for a new one may have come from a move into the tree. A walk goes on into it by itself, unless it
+ * compared what is in it when it was known, and it was given up since. A walk misses what moves away
+ * from before it.
+ */
 static void observed_dir(struct recording *r, const struct finding *found, enum observed observed,
                          const struct file_id *id)
 {
-    if (found->content.kind != FILE_DIRECTORY || (found->known && observed != OBSERVED_NEW))
+    struct local *l = r->local;
+    bool is_new = !found->known || observed == OBSERVED_NEW;
+
+    if (found->content.kind != FILE_DIRECTORY)
         return;
-    remember_dir(r, &found->content.object, id);
-    /* known when the walk compared what is in it, and given up since: that must be compared anew */
-    if (!r->local->gathering.scan || found->known)
-        wants_subtree(r->local, found->path);
+    if (is_new)
+        remember_dir(r, &found->content.object, id);
+    if (is_new ? !l->gathering.scan || found->known
+               : observed == OBSERVED_MOVED && local_walk_is_near(l))
+        wants_subtree(l, found->path);
 }
 
 /* False: it can not be recorded before something else is. */
@@ -316,12 +332,28 @@ static bool is_dir_of_circle(struct recording *r, const struct object *dir)
     return false;
 }
 
+/* One object at two places, or two at one: they were seen at different moments. */
+static bool is_contradicted(const struct recording *r, const struct finding *f)
+{
+    for (size_t i = 0; i < r->later_count; i++) {
+        const struct finding *other = r->later[i];
+
+        if (other != f && (object_equal(&other->content.object, &f->content.object) ||
+                           (object_equal(&other->parent, &f->parent) &&
+                            strcmp(base_name(other->path), base_name(f->path)) == 0)))
+            return true;
+    }
+    return false;
+}
+
 /* Nothing outside the circle stands in its way. */
 static bool waits_within_circle(struct recording *r, const struct finding *f)
 {
     struct file_id parent;
     struct file_id holder;
 
+    if (is_contradicted(r, f))
+        return false;
     if (!parent_of(r, &f->parent, &parent))
         return is_dir_of_circle(r, &f->parent);
     return !recorded_holder(r, f, &holder) || (f->known && file_id_equal(&f->id, &holder)) ||
@@ -502,6 +534,8 @@ static void scan_over(struct local *l)
     scan_end(l->scan);
     l->scan = NULL;
     l->gathering.scan = NULL;
+    l->walked = true;
+    l->walk_ended = loop_now(l->folder->services->loop);
     if (!l->scan_is_full)
         return;
     l->full_scan_ended = walltime_now();

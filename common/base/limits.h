@@ -176,6 +176,7 @@
 #define EXAMINE_BATCH_COUNT        512u           /* files read before they are recorded in one commit */
 #define EXAMINE_BATCH_BYTES        (64u << 20)    /* bytes read before they are recorded */
 #define EXAMINE_DELAY_MS           10             /* after the first event of a quiet folder */
+#define WALK_ECHO_MS               10000          /* events of what moved during a walk may come after it */
 #define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
 #define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
 #define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */

@@ -195,10 +195,10 @@ names_go_round() {
     for n in 1 2 3 4; do mkdir "$r1/ring$n"; echo "$n" > "$r1/ring$n/f"; done
     settle
     # while the whole tree is looked at, too
-    for n in $(seq 20); do
+    for n in $(seq 6); do
         "$COTERIE_BUILD/cli/coterie" agent rescan --socket "$scenario_dir/1/agent.sock" >/dev/null
     done &
-    for n in $(seq 200); do
+    for n in $(seq 60); do
         mv "$r1/ring1" "$r1/t" && mv "$r1/ring2" "$r1/ring1" && mv "$r1/ring3" "$r1/ring2" &&
             mv "$r1/ring4" "$r1/ring3" && mv "$r1/t" "$r1/ring4"
     done
