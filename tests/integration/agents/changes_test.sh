@@ -236,7 +236,6 @@ promise "editors save by rename" editors_save_by_rename
 promise "a kind changes" a_kind_changes
 promise "new files are found in directories that move on" new_files_are_found_in_directories_that_move_on
 promise "a file moves into what takes its name" a_file_moves_into_what_takes_its_name
-# known not to hold yet, every second time or so: directories whose names go round while a file appears in one
-[ -z "${AGENTS_OPEN_DEFECTS:-}" ] || promise "names go round" names_go_round
+promise "names go round" names_go_round
 promise "a tree is moved in and out" a_tree_is_moved_in_and_out
 scenario_down
