@@ -8,18 +8,6 @@
 
 #include <stdlib.h>
 
-const struct rpc_method admin_get_status_method = {
-    .path = "/coterie.v1.Admin/GetStatus",
-    .request = &coterie__v1__admin_request__descriptor,
-    .response = &coterie__v1__agent_status__descriptor,
-};
-
-const struct rpc_method admin_rescan_method = {
-    .path = "/coterie.v1.Admin/Rescan",
-    .request = &coterie__v1__admin_request__descriptor,
-    .response = &coterie__v1__agent_status__descriptor,
-};
-
 /* One call; it stays until its stream has ended and nothing else will call back. */
 struct call {
     struct agent *agent;

@@ -5,9 +5,6 @@
 
 #include "common/rpc/rpc.h"
 
-extern const struct rpc_method admin_get_status_method;
-extern const struct rpc_method admin_rescan_method;
-
 /* rpc_service_method.on_open; @agent is struct agent. */
 void admin_on_get_status(struct rpc_stream *stream, void *agent);
 void admin_on_rescan(struct rpc_stream *stream, void *agent);

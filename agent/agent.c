@@ -6,12 +6,12 @@
 #include "agent/assignment/link.h"
 #include "agent/folder/folder.h"
 #include "agent/report/problems.h"
-#include "agent/transfer/fetch.h"
 #include "common/auth/auth.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 #include "common/os/fileio.h"
+#include "common/rpc/methods.h"
 
 #include <stdlib.h>
 #include <stdio.h>
@@ -406,10 +406,9 @@ static void on_refused(const char *peer, const char *principal, const char *text
 
 static enum status open_server(struct agent *a)
 {
-    extern const struct rpc_method replicate_method;
     struct rpc_service_method methods[] = {
-        {.method = &replicate_method, .on_open = on_replicate, .arg = a},
-        {.method = &fetch_method, .on_open = on_fetch, .arg = a},
+        {.method = &replication_replicate_method, .on_open = on_replicate, .arg = a},
+        {.method = &replication_fetch_method, .on_open = on_fetch, .arg = a},
         {.method = &admin_get_status_method,
          .local_only = true,
          .on_open = admin_on_get_status,

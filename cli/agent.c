@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 
 #include "common/base/mem.h"
-#include "common/rpc/rpc.h"
+#include "common/rpc/methods.h"
 
 #include "proto/admin.pb-c.h"
 
@@ -17,29 +17,17 @@
 
 #define SOCKET_DEFAULT "/run/coterie/agent.sock"
 
-/* The message is an AdminRequest, the answer an AgentStatus. */
-static const struct rpc_method get_status = {
-    .path = "/coterie.v1.Admin/GetStatus",
-    .request = &coterie__v1__admin_request__descriptor,
-    .response = &coterie__v1__agent_status__descriptor,
-};
-static const struct rpc_method rescan = {
-    .path = "/coterie.v1.Admin/Rescan",
-    .request = &coterie__v1__admin_request__descriptor,
-    .response = &coterie__v1__agent_status__descriptor,
-};
-
 struct verb {
     const char *name;
-    const struct rpc_method *method;
+    const struct rpc_method *method; /* of an AdminRequest, answered by an AgentStatus */
     uint64_t timeout_s; /* by default; 0: for ever */
     int (*show)(const Coterie__V1__AgentStatus *status, bool json, FILE *to);
 };
 
 static const struct verb verbs[] = {
-    {"status", &get_status, 10, agent_show_status},
-    {"idle", &get_status, 10, agent_show_idle},
-    {"rescan", &rescan, 0, agent_show_status},
+    {"status", &admin_get_status_method, 10, agent_show_status},
+    {"idle", &admin_get_status_method, 10, agent_show_idle},
+    {"rescan", &admin_rescan_method, 0, agent_show_status},
 };
 
 struct call {

@@ -6,6 +6,7 @@
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
+#include "common/rpc/methods.h"
 #include "controller/fleet/refusals.h"
 #include "controller/fleet/service.h"
 #include "controller/reading.h"

@@ -4,14 +4,9 @@
 #include "common/base/instant.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
+#include "common/rpc/methods.h"
 
 #include <stdlib.h>
-
-static const struct rpc_method attach_method = {
-    .path = "/coterie.v1.Fleet/Attach",
-    .request = &coterie__v1__agent_message__descriptor,
-    .response = &coterie__v1__controller_message__descriptor,
-};
 
 struct endpoint {
     struct controller_link *link;
@@ -111,7 +106,7 @@ static void try_attach(struct controller_link *link)
 
         if (!e->channel || !rpc_channel_is_up(e->channel))
             continue;
-        link->stream = rpc_stream_open(e->channel, &attach_method, &events, link);
+        link->stream = rpc_stream_open(e->channel, &fleet_attach_method, &events, link);
         if (link->stream) {
             link->attached = e;
             log_info(&e->log, "attached to the controller");

@@ -11,15 +11,10 @@
 #include "agent/transfer/fetch.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
+#include "common/rpc/methods.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-const struct rpc_method replicate_method = {
-    .path = "/coterie.v1.Replication/Replicate",
-    .request = &coterie__v1__session_request__descriptor,
-    .response = &coterie__v1__session_response__descriptor,
-};
 
 struct incoming {
     struct incoming *next;
@@ -468,7 +463,7 @@ static void open_stream(struct pull *p)
     if (p->stream || p->batch || p->removed || !channel || !folder_is_running(f) ||
         connection_closed_reason(c))
         return;
-    p->stream = rpc_stream_open(channel, &replicate_method, &events, p);
+    p->stream = rpc_stream_open(channel, &replication_replicate_method, &events, p);
     if (!p->stream)
         return;
     p->receiver = receiver_new();

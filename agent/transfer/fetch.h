@@ -94,6 +94,4 @@ void fetch_server_finish(struct fetch_server *server, enum rpc_end end, const ch
 /* End it at once, without on_end. */
 void fetch_server_close(struct fetch_server *server);
 
-extern const struct rpc_method fetch_method;
-
 #endif

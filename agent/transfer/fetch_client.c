@@ -8,17 +8,12 @@
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 #include "common/rdc/exchange.h"
+#include "common/rpc/methods.h"
 
 #include "proto/replication.pb-c.h"
 
 #include <stdlib.h>
 #include <unistd.h>
-
-const struct rpc_method fetch_method = {
-    .path = "/coterie.v1.Replication/Fetch",
-    .request = &coterie__v1__fetch_request__descriptor,
-    .response = &coterie__v1__fetch_response__descriptor,
-};
 
 struct frame {
     struct frame *next;
@@ -410,7 +405,7 @@ static bool open_stream(struct fetch_client *c)
     Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
     Coterie__V1__SessionOpen open = COTERIE__V1__SESSION_OPEN__INIT;
 
-    c->stream = rpc_stream_open(c->options.channel, &fetch_method, &events, c);
+    c->stream = rpc_stream_open(c->options.channel, &replication_fetch_method, &events, c);
     if (!c->stream)
         return false;
     open.protocol_version = 1;

@@ -24,12 +24,6 @@ struct fleet_service {
     bool stopping;
 };
 
-const struct rpc_method fleet_attach_method = {
-    .path = "/coterie.v1.Fleet/Attach",
-    .request = &coterie__v1__agent_message__descriptor,
-    .response = &coterie__v1__controller_message__descriptor,
-};
-
 #define ASSIGNMENT_FIELD 1 /* of ControllerMessage */
 
 static void attachment_free(struct attachment *attachment)

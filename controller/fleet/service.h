@@ -13,9 +13,6 @@
 
 struct fleet_service;
 
-/* /coterie.v1.Fleet/Attach */
-extern const struct rpc_method fleet_attach_method;
-
 struct fleet_service *fleet_service_new(struct loop *loop, const struct log_ctx *log);
 /* After the server has closed. NULL allowed. */
 void fleet_service_free(struct fleet_service *service);
