@@ -2,6 +2,7 @@
 #include "agent/admin.h"
 
 #include "agent/agent.h"
+#include "agent/transfer/codec.h"
 #include "common/base/mem.h"
 
 #include "proto/admin.pb-c.h"
@@ -49,9 +50,7 @@ static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, vo
     }
     if (call->waiting)
         return;
-    bool one = request->folder_guid.len == GUID_SIZE;
-    if (one)
-        memcpy(folder.bytes, request->folder_guid.data, GUID_SIZE);
+    bool one = guid_from_message(request->folder_guid, &folder);
     call->waiting = true;
     agent_rescan(call->agent, one ? &folder : NULL, scanned, call);
 }

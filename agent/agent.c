@@ -6,6 +6,7 @@
 #include "agent/assignment/link.h"
 #include "agent/folder/folder.h"
 #include "agent/report/problems.h"
+#include "agent/transfer/codec.h"
 #include "common/auth/auth.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
@@ -339,10 +340,8 @@ static void on_opening(struct rpc_stream *stream, const Coterie__V1__SessionOpen
         rpc_stream_finish(stream, RPC_END_BAD, "the first message must open a folder");
         return;
     }
-    if (open->folder_guid.len == GUID_SIZE) {
-        memcpy(id.bytes, open->folder_guid.data, GUID_SIZE);
+    if (guid_from_message(open->folder_guid, &id))
         folder = find_folder(a, &id);
-    }
     if (folder) {
         folder_serve(folder, stream, open);
         return;

@@ -566,10 +566,8 @@ void folder_serve(struct folder *f, struct rpc_stream *stream,
     const struct connection_assignment *c = NULL;
     const char *principal = rpc_stream_principal(stream);
 
-    if (open->connection_guid.len == GUID_SIZE) {
-        memcpy(connection.bytes, open->connection_guid.data, GUID_SIZE);
+    if (guid_from_message(open->connection_guid, &connection))
         c = folder_find_outbound(f, &connection);
-    }
     if (!c || !is_partner(c, principal)) {
         /* one answer for both: a stranger learns nothing about which connections exist */
         scope_free char *key = mem_format("refused:%s", principal);

@@ -20,9 +20,9 @@
 #include "agent/session/intake.h"
 #include "agent/session/receiver.h"
 #include "agent/stage/stage.h"
+#include "agent/transfer/codec.h"
 #include "agent/watch/watch.h"
 
-#define REPLICATION_PROTOCOL_VERSION 1u
 #define BACKLOG_COUNT_MAX            10000u /* a longer backlog is shown as this */
 
 /*

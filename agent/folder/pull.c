@@ -471,12 +471,8 @@ static void open_stream(struct pull *p)
     p->fetch = fetching_open(f, p->source, channel, c);
 
     Coterie__V1__SessionRequest request = COTERIE__V1__SESSION_REQUEST__INIT;
-    Coterie__V1__SessionOpen open = COTERIE__V1__SESSION_OPEN__INIT;
-    const struct replica_state *state = replica_state(f->replica);
-    open.protocol_version = REPLICATION_PROTOCOL_VERSION;
-    open.connection_guid = guid_to_message(&p->connection);
-    open.folder_guid = guid_to_message(&f->guid);
-    open.database_guid = guid_to_message(&state->database);
+    Coterie__V1__SessionOpen open;
+    opening_to_message(&p->connection, &f->guid, &replica_state(f->replica)->database, false, &open);
     request.body_case = COTERIE__V1__SESSION_REQUEST__BODY_OPEN;
     request.open = &open;
     send_request(p, &request);

@@ -312,7 +312,7 @@ void serve_open(struct folder *f, struct rpc_stream *stream,
     static const struct rpc_stream_events events = {
         .on_message = on_message, .on_writable = on_writable, .on_end = on_end};
     Coterie__V1__SessionResponse message = COTERIE__V1__SESSION_RESPONSE__INIT;
-    Coterie__V1__SessionOpened opened = COTERIE__V1__SESSION_OPENED__INIT;
+    Coterie__V1__SessionOpened opened;
     const struct replica_state *state = replica_state(f->replica);
     struct file_id root = replica_root(f->replica);
 
@@ -335,8 +335,7 @@ void serve_open(struct folder *f, struct rpc_stream *stream,
     s->next = f->serves;
     f->serves = s;
     rpc_stream_accept(stream, &events, s);
-    opened.protocol_version = REPLICATION_PROTOCOL_VERSION;
-    opened.database_guid = guid_to_message(&state->database);
+    opened_to_message(&state->database, &opened);
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_OPENED;
     message.opened = &opened;
     s->writable = rpc_stream_send(stream, &message.base);

@@ -228,3 +228,22 @@ const char *vector_from_message(const Coterie__V1__VersionVector *message, struc
         *out = v;
     return problem;
 }
+
+void opening_to_message(const struct guid *connection, const struct guid *folder,
+                        const struct guid *database, bool fetch_only,
+                        Coterie__V1__SessionOpen *out_message)
+{
+    coterie__v1__session_open__init(out_message);
+    out_message->protocol_version = REPLICATION_PROTOCOL_VERSION;
+    out_message->connection_guid = guid_to_message(connection);
+    out_message->folder_guid = guid_to_message(folder);
+    out_message->database_guid = guid_to_message(database);
+    out_message->fetch_only = fetch_only;
+}
+
+void opened_to_message(const struct guid *database, Coterie__V1__SessionOpened *out_message)
+{
+    coterie__v1__session_opened__init(out_message);
+    out_message->protocol_version = REPLICATION_PROTOCOL_VERSION;
+    out_message->database_guid = guid_to_message(database);
+}

@@ -9,7 +9,10 @@
 #include "agent/version/update.h"
 #include "agent/version/vector.h"
 
+#include "proto/replication.pb-c.h"
 #include "proto/types.pb-c.h"
+
+#define REPLICATION_PROTOCOL_VERSION 1u
 
 /* A message on top of a value: borrows the value's memory; no clean-up. */
 struct update_message {
@@ -30,6 +33,12 @@ void vector_message_free(Coterie__V1__VersionVector *message);
 
 /* NULL and *out filled (finished first), or the broken rule. NULL @message is the empty vector. */
 const char *vector_from_message(const Coterie__V1__VersionVector *message, struct vector *out);
+
+/* The opening message of a stream, and its answer; borrow the guids. */
+void opening_to_message(const struct guid *connection, const struct guid *folder,
+                        const struct guid *database, bool fetch_only,
+                        Coterie__V1__SessionOpen *out_message);
+void opened_to_message(const struct guid *database, Coterie__V1__SessionOpened *out_message);
 
 /* A guid field: false unless 16 bytes. */
 bool guid_from_message(ProtobufCBinaryData field, struct guid *out);

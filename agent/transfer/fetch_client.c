@@ -4,6 +4,7 @@
 #include "agent/scan/scan.h"
 #include "agent/transfer/codec.h"
 #include "agent/transfer/file_content.h"
+#include "agent/transfer/frames.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
@@ -15,28 +16,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct frame {
-    struct frame *next;
-    struct buf bytes;
-};
-
 struct transfer {
     struct transfer *next;
     struct fetch_client *client;
     uint32_t number;
     struct update update;
     struct fetch_seed seed; /* path owned; NULL: no seed */
-    struct frame *in;       /* frames that wait for the worker */
-    struct frame **in_tail;
-    size_t in_count;
+    struct frames in;       /* wait for the worker */
     bool working;
     bool begun;
     bool dead; /* nobody wants it any more: freed when the worker comes back */
 
     /* the worker's */
-    struct frame *job_in;
-    struct frame *job_out;
-    struct frame **job_out_tail;
+    struct frames job_in;
+    struct frames job_out;
     struct rdc_receiver *receiver;
     struct rdc_seed rdc_seed;
     struct rdc_hash seed_hash;
@@ -60,15 +53,6 @@ struct fetch_client {
     uint64_t bytes_received_before;
 };
 
-static void frames_free(struct frame *list)
-{
-    for (struct frame *next; list; list = next) {
-        next = list->next;
-        buf_fini(&list->bytes);
-        free(list);
-    }
-}
-
 static void transfer_free(struct transfer *t)
 {
     struct transfer **at = &t->client->transfers;
@@ -81,9 +65,9 @@ static void transfer_free(struct transfer *t)
     if (t->staged.number != 0)
         stage_drop(t->client->options.stage, t->staged.number);
     file_content_close(&t->seed_content);
-    frames_free(t->in);
-    frames_free(t->job_in);
-    frames_free(t->job_out);
+    frames_clear(&t->in);
+    frames_clear(&t->job_in);
+    frames_clear(&t->job_out);
     update_fini(&t->update);
     free(t->seed.path);
     free(t);
@@ -150,26 +134,13 @@ static bool begin(struct transfer *t)
     return true;
 }
 
-static void add_out(struct transfer *t, struct buf *bytes)
-{
-    struct frame *frame;
-
-    if (bytes->size == 0)
-        return;
-    frame = MEM_NEW(struct frame);
-    frame->bytes = *bytes;
-    *bytes = (struct buf){0};
-    *t->job_out_tail = frame;
-    t->job_out_tail = &frame->next;
-}
-
 static void step(struct transfer *t, struct span in)
 {
     scope(buf) struct buf out = {0};
 
     do {
         t->progress = rdc_receive_step(t->receiver, in, &out);
-        add_out(t, &out);
+        frames_take(&t->job_out, &out);
         in = (struct span){0};
     } while (t->progress == RDC_MORE_OUTPUT);
 }
@@ -178,8 +149,6 @@ static void work(void *arg)
 {
     struct transfer *t = arg;
 
-    t->job_out = NULL;
-    t->job_out_tail = &t->job_out;
     t->progress = t->reason ? RDC_FAILED : RDC_WAIT;
     if (!t->begun && !t->reason) {
         t->begun = true;
@@ -189,7 +158,7 @@ static void work(void *arg)
         }
         step(t, (struct span){0});
     }
-    for (struct frame *f = t->job_in; f && t->progress == RDC_WAIT; f = f->next)
+    for (const struct frame *f = t->job_in.first; f && t->progress == RDC_WAIT; f = f->next)
         step(t, buf_span(&f->bytes));
     if (t->progress == RDC_FAILED && !t->reason)
         t->reason = rdc_receive_failure(t->receiver).reason;
@@ -225,7 +194,7 @@ static void send_end(struct fetch_client *c, uint32_t number)
 
 static void send_frames(struct fetch_client *c, const struct transfer *t)
 {
-    for (const struct frame *f = t->job_out; f && c->stream; f = f->next) {
+    for (const struct frame *f = t->job_out.first; f && c->stream; f = f->next) {
         Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
         Coterie__V1__FetchFrame frame = COTERIE__V1__FETCH_FRAME__INIT;
 
@@ -242,7 +211,7 @@ static void resume_if_drained(struct fetch_client *c)
     if (!c->paused || !c->stream)
         return;
     for (const struct transfer *t = c->transfers; t; t = t->next)
-        if (t->in_count >= FETCH_FRAME_QUEUE_MAX)
+        if (t->in.count >= FETCH_FRAME_QUEUE_MAX)
             return;
     c->paused = false;
     rpc_stream_resume(c->stream);
@@ -278,12 +247,10 @@ static void worked(void *arg)
 
     t->working = false;
     c->working_count--;
-    frames_free(t->job_in);
-    t->job_in = NULL;
+    frames_clear(&t->job_in);
     if (!t->dead)
         send_frames(c, t);
-    frames_free(t->job_out);
-    t->job_out = NULL;
+    frames_clear(&t->job_out);
     c->options.services.job_end(c->options.services.arg);
     if (t->dead) {
         transfer_free(t);
@@ -295,7 +262,7 @@ static void worked(void *arg)
         if (t->progress == RDC_FAILED)
             send_end(c, t->number);
         finish(t, t->progress == RDC_DONE ? NULL : t->reason, t->status);
-    } else if (t->in) {
+    } else if (t->in.first) {
         start_work(t);
     }
     resume_if_drained(c);
@@ -305,10 +272,7 @@ static void start_work(struct transfer *t)
 {
     struct fetch_client *c = t->client;
 
-    t->job_in = t->in;
-    t->in = NULL;
-    t->in_tail = &t->in;
-    t->in_count = 0;
+    frames_move(&t->job_in, &t->in);
     t->working = true;
     c->working_count++;
     c->options.services.job_begin(c->options.services.arg);
@@ -326,18 +290,13 @@ static struct transfer *find(struct fetch_client *c, uint32_t number)
 static void on_frame(struct fetch_client *c, const Coterie__V1__FetchFrame *message)
 {
     struct transfer *t = find(c, message->transfer);
-    struct frame *frame;
 
     if (!t)
         return; /* cancelled by us meanwhile */
-    frame = MEM_NEW(struct frame);
-    buf_append(&frame->bytes, message->data.data, message->data.len);
-    *t->in_tail = frame;
-    t->in_tail = &frame->next;
-    t->in_count++;
+    frames_add(&t->in, span_of(message->data.data, message->data.len));
     if (!t->working)
         start_work(t);
-    else if (t->in_count >= FETCH_FRAME_QUEUE_MAX && !c->paused) {
+    else if (t->in.count >= FETCH_FRAME_QUEUE_MAX && !c->paused) {
         c->paused = true;
         rpc_stream_pause(c->stream);
     }
@@ -403,16 +362,13 @@ static bool open_stream(struct fetch_client *c)
 {
     static const struct rpc_stream_events events = {.on_message = on_message, .on_end = on_end};
     Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
-    Coterie__V1__SessionOpen open = COTERIE__V1__SESSION_OPEN__INIT;
+    const struct fetch_services *services = &c->options.services;
+    Coterie__V1__SessionOpen open;
 
     c->stream = rpc_stream_open(c->options.channel, &replication_fetch_method, &events, c);
     if (!c->stream)
         return false;
-    open.protocol_version = 1;
-    open.connection_guid = guid_to_message(&c->options.services.connection);
-    open.folder_guid = guid_to_message(&c->options.services.folder);
-    open.database_guid = guid_to_message(&c->options.services.database);
-    open.fetch_only = true;
+    opening_to_message(&services->connection, &services->folder, &services->database, true, &open);
     message.body_case = COTERIE__V1__FETCH_REQUEST__BODY_OPEN;
     message.open = &open;
     rpc_stream_send(c->stream, &message.base);
@@ -478,7 +434,6 @@ void fetch_client_start(struct fetch_client *c, const struct update *update,
         t->seed.path = mem_copy_string(seed->path);
     }
     t->seed_content.fd = -1;
-    t->in_tail = &t->in;
     t->next = c->transfers;
     c->transfers = t;
     if (c->stream || open_stream(c)) {

@@ -3,6 +3,7 @@
 
 #include "agent/transfer/codec.h"
 #include "agent/transfer/file_content.h"
+#include "agent/transfer/frames.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
@@ -12,27 +13,19 @@
 
 #include <stdlib.h>
 
-struct frame {
-    struct frame *next;
-    struct buf bytes;
-};
-
 struct transfer {
     struct transfer *next;
     struct fetch_server *server;
     uint32_t number;
     struct record record;
     char *path;
-    struct frame *in;
-    struct frame **in_tail;
-    size_t in_count;
+    struct frames in; /* wait for the worker */
     bool working;
     bool dead; /* freed when the worker comes back */
 
     /* the worker's */
-    struct frame *job_in;
-    struct frame *job_out;
-    struct frame **job_out_tail;
+    struct frames job_in;
+    struct frames job_out;
     struct rdc_sender *sender;
     struct file_content content;
     enum rdc_progress progress;
@@ -49,15 +42,6 @@ struct fetch_server {
     bool closed;
 };
 
-static void frames_free(struct frame *list)
-{
-    for (struct frame *next; list; list = next) {
-        next = list->next;
-        buf_fini(&list->bytes);
-        free(list);
-    }
-}
-
 static void transfer_free(struct transfer *t)
 {
     struct transfer **at = &t->server->transfers;
@@ -68,9 +52,9 @@ static void transfer_free(struct transfer *t)
     t->server->transfer_count--;
     rdc_send_free(t->sender);
     file_content_close(&t->content);
-    frames_free(t->in);
-    frames_free(t->job_in);
-    frames_free(t->job_out);
+    frames_clear(&t->in);
+    frames_clear(&t->job_in);
+    frames_clear(&t->job_out);
     record_fini(&t->record);
     free(t->path);
     free(t);
@@ -95,32 +79,21 @@ static bool begin(struct transfer *t)
 
 static size_t step(struct transfer *t, struct span in)
 {
-    struct frame *frame;
-    struct buf out = {0};
-    size_t size;
+    scope(buf) struct buf out = {0};
 
     t->progress = rdc_send_step(t->sender, in, &out);
-    size = out.size;
-    if (size == 0) {
-        buf_fini(&out);
-        return 0;
-    }
-    frame = MEM_NEW(struct frame);
-    frame->bytes = out;
-    *t->job_out_tail = frame;
-    t->job_out_tail = &frame->next;
+    size_t size = out.size;
+    frames_take(&t->job_out, &out);
     return size;
 }
 
-/* One job gives at most FETCH_JOB_BYTES, so a slow link holds no more than that in memory. */
+/* One job gives at most FETCH_JOB_BYTES, so a slow link holds no more than that in memory. Frames that
+ * are not used up stay in job_in. */
 static void work(void *arg)
 {
     struct transfer *t = arg;
-    struct frame *in = t->job_in;
     size_t bytes = 0;
 
-    t->job_out = NULL;
-    t->job_out_tail = &t->job_out;
     if (!t->sender && !begin(t)) {
         t->progress = RDC_FAILED;
         return;
@@ -128,20 +101,12 @@ static void work(void *arg)
     while (bytes < FETCH_JOB_BYTES) {
         if (t->progress == RDC_MORE_OUTPUT) {
             bytes += step(t, (struct span){0});
-        } else if (t->progress == RDC_WAIT && in) {
-            bytes += step(t, buf_span(&in->bytes));
-            in = in->next;
+        } else if (t->progress == RDC_WAIT && t->job_in.first) {
+            bytes += step(t, buf_span(&t->job_in.first->bytes));
+            frames_drop_first(&t->job_in);
         } else {
             break;
         }
-    }
-    /* frames that are not used up yet go back to the queue's head */
-    while (t->job_in != in) {
-        struct frame *used = t->job_in;
-
-        t->job_in = used->next;
-        buf_fini(&used->bytes);
-        free(used);
     }
 }
 
@@ -169,7 +134,7 @@ static void send_frames(struct fetch_server *s, const struct transfer *t)
     message.body_case = COTERIE__V1__FETCH_RESPONSE__BODY_FRAME;
     message.frame = &frame;
     frame.transfer = t->number;
-    for (const struct frame *f = t->job_out; f && s->stream; f = f->next) {
+    for (const struct frame *f = t->job_out.first; f && s->stream; f = f->next) {
         frame.data = (ProtobufCBinaryData){.data = f->bytes.data, .len = f->bytes.size};
         s->writable = rpc_stream_send(s->stream, &message.base);
     }
@@ -181,11 +146,7 @@ static void start_work(struct transfer *t)
 {
     struct fetch_server *s = t->server;
 
-    *t->in_tail = NULL;
-    t->job_in = t->in;
-    t->in = NULL;
-    t->in_tail = &t->in;
-    t->in_count = 0;
+    frames_move(&t->job_in, &t->in);
     t->working = true;
     s->working_count++;
     s->options.services.job_begin(s->options.services.arg);
@@ -201,26 +162,9 @@ static void server_free_when_quiet(struct fetch_server *s)
     }
 }
 
-static void give_back_frames(struct transfer *t)
-{
-    struct frame **tail = &t->job_in;
-
-    while (*tail) {
-        tail = &(*tail)->next;
-        t->in_count++;
-    }
-    *tail = t->in;
-    if (!t->in)
-        t->in_tail = tail;
-    t->in = t->job_in;
-    if (!t->in)
-        t->in_tail = &t->in;
-    t->job_in = NULL;
-}
-
 static bool has_work(const struct transfer *t)
 {
-    return !t->working && !t->dead && (t->progress == RDC_MORE_OUTPUT || t->in);
+    return !t->working && !t->dead && (t->progress == RDC_MORE_OUTPUT || t->in.first);
 }
 
 static void worked(void *arg)
@@ -232,14 +176,13 @@ static void worked(void *arg)
     s->working_count--;
     if (!t->dead && !s->closed)
         send_frames(s, t);
-    frames_free(t->job_out);
-    t->job_out = NULL;
+    frames_clear(&t->job_out);
     s->options.services.job_end(s->options.services.arg);
     if (s->closed) {
         server_free_when_quiet(s);
         return;
     }
-    give_back_frames(t);
+    frames_move(&t->in, &t->job_in);
     if (t->dead) {
         transfer_free(t);
     } else if (t->progress == RDC_DONE) {
@@ -303,7 +246,6 @@ static const char *on_start(struct fetch_server *s, const Coterie__V1__FetchStar
     t->record = record;
     t->path = path;
     t->content.fd = -1;
-    t->in_tail = &t->in;
     t->progress = RDC_WAIT;
     t->next = s->transfers;
     s->transfers = t;
@@ -314,17 +256,12 @@ static const char *on_start(struct fetch_server *s, const Coterie__V1__FetchStar
 static const char *on_frame(struct fetch_server *s, const Coterie__V1__FetchFrame *message)
 {
     struct transfer *t = find(s, message->transfer);
-    struct frame *frame;
 
     if (!t)
         return NULL; /* ended meanwhile */
-    if (t->in_count >= FETCH_FRAME_QUEUE_MAX * 4)
+    if (t->in.count >= FETCH_FRAME_QUEUE_MAX * 4)
         return "more frames than a transfer may have under way";
-    frame = MEM_NEW(struct frame);
-    buf_append(&frame->bytes, message->data.data, message->data.len);
-    *t->in_tail = frame;
-    t->in_tail = &frame->next;
-    t->in_count++;
+    frames_add(&t->in, span_of(message->data.data, message->data.len));
     if (!t->working && s->writable)
         start_work(t);
     return NULL;
@@ -375,13 +312,12 @@ struct fetch_server *fetch_server_open(const struct fetch_server_options *option
         .on_message = on_message, .on_writable = on_writable, .on_end = on_end};
     struct fetch_server *s = MEM_NEW(struct fetch_server);
     Coterie__V1__FetchResponse message = COTERIE__V1__FETCH_RESPONSE__INIT;
-    Coterie__V1__SessionOpened opened = COTERIE__V1__SESSION_OPENED__INIT;
+    Coterie__V1__SessionOpened opened;
 
     s->options = *options;
     s->stream = options->stream;
     rpc_stream_accept(s->stream, &events, s);
-    opened.protocol_version = 1;
-    opened.database_guid = guid_to_message(&s->options.services.database);
+    opened_to_message(&s->options.services.database, &opened);
     message.body_case = COTERIE__V1__FETCH_RESPONSE__BODY_OPENED;
     message.opened = &opened;
     s->writable = rpc_stream_send(s->stream, &message.base);
