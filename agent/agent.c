@@ -14,12 +14,13 @@
 #include "common/os/fileio.h"
 #include "common/rpc/methods.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define STOP_GRACE_MS 500
+static_assert(REPORT_INTERVAL_MS <= REPORT_INTERVAL_MS_MAX, "PROTOCOL.md promises it");
 
 struct agent {
     struct loop *loop;
@@ -509,7 +510,7 @@ static void on_server_closed(void *arg)
 
 static void stop_rest(struct agent *a)
 {
-    rpc_server_close(a->server, STOP_GRACE_MS, on_server_closed, a);
+    rpc_server_close(a->server, AGENT_STOP_GRACE_MS, on_server_closed, a);
 }
 
 void agent_stop(struct agent *a)

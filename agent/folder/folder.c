@@ -10,8 +10,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define TICK_MS 500
-
 const char *folder_state_text(enum folder_state state)
 {
     switch (state) {
@@ -179,7 +177,7 @@ static void trouble(struct folder *f, const char *key, const char *cause, const 
     if (f->state != FOLDER_CLOSING)
         set_state(f, FOLDER_TROUBLE);
     /* what is open is torn down at once; what did not open is tried again after a while */
-    loop_timer_start(f->tick, f->root ? 0 : ROOT_CHECK_INTERVAL_MS);
+    loop_timer_start(f->tick, f->root ? 0 : ROOT_RETRY_MS);
 }
 
 static void take_parts(struct folder *f, const struct parts *parts)
@@ -308,7 +306,7 @@ static void maybe_torn_down(struct folder *f)
     if (f->state == FOLDER_CLOSING)
         folder_free(f);
     else if (f->state == FOLDER_TROUBLE)
-        loop_timer_start(f->tick, ROOT_CHECK_INTERVAL_MS);
+        loop_timer_start(f->tick, ROOT_RETRY_MS);
 }
 
 void folder_store_failed(struct folder *f)
@@ -438,7 +436,7 @@ static void on_tick(void *arg)
     }
     /* a state that began above may have asked for an earlier tick */
     if (f->state != FOLDER_TROUBLE)
-        loop_timer_start(f->tick, TICK_MS);
+        loop_timer_start(f->tick, FOLDER_TICK_MS);
 }
 
 /* --- life --- */
@@ -467,7 +465,7 @@ struct folder *folder_open(const struct folder_services *services,
     check_held(f);
     if (!is_held(f))
         begin_opening(f);
-    loop_timer_start(f->tick, TICK_MS);
+    loop_timer_start(f->tick, FOLDER_TICK_MS);
     return f;
 }
 

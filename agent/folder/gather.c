@@ -149,12 +149,20 @@ static void look_parked(struct gathering *g, const struct record *record)
     add_finding(g, FINDING_WALK, path);
 }
 
+static struct finding *add_gone(struct gathering *g, const char *path, const struct record *record)
+{
+    struct finding *f = add_finding(g, FINDING_GONE, path);
+
+    f->id = record->update.id;
+    f->object = record->object;
+    return f;
+}
+
 /* A record's object is not where it should be: gone, or to be looked at where it is now. */
 static void locate_missing(struct gathering *g, const struct record *record, const char *path,
                            const struct object *parent)
 {
     scope_free char *now = NULL;
-    struct finding *f;
 
     switch (root_locate(g->root, &record->object, &now)) {
     case ROOT_LOCATED_INSIDE:
@@ -163,9 +171,7 @@ static void locate_missing(struct gathering *g, const struct record *record, con
         return;
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
-        f = add_finding(g, FINDING_GONE, path);
-        f->id = record->update.id;
-        f->object = record->object;
+        add_gone(g, path, record);
         return;
     case ROOT_LOCATED_PRIVATE:
         if (record->place == PLACE_PARKED)
@@ -175,14 +181,10 @@ static void locate_missing(struct gathering *g, const struct record *record, con
         return;
     case ROOT_LOCATED_UNKNOWN:
         /* nobody has looked it up since the mount: it is not in a tree that was walked whole */
-        if (!g->tree_walked) {
+        if (g->tree_walked)
+            add_gone(g, path, record)->unlocated = true;
+        else
             add_later(g, path, parent);
-            return;
-        }
-        f = add_finding(g, FINDING_GONE, path);
-        f->id = record->update.id;
-        f->object = record->object;
-        f->unlocated = true;
         return;
     }
 }
@@ -246,31 +248,14 @@ static bool is_second_name(struct gathering *g, const struct record *record, con
                            uint32_t link_count)
 {
     struct store store = db_reader_store(g->reader);
-    scope(buf) struct buf recorded = {0};
-    struct record parent = {0};
+    scope_free char *recorded = NULL;
     struct standing standing;
     struct spot spot;
 
     if (link_count < 2 || record->update.kind == FILE_DIRECTORY)
         return false;
-    /* the recorded path, from the name up */
-    buf_append(&recorded, record->update.name, record->update.name_size);
-    struct file_id up = record->update.parent;
-    while (!file_id_equal(&up, &g->root_id)) {
-        if (!store.ops->get(store.arg, &up, &parent))
-            return false;
-        struct buf longer = {0};
-        buf_append(&longer, parent.update.name, parent.update.name_size);
-        buf_append(&longer, "/", 1);
-        buf_append(&longer, recorded.data, recorded.size);
-        buf_fini(&recorded);
-        recorded = longer;
-        up = parent.update.parent;
-        record_fini(&parent);
-    }
-    if (strcmp(buf_text(&recorded), path) == 0)
-        return false;
-    if (spot_open(root_fd(g->root), buf_text(&recorded), &spot) != 0)
+    if (!store_path(&store, &g->root_id, &record->update.id, &recorded) ||
+        strcmp(recorded, path) == 0 || spot_open(root_fd(g->root), recorded, &spot) != 0)
         return false;
     bool stands = spot_look(&spot, &standing) == 0 &&
                   object_equal(&standing.object, &record->object);
@@ -326,18 +311,13 @@ static void compare_entry(struct gathering *g, const char *path, const char *nam
         struct finding *f = add_finding(g, FINDING_SKIPPED, path);
 
         f->problem = "a further hard link to a file that is replicated under another name";
-    } else if (known) {
-        bool gone = holder_has_gone(g, parent_id, name, object, &holder);
-
-        read_entry(g, path, parent, object, &record, true, gone);
     } else {
         bool gone = holder_has_gone(g, parent_id, name, object, &holder);
+        /* the new object is not the holder's: only the holder's attributes are of use */
+        bool replaces = !known && holder.update.present && gone;
+        const struct record *like = known ? &record : replaces ? &holder : NULL;
 
-        /* the new object is not the record's: only its attributes are of use */
-        bool replaces = holder.update.present && gone;
-
-        if (read_entry(g, path, parent, object, replaces ? &holder : NULL, false, gone) &&
-            replaces && holder.update.kind == FILE_DIRECTORY &&
+        if (read_entry(g, path, parent, object, like, known, gone) && replaces && holder.update.kind == FILE_DIRECTORY &&
             g->findings[g->finding_count - 1].content.kind == FILE_DIRECTORY)
             successor_add(g, object, &holder.update.id);
     }
@@ -386,13 +366,15 @@ static void find_missing(struct gathering *g, const char *dir_path, const struct
 
     while (store.ops->next_child(store.arg, dir_id, from, &child)) {
         struct met *item;
-        scope_free char *path = join(dir_path, (const char *)child.update.name);
 
         after = child.update.id;
         from = &after;
         HASH_FIND(hh, met, child.update.name, child.update.name_size, item);
-        if (!item || child.place == PLACE_PARKED)
+        if (!item || child.place == PLACE_PARKED) {
+            scope_free char *path = join(dir_path, (const char *)child.update.name);
+
             locate_missing(g, &child, path, dir);
+        }
         record_fini(&child);
     }
 }
@@ -457,10 +439,9 @@ static void gather_scan(struct gathering *g)
 
 static bool is_filtered(const struct gathering *g, const char *path, enum file_kind kind)
 {
-    const char *name = strrchr(path, '/');
     const struct filter *filter = kind == FILE_DIRECTORY ? g->dir_filter : g->file_filter;
 
-    return filter_matches(filter, span_of_string(name ? name + 1 : path));
+    return filter_matches(filter, span_of_string(beneath_name(path)));
 }
 
 /* Nothing stands there: whoever is recorded there has gone or moved. */
@@ -482,13 +463,12 @@ static void look_absent(struct gathering *g, const char *path, const struct obje
 /* The directory of a place does not stand there any more: go after it. */
 static void follow(struct gathering *g, const struct named_place *place)
 {
-    const char *slash = strrchr(place->path, '/');
     scope_free char *now = NULL;
     struct file_id id;
 
     switch (root_locate(g->root, &place->dir, &now)) {
     case ROOT_LOCATED_INSIDE: {
-        scope_free char *path = join(now, slash ? slash + 1 : place->path);
+        scope_free char *path = join(now, beneath_name(place->path));
         struct finding *f = add_finding(g, FINDING_LOOK, path);
 
         f->parent = place->dir;

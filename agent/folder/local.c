@@ -10,6 +10,7 @@
 #include "agent/folder/local.h"
 
 #include "agent/folder/parts.h"
+#include "agent/root/beneath.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
@@ -52,7 +53,6 @@ struct local {
     struct instant walk_ended; /* the last one */
     bool first_scan_told;
     struct waiter *waiters;
-    struct walltime full_scan_ended;
     uint64_t plan_epoch; /* of the folder, when the gathering began */
 };
 
@@ -230,13 +230,6 @@ static void remember_dir(struct recording *r, const struct object *object,
     HASH_ADD(hh, r->fresh, object, sizeof(fresh->object), fresh);
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 /* The directory above is not recorded either. Both in one batch: each may wait for the other, when a file
  * has moved into the directory that took its name. */
 static void look_above(struct local *l, const struct finding *found)
@@ -276,7 +269,7 @@ static void observed_dir(struct recording *r, const struct finding *found, enum 
 static bool record_present(struct recording *r, struct finding *found)
 {
     struct observation seen = {
-        .name = span_of_string(base_name(found->path)),
+        .name = span_of_string(beneath_name(found->path)),
         .kind = found->content.kind,
         .object = found->content.object,
         .witness = found->content.witness,
@@ -304,7 +297,7 @@ static bool recorded_holder(struct recording *r, const struct finding *found, st
     struct file_id parent;
 
     if (!parent_of(r, &found->parent, &parent) ||
-        !f->reader.ops->get_by_name(f->reader.arg, &parent, span_of_string(base_name(found->path)),
+        !f->reader.ops->get_by_name(f->reader.arg, &parent, span_of_string(beneath_name(found->path)),
                                     &holder))
         return false;
     *out_id = holder.update.id;
@@ -340,7 +333,7 @@ static bool is_contradicted(const struct recording *r, const struct finding *f)
 
         if (other != f && (object_equal(&other->content.object, &f->content.object) ||
                            (object_equal(&other->parent, &f->parent) &&
-                            strcmp(base_name(other->path), base_name(f->path)) == 0)))
+                            strcmp(beneath_name(other->path), beneath_name(f->path)) == 0)))
             return true;
     }
     return false;
@@ -538,7 +531,6 @@ static void scan_over(struct local *l)
     l->walk_ended = loop_now(l->folder->services->loop);
     if (!l->scan_is_full)
         return;
-    l->full_scan_ended = walltime_now();
     l->gathering.tree_walked = true;
     log_info(&l->folder->log, "scan finished");
     if (!l->first_scan_told) {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/folder/opening.h"
 
+#include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 #include "common/os/fileio.h"
 
 #include <stdlib.h>
-
-#define TOKEN_FILE_SIZE_MAX 64
 
 /* The root's token as the agent remembers it outside the root; zero when it does not. */
 static struct guid remembered_token(const struct folder *f, const char *path)
@@ -15,7 +14,7 @@ static struct guid remembered_token(const struct folder *f, const char *path)
     scope(buf) struct buf text = {0};
     struct guid token = {0};
 
-    if (file_read(&f->log, path, TOKEN_FILE_SIZE_MAX, &text) == ST_OK)
+    if (file_read(&f->log, path, ROOT_TOKEN_FILE_SIZE_MAX, &text) == ST_OK)
         (void)!guid_parse(buf_text(&text), &token);
     return token;
 }

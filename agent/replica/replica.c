@@ -199,16 +199,22 @@ enum status replica_expire(struct replica *replica, struct walltime now, int64_t
 
 bool replica_path(struct replica *replica, const struct file_id *id, char **out_path)
 {
+    return store_path(&replica->options.store, &replica->root, id, out_path);
+}
+
+bool store_path(const struct store *store, const struct file_id *root, const struct file_id *id,
+                char **out_path)
+{
     struct view view;
     scope(record) struct record record = {0};
     scope_free char *path = NULL;
     bool in_tree = false;
 
-    if (file_id_equal(id, &replica->root)) {
+    if (file_id_equal(id, root)) {
         *out_path = mem_copy_string("");
         return true;
     }
-    view_init(&view, &replica->options.store, &replica->root);
+    view_init(&view, store, root);
     if (view_get(&view, id, &record) && record.update.present)
         path = view_path(&view, &record, &in_tree);
     view_fini(&view);

@@ -281,5 +281,8 @@ NODISCARD enum status replica_expire(struct replica *replica, struct walltime no
 /* Path of a live record beneath the root ("" for the root), or false when it is not in the tree.
  * Free the text. */
 bool replica_path(struct replica *replica, const struct file_id *id, char **out_path);
+/* The same in any store, such as a reader's. */
+bool store_path(const struct store *store, const struct file_id *root, const struct file_id *id,
+                char **out_path);
 
 #endif

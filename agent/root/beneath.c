@@ -78,6 +78,13 @@ static size_t piece_size(const char *path, size_t size)
     return end;
 }
 
+const char *beneath_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
 int beneath_open(int dir_fd, const char *path, int flags)
 {
     scope_fd int walked_fd = -1;

@@ -23,6 +23,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+/* The last name of a path; points into it. */
+const char *beneath_name(const char *path);
+
 /* EINVAL for a path that breaks the rules above, ENAMETOOLONG for a name or depth above limits.h. */
 int beneath_open(int dir_fd, const char *path, int flags);
 

@@ -25,7 +25,6 @@
 #define RPC_SEND_QUEUE_BYTES_LOW  (1u << 20)      /* on_writable */
 #define RPC_SEND_QUEUE_BYTES_MAX  (64u << 20)     /* the stream is given up: nobody reads */
 #define RPC_MEMORY_BYTES_MAX      (256u << 20)    /* gRPC's own buffers, per process */
-#define RPC_METHOD_PATH_SIZE_MAX  128
 #define RPC_END_TEXT_SIZE_MAX     1024            /* an error's text, sent or received */
 #define RPC_STREAMS_PER_CONNECTION_MAX 128
 #define RPC_STREAMS_MAX           8192            /* open on one server */
@@ -58,7 +57,6 @@
 #define AD_DN_SIZE_MAX               8192
 #define AD_SECURITY_FACTOR_MIN       128               /* bits; of the layer that seals the connection */
 #define AD_POLL_INTERVAL_MS_DEFAULT  60000
-#define AD_POLL_INTERVAL_MS_MIN      1000
 #define AD_SETTLE_DELAY_MS           200               /* several changes in a row are read once */
 #define AD_SETTLE_DELAY_MS_MAX       2000              /* … but not later than this after the first */
 #define AD_RETRY_DELAY_MS_MIN        1000
@@ -141,7 +139,6 @@
 #define FETCH_LARGE_SIZE_MIN       (1u << 20)     /* bytes from which content counts as large */
 #define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
-#define TOMBSTONE_LIFE_DAYS        60
 #define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
 #define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
 #define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
@@ -175,7 +172,6 @@
 #define STAGE_BATCH_COUNT          256u           /* updates whose inline content is staged in one go */
 #define EXAMINE_BATCH_COUNT        512u           /* files read before they are recorded in one commit */
 #define EXAMINE_BATCH_BYTES        (64u << 20)    /* bytes read before they are recorded */
-#define EXAMINE_DELAY_MS           10             /* after the first event of a quiet folder */
 #define WALK_ECHO_MS               10000          /* events of what moved during a walk may come after it */
 #define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
 #define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
@@ -186,8 +182,10 @@
 #define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
 #define PARTNER_RETRY_MS_MAX       10000
 #define REPORT_INTERVAL_MS         2000           /* agent to controller */
-#define FULL_SCAN_INTERVAL_MS      (24 * 3600 * 1000)
-#define ROOT_CHECK_INTERVAL_MS     2000           /* is the folder's root still the one we know */
+#define ROOT_RETRY_MS              2000           /* until a folder that stopped is opened again */
+#define FOLDER_TICK_MS             500            /* a folder looks at its root, schedules and quiet work */
+#define ROOT_TOKEN_FILE_SIZE_MAX   64
+#define AGENT_STOP_GRACE_MS        500            /* for streams that still run */
 #define WORKER_COUNT               4u
 
 #endif
