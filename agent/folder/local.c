@@ -325,15 +325,17 @@ static bool is_dir_of_circle(struct recording *r, const struct object *dir)
     return false;
 }
 
-/* One object at two places, or two at one: they were seen at different moments. */
+/* One object at two places, or two at one: they were seen at different moments. The same object at the
+ * same place is no contradiction: a place can be asked for twice, with its directory and without. */
 static bool is_contradicted(const struct recording *r, const struct finding *f)
 {
     for (size_t i = 0; i < r->later_count; i++) {
         const struct finding *other = r->later[i];
+        bool same_object = object_equal(&other->content.object, &f->content.object);
+        bool same_place = object_equal(&other->parent, &f->parent) &&
+                          strcmp(beneath_name(other->path), beneath_name(f->path)) == 0;
 
-        if (other != f && (object_equal(&other->content.object, &f->content.object) ||
-                           (object_equal(&other->parent, &f->parent) &&
-                            strcmp(beneath_name(other->path), beneath_name(f->path)) == 0)))
+        if (same_object != same_place)
             return true;
     }
     return false;
