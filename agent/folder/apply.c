@@ -87,6 +87,8 @@ static void look_into_returned(struct folder *f)
 
 static void clear_problems(struct folder *f)
 {
+    if (f->problems.count == 0)
+        return;
     for (size_t i = 0; i < f->result_count; i++) {
         scope_free char *key = mem_format("file:%s", f->steps[i].path);
 

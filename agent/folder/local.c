@@ -191,7 +191,7 @@ struct fresh_dir {
 
 struct recording {
     struct local *local;
-    struct change *change;
+    struct change *change; /* NULL: nothing PRESENT or GONE is to be recorded */
     struct fresh_dir *fresh;
     struct finding **later; /* their new name is still held, or their parent not recorded */
     size_t later_count;
@@ -482,11 +482,22 @@ static void record_finding(struct recording *r, struct finding *found)
     }
 }
 
+/* A look that found everything as recorded changes nothing, and must not cost a durable commit. */
+static bool finds_change(const struct gathering *g)
+{
+    for (size_t i = 0; i < g->finding_count; i++)
+        if (g->findings[i].kind == FINDING_PRESENT || g->findings[i].kind == FINDING_GONE)
+            return true;
+    return false;
+}
+
 /* Known objects first: a move frees the name that a new object took. */
 static void record_findings(struct local *l)
 {
     struct folder *f = l->folder;
-    struct recording r = {.local = l, .change = replica_change_begin(f->replica, walltime_now())};
+    bool changes = finds_change(&l->gathering);
+    struct recording r = {
+        .local = l, .change = changes ? replica_change_begin(f->replica, walltime_now()) : NULL};
     struct fresh_dir *fresh;
     struct fresh_dir *next;
     size_t count = 0;
@@ -512,6 +523,8 @@ static void record_findings(struct local *l)
         HASH_DEL(r.fresh, fresh);
         free(fresh);
     }
+    if (!changes)
+        return;
     if (replica_change_commit(r.change, &count) != ST_OK) {
         folder_store_failed(f);
         return;
