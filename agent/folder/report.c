@@ -55,7 +55,8 @@ static connection_report *report_inbound(struct folder *f, const struct connecti
         r->health = COTERIE__V1__HEALTH__HEALTH_DEGRADED;
         if (s.trouble && s.trouble[0] != '\0')
             set_connection_problem(r, c->partner_name, s.trouble,
-                                   s.refused ? "check both members' principals in the directory"
+                                   s.refused ? "read the partner's log; check clocks, keytabs and "
+                                               "both members' principals"
                                              : "it is tried again by itself");
     }
     r->bytes_sent = s.bytes_sent;
