@@ -4,6 +4,7 @@
 
 #include "agent/transfer/codec.h"
 #include "agent/transfer/fetch.h"
+#include "common/base/limits.h"
 #include "common/base/mem.h"
 
 #include <stdlib.h>
@@ -50,6 +51,12 @@ static connection_report *report_inbound(struct folder *f, const struct connecti
     } else if (s.open) {
         r->state = mem_copy_string("receiving");
         r->health = COTERIE__V1__HEALTH__HEALTH_BUSY;
+        if (s.held && s.held_ms > HELD_PROBLEM_MS) {
+            r->health = COTERIE__V1__HEALTH__HEALTH_DEGRADED;
+            set_connection_problem(r, s.held, "this update could not be put in place yet",
+                                   "it is tried again by itself; if it stays, look for this name "
+                                   "in both agents' logs");
+        }
     } else {
         r->state = mem_copy_string(s.refused ? "refused" : "connecting");
         r->health = COTERIE__V1__HEALTH__HEALTH_DEGRADED;
