@@ -154,6 +154,7 @@ struct pull_status {
     bool open;
     bool in_sync;
     bool refused;
+    bool partner_busy; /* it opens the folder, scans it, or waits for its own initial sync */
     uint64_t unsettled;
     const char *trouble;
     const char *held; /* the update that has waited longest to be put in place; NULL: none */
