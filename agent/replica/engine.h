@@ -83,15 +83,14 @@ struct ruling {
 
 void ruling_fini(struct ruling *ruling);
 
-/* Where the children of a merged directory belong. */
+/* Where the children of a directory belong whose tombstone @merged says that it was merged. */
 enum heir {
     HEIR_LIVE,    /* *out_id is a live directory */
     HEIR_DEAD,    /* *out_id was deleted since */
     HEIR_UNKNOWN, /* we have not heard of it yet */
     HEIR_NONE,    /* two merges contradict each other: there is none */
 };
-enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
-                     struct file_id *out_id);
+enum heir merge_heir(const struct view *view, const struct update *merged, struct file_id *out_id);
 
 /* @processed: what counts as processed; @out is overwritten. */
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,

@@ -254,10 +254,12 @@ bool replica_can_return(struct replica *replica);
 
 /*
  * Parked records whose update did not come: plan their way back to their place, or resolve the name
- * clash that now stands. For when no partner is left that could still bring the update: a clash is
- * final, and the file would have moved elsewhere. Steps and settling as for replica_plan(), with no
- * offers.
+ * clash that now stands. For when nothing is in hand and nothing was settled for PARKED_WAIT_MS:
+ * deciding earlier is valid too, but the update may be on its way, and a clash is final. Members
+ * may wait for each other, so this depends on stillness alone, never on what partners say. Steps and
+ * settling as for replica_plan(), with no offers.
  */
+bool replica_has_parked(struct replica *replica);
 NODISCARD enum status replica_plan_unpark(struct replica *replica, struct walltime now,
                                           struct plan **out_plan);
 
