@@ -51,10 +51,11 @@ NODISCARD enum status replica_commit(struct replica *replica, struct replica_sta
 
 /* Rule 9: whether what changes here counts at all. */
 bool replica_has_say(const struct replica *replica);
-/* Whether our version of this file yields to everything: stamped by us, who have no say. */
-bool replica_yields(const struct replica *replica, const struct record *record);
 /* Whether nobody else has ever heard of the file. */
 bool replica_is_unheard(const struct replica *replica, const struct record *record);
+/* Whether our version of this file yields to everything: such a file, or a change by a read-only
+ * member. */
+bool replica_yields(const struct replica *replica, const struct record *record);
 
 /* --- what the rules say of one update (judge.c) --- */
 

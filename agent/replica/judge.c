@@ -15,13 +15,15 @@ bool replica_has_say(const struct replica *replica)
 
 bool replica_yields(const struct replica *replica, const struct record *record)
 {
-    return !replica_has_say(replica) &&
-           guid_equal(&record->update.gvsn.database, &replica->state.database);
+    return replica_is_unheard(replica, record) ||
+           (replica->options.read_only &&
+            guid_equal(&record->update.gvsn.database, &replica->state.database));
 }
 
 bool replica_is_unheard(const struct replica *replica, const struct record *record)
 {
-    return replica_yields(replica, record) &&
+    return !replica_has_say(replica) &&
+           guid_equal(&record->update.gvsn.database, &replica->state.database) &&
            guid_equal(&record->update.id.database, &replica->state.database);
 }
 
