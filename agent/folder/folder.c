@@ -280,7 +280,6 @@ static void close_parts(struct folder *f)
     f->stage = NULL;
     f->preserve = NULL;
     f->install = NULL;
-    f->unpark_wanted = false;
 }
 
 static void folder_free(struct folder *f)

@@ -145,8 +145,6 @@ static void stream_gone(struct pull *p)
     if (p->source != 0) {
         intake_source_gone(p->folder->intake, p->source);
         p->source = 0;
-        p->folder->unpark_wanted = true;
-        p->folder->session_ended = loop_now(p->folder->services->loop);
         apply_kick(p->folder);
     }
 }
@@ -639,14 +637,6 @@ struct fetch_client *pull_fetch_client(struct folder *f, intake_source source)
         if (p->source == source)
             return p->fetch;
     return NULL;
-}
-
-bool pull_any_open(const struct folder *f)
-{
-    for (const struct pull *p = f->pulls; p; p = p->next)
-        if (p->receiver)
-            return true;
-    return false;
 }
 
 bool pull_has_everything(const struct folder *f)
