@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 
-
 struct serving {
     struct serving *next;
     struct folder *folder;
@@ -62,40 +61,49 @@ struct fetch_client *fetching_open(struct folder *f, intake_source source,
     return fetch_client_open(&options);
 }
 
-/* Our own version of the file is the best seed there is. */
-static bool find_seed(struct folder *f, const struct update *update, struct fetch_seed *out)
+static void add_seed(struct folder *f, struct fetch_seeds *seeds, const struct record *record)
+{
+    char *path;
+
+    if (record->update.present && record->place == PLACE_TREE &&
+        record->update.kind == FILE_REGULAR && record->update.size > 0 &&
+        replica_path(f->replica, &record->update.id, &path))
+        fetch_seeds_take(seeds, record, path);
+}
+
+/* A file that has this content already, under whatever name. */
+static void add_duplicate(struct folder *f, struct fetch_seeds *seeds, const struct update *update)
 {
     struct record record = {0};
-    bool found = false;
 
-    if (!f->reader.ops->get(f->reader.arg, &update->id, &record))
-        return false;
-    if (record.update.present && record.place == PLACE_TREE &&
-        record.update.kind == FILE_REGULAR && record.update.size > 0 &&
-        replica_path(f->replica, &update->id, &out->path)) {
-        out->object = record.object;
-        out->witness = record.witness;
-        out->hash = record.update.hash;
-        out->size = record.update.size;
-        found = true;
-    }
+    if (db_reader_find_content(f->db_reader, db_content_key(&update->hash), &record))
+        add_seed(f, seeds, &record);
     record_fini(&record);
-    return found;
+}
+
+/* Our own version of the file is the best seed there is, unless another file is the content. */
+static void find_seeds(struct folder *f, const struct update *update, struct fetch_seeds *out)
+{
+    struct record own = {0};
+
+    add_duplicate(f, out, update);
+    if (f->reader.ops->get(f->reader.arg, &update->id, &own))
+        add_seed(f, out, &own);
+    record_fini(&own);
 }
 
 void fetching_start(struct folder *f, intake_source source, const struct update *update)
 {
     struct fetch_client *client = pull_fetch_client(f, source);
-    struct fetch_seed seed = {0};
+    struct fetch_seeds seeds = {0};
 
     if (!client) {
         intake_fetched(f->intake, source, &update->gvsn, false, 0, NULL,
                        loop_now(f->services->loop));
         return;
     }
-    bool seeded = find_seed(f, update, &seed);
-    fetch_client_start(client, update, seeded ? &seed : NULL);
-    free(seed.path);
+    find_seeds(f, update, &seeds);
+    fetch_client_start(client, update, &seeds);
 }
 
 /* --- for partners --- */
@@ -127,9 +135,18 @@ static void serving_free(struct serving *v)
     free(v);
 }
 
+static void count_serving(struct serving *v, const struct fetch_server *server)
+{
+    uint64_t sent;
+    uint64_t received;
+
+    fetch_server_bytes(server, &sent, &received);
+    serve_count(v->folder, &v->connection, sent, received);
+}
+
 static void on_served(struct fetch_server *server, void *arg)
 {
-    (void)server;
+    count_serving(arg, server);
     serving_free(arg);
 }
 
@@ -167,7 +184,23 @@ void fetching_close_all(struct folder *f)
     while (f->servings) {
         struct serving *v = f->servings;
 
+        count_serving(v, v->server);
         fetch_server_close(v->server);
         serving_free(v);
+    }
+}
+
+void fetching_add_bytes(const struct folder *f, const struct guid *connection, uint64_t *sent,
+                        uint64_t *received)
+{
+    for (const struct serving *v = f->servings; v; v = v->next) {
+        uint64_t stream_sent;
+        uint64_t stream_received;
+
+        if (!guid_equal(&v->connection, connection))
+            continue;
+        fetch_server_bytes(v->server, &stream_sent, &stream_received);
+        *sent += stream_sent;
+        *received += stream_received;
     }
 }

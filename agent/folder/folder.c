@@ -290,6 +290,7 @@ static void folder_free(struct folder *f)
 
     loop_timer_free(f->tick);
     problems_fini(&f->problems);
+    serve_forget_counts(f);
     filter_fini(&f->file_filter);
     filter_fini(&f->dir_filter);
     free(f);

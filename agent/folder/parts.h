@@ -43,6 +43,7 @@ enum folder_state {
 
 struct pull;
 struct serve;
+struct served;
 struct fetch_client;
 struct serving;
 struct local;
@@ -78,6 +79,7 @@ struct folder {
     struct pull *pulls;
     struct serve *serves;
     struct serving *servings;
+    struct served *served; /* what streams that have ended moved */
     intake_source source_last;
 
     /* apply.c */
@@ -171,6 +173,9 @@ void fetching_start(struct folder *f, intake_source source, const struct update 
 void fetching_serve(struct folder *f, struct rpc_stream *stream,
                     const struct connection_assignment *connection);
 void fetching_close_all(struct folder *f);
+/* Adds what the partner's open Fetch streams have moved. */
+void fetching_add_bytes(const struct folder *f, const struct guid *connection, uint64_t *sent,
+                        uint64_t *received);
 void fetching_check(struct folder *f);
 
 /* --- apply.c --- */
@@ -186,10 +191,16 @@ void serve_close_all(struct folder *f);
 struct serve_status {
     bool in_sync;
     uint64_t backlog;
-    uint64_t bytes_sent;
-    uint64_t bytes_received;
 };
+/* False while the partner has no session. */
 bool serve_status(const struct folder *f, const struct guid *connection, struct serve_status *out);
+/* A stream of the partner's, which is about to be forgotten, has moved this much. */
+void serve_count(struct folder *f, const struct guid *connection, uint64_t bytes_sent,
+                 uint64_t bytes_received);
+/* Of all streams on a connection since the agent began, contents included. */
+void serve_bytes(const struct folder *f, const struct guid *connection, uint64_t *out_sent,
+                 uint64_t *out_received);
+void serve_forget_counts(struct folder *f);
 
 /* --- content.c; these block, for workers --- */
 /* The content that @record claims, at most @size_max bytes; false when it is not there any more. */

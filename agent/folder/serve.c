@@ -43,6 +43,14 @@ struct serve {
     bool reading;       /* a worker has it */
 };
 
+/* What ended streams of one connection have moved. */
+struct served {
+    struct served *next;
+    struct guid connection;
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+};
+
 static void pump(struct serve *s);
 
 static const struct connection_assignment *find_connection(const struct serve *s)
@@ -74,13 +82,83 @@ static void serve_free(struct serve *s)
     free(s);
 }
 
-/* The stream is gone; the worker, if any, still holds the batch. */
+/* --- counts --- */
+
+static struct served *find_served(const struct folder *f, const struct guid *connection)
+{
+    struct served *v = f->served;
+
+    while (v && !guid_equal(&v->connection, connection))
+        v = v->next;
+    return v;
+}
+
+void serve_count(struct folder *f, const struct guid *connection, uint64_t bytes_sent,
+                 uint64_t bytes_received)
+{
+    struct served *v = find_served(f, connection);
+
+    if (!v) {
+        v = MEM_NEW(struct served);
+        v->connection = *connection;
+        v->next = f->served;
+        f->served = v;
+    }
+    v->bytes_sent += bytes_sent;
+    v->bytes_received += bytes_received;
+}
+
+void serve_bytes(const struct folder *f, const struct guid *connection, uint64_t *out_sent,
+                 uint64_t *out_received)
+{
+    const struct served *v = find_served(f, connection);
+
+    *out_sent = v ? v->bytes_sent : 0;
+    *out_received = v ? v->bytes_received : 0;
+    for (const struct serve *s = f->serves; s; s = s->next) {
+        uint64_t sent;
+        uint64_t received;
+
+        if (!s->stream || !guid_equal(&s->connection, connection))
+            continue;
+        rpc_stream_bytes(s->stream, &sent, &received);
+        *out_sent += sent;
+        *out_received += received;
+    }
+    fetching_add_bytes(f, connection, out_sent, out_received);
+}
+
+void serve_forget_counts(struct folder *f)
+{
+    for (struct served *v = f->served, *next; v; v = next) {
+        next = v->next;
+        free(v);
+    }
+    f->served = NULL;
+}
+
+/* --- ends --- */
+
+/* The stream ends; the worker, if any, still holds the batch. */
 static void serve_end(struct serve *s)
 {
+    uint64_t sent;
+    uint64_t received;
+
+    rpc_stream_bytes(s->stream, &sent, &received);
+    serve_count(s->folder, &s->connection, sent, received);
     s->stream = NULL;
     loop_timer_stop(s->timer);
     if (!s->reading)
         serve_free(s);
+}
+
+static void drop(struct serve *s)
+{
+    struct rpc_stream *stream = s->stream;
+
+    serve_end(s);
+    rpc_stream_cancel(stream);
 }
 
 static void violation(struct serve *s, const char *rule)
@@ -319,10 +397,8 @@ void serve_open(struct folder *f, struct rpc_stream *stream,
     /* a newer session of a connection replaces an older one, whose end may not have reached us */
     for (struct serve *old = f->serves, *next; old; old = next) {
         next = old->next;
-        if (old->stream && guid_equal(&old->connection, &connection->connection)) {
-            rpc_stream_cancel(old->stream);
-            serve_end(old);
-        }
+        if (old->stream && guid_equal(&old->connection, &connection->connection))
+            drop(old);
     }
     struct serve *s = MEM_NEW(struct serve);
     s->folder = f;
@@ -368,10 +444,8 @@ void serve_close_all(struct folder *f)
 {
     for (struct serve *s = f->serves, *next; s; s = next) {
         next = s->next;
-        if (s->stream) {
-            rpc_stream_cancel(s->stream);
-            serve_end(s);
-        }
+        if (s->stream)
+            drop(s);
     }
 }
 
@@ -388,7 +462,6 @@ bool serve_status(const struct folder *f, const struct guid *connection, struct 
         if (!out->in_sync)
             out->backlog = sender_backlog(s->sender, &f->reader, replica_vector(f->replica),
                                           BACKLOG_COUNT_MAX);
-        rpc_stream_bytes(s->stream, &out->bytes_sent, &out->bytes_received);
         return true;
     }
     return false;

@@ -12,6 +12,7 @@
 #include "agent/replica/store.h"
 #include "agent/root/root.h"
 #include "agent/stage/stage.h"
+#include "common/base/limits.h"
 #include "common/rpc/rpc.h"
 
 /* What both ends share. */
@@ -33,14 +34,24 @@ struct fetch_services {
 
 struct fetch_client;
 
-/* A local file that may resemble what is fetched. */
+/* A local file that may resemble what is fetched, or be just that. */
 struct fetch_seed {
-    char *path; /* owned by the call's caller */
+    char *path;
     struct object object;
     struct witness witness;
     struct content_hash hash;
     uint64_t size;
 };
+
+/* Best first. */
+struct fetch_seeds {
+    struct fetch_seed items[RDC_SEED_COUNT_MAX];
+    unsigned count;
+};
+
+/* The file that @record claims, at @path, which is taken over; dropped when there is no room left. */
+void fetch_seeds_take(struct fetch_seeds *seeds, const struct record *record, char *path);
+void fetch_seeds_fini(struct fetch_seeds *seeds);
 
 struct fetch_result {
     struct gvsn gvsn;
@@ -64,9 +75,12 @@ struct fetch_client *fetch_client_open(const struct fetch_client_options *option
 /* Ends all transfers without callbacks; what workers hold is dropped when they come back. NULL allowed. */
 void fetch_client_close(struct fetch_client *client);
 
-/* Fetch the content of @update, which is copied; @seed may be NULL. The result comes later. */
+/*
+ * Fetch the content of @update, which is copied, with the help of @seeds, which are taken over and
+ * left empty. The result comes later. When a seed is the content, the partner hears nothing of it.
+ */
 void fetch_client_start(struct fetch_client *client, const struct update *update,
-                        const struct fetch_seed *seed);
+                        struct fetch_seeds *seeds);
 
 void fetch_client_bytes(const struct fetch_client *client, uint64_t *out_sent,
                         uint64_t *out_received);
@@ -86,6 +100,10 @@ struct fetch_server_options {
     void (*on_end)(struct fetch_server *server, void *arg);
     void *arg;
 };
+
+/* Of the whole stream; also when it has ended. */
+void fetch_server_bytes(const struct fetch_server *server, uint64_t *out_sent,
+                        uint64_t *out_received);
 
 /* Accepts the stream, whose opening has been read and allowed. */
 struct fetch_server *fetch_server_open(const struct fetch_server_options *options);

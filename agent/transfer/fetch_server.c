@@ -40,6 +40,8 @@ struct fetch_server {
     unsigned working_count;
     bool writable;
     bool closed;
+    uint64_t bytes_sent; /* of the stream when it had ended */
+    uint64_t bytes_received;
 };
 
 static void transfer_free(struct transfer *t)
@@ -297,9 +299,9 @@ static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text
 {
     struct fetch_server *s = arg;
 
-    (void)stream;
     (void)end;
     (void)text;
+    rpc_stream_bytes(stream, &s->bytes_sent, &s->bytes_received);
     s->stream = NULL;
     s->closed = true;
     s->options.on_end(s, s->options.arg);
@@ -322,6 +324,14 @@ struct fetch_server *fetch_server_open(const struct fetch_server_options *option
     message.opened = &opened;
     s->writable = rpc_stream_send(s->stream, &message.base);
     return s;
+}
+
+void fetch_server_bytes(const struct fetch_server *s, uint64_t *out_sent, uint64_t *out_received)
+{
+    *out_sent = s->bytes_sent;
+    *out_received = s->bytes_received;
+    if (s->stream)
+        rpc_stream_bytes(s->stream, out_sent, out_received);
 }
 
 void fetch_server_finish(struct fetch_server *s, enum rpc_end end, const char *text)
