@@ -77,7 +77,7 @@ void db_reader_close(struct db_reader *reader); /* NULL allowed */
 /* A store whose ops for writing are NULL. Each call sees the last commit. */
 struct store db_reader_store(struct db_reader *reader);
 
-/* 64 bits of a content's hash: the name under which a file's content is looked for. */
+/* 63 bits of a content's hash: the name under which a file's content is looked for. */
 uint64_t db_content_key(const struct content_hash *hash);
 
 /*

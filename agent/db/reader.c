@@ -66,7 +66,7 @@ uint64_t db_content_key(const struct content_hash *hash)
     uint64_t key;
 
     memcpy(&key, hash->bytes, sizeof key);
-    return le64toh(key);
+    return le64toh(key) >> 1;
 }
 
 bool db_reader_find_content(struct db_reader *reader, uint64_t content_key, struct record *out)

@@ -21,10 +21,10 @@ static struct fetch_services services_for(struct folder *f, const struct guid *c
     return (struct fetch_services){
         .loop = f->services->loop,
         .root = f->root,
+        .signatures = f->signatures,
         .connection = *connection,
         .folder = f->guid,
         .database = replica_state(f->replica)->database,
-        .group = f->assignment->group,
         .log = &f->log,
         .job_begin = folder_job_begin,
         .job_end = folder_job_end,
@@ -38,6 +38,8 @@ static void on_fetched(const struct fetch_result *result, intake_source source, 
 
     if (!result->ok)
         log_info(&f->log, "fetch failed, trying again: %s", result->reason);
+    else
+        seeds_note(f, &result->content, &result->traits);
     if (!result->ok && (result->status == ST_FULL || result->status == ST_IO))
         folder_stage_trouble(f, result->status);
     intake_fetched(f->intake, source, &result->gvsn, result->ok, result->staged.number,
@@ -61,37 +63,6 @@ struct fetch_client *fetching_open(struct folder *f, intake_source source,
     return fetch_client_open(&options);
 }
 
-static void add_seed(struct folder *f, struct fetch_seeds *seeds, const struct record *record)
-{
-    char *path;
-
-    if (record->update.present && record->place == PLACE_TREE &&
-        record->update.kind == FILE_REGULAR && record->update.size > 0 &&
-        replica_path(f->replica, &record->update.id, &path))
-        fetch_seeds_take(seeds, record, path);
-}
-
-/* A file that has this content already, under whatever name. */
-static void add_duplicate(struct folder *f, struct fetch_seeds *seeds, const struct update *update)
-{
-    struct record record = {0};
-
-    if (db_reader_find_content(f->db_reader, db_content_key(&update->hash), &record))
-        add_seed(f, seeds, &record);
-    record_fini(&record);
-}
-
-/* Our own version of the file is the best seed there is, unless another file is the content. */
-static void find_seeds(struct folder *f, const struct update *update, struct fetch_seeds *out)
-{
-    struct record own = {0};
-
-    add_duplicate(f, out, update);
-    if (f->reader.ops->get(f->reader.arg, &update->id, &own))
-        add_seed(f, out, &own);
-    record_fini(&own);
-}
-
 void fetching_start(struct folder *f, intake_source source, const struct update *update)
 {
     struct fetch_client *client = pull_fetch_client(f, source);
@@ -102,7 +73,7 @@ void fetching_start(struct folder *f, intake_source source, const struct update 
                        loop_now(f->services->loop));
         return;
     }
-    find_seeds(f, update, &seeds);
+    seeds_find(f, update, &seeds);
     fetch_client_start(client, update, &seeds);
 }
 
@@ -123,6 +94,14 @@ static bool find_version(const struct file_id *id, const struct gvsn *gvsn,
     record_fini(out_record);
     *out_record = (struct record){0};
     return false;
+}
+
+static bool find_content(const struct content_hash *content, struct record *out_record,
+                         char **out_path, void *arg)
+{
+    struct serving *v = arg;
+
+    return seeds_find_content(v->folder, content, out_record, out_path);
 }
 
 static void serving_free(struct serving *v)
@@ -158,6 +137,7 @@ void fetching_serve(struct folder *f, struct rpc_stream *stream,
         .services = services_for(f, &connection->connection),
         .stream = stream,
         .find = find_version,
+        .find_content = find_content,
         .on_end = on_served,
         .arg = v,
     };

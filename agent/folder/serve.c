@@ -24,6 +24,9 @@ struct item {
     char *path;         /* of content to read; NULL: none */
     struct buf content;
     bool has_content;
+    struct rdc_traits traits; /* of content that is too large for that */
+    bool traits_wanted;
+    bool has_traits;
     uint32_t round;
     bool complete;
 };
@@ -186,6 +189,7 @@ static void send_update(struct serve *s, struct item *item)
 {
     Coterie__V1__SessionResponse message = COTERIE__V1__SESSION_RESPONSE__INIT;
     struct update_message update;
+    uint8_t traits[TRAITS_SIZE];
 
     update_to_message(&item->record.update, &update);
     if (item->has_content) {
@@ -193,6 +197,8 @@ static void send_update(struct serve *s, struct item *item)
         update.update.inline_content =
             (ProtobufCBinaryData){.data = item->content.data, .len = item->content.size};
     }
+    if (item->has_traits)
+        update.update.traits = traits_to_message(&item->traits, traits);
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_UPDATE;
     message.update = &update.update;
     s->writable = rpc_stream_send(s->stream, &message.base);
@@ -240,6 +246,9 @@ static void read_contents(void *arg)
         if (item->path)
             item->has_content = content_read_whole(s->folder, item->path, &item->record,
                                                    INLINE_SIZE_MAX, &item->content);
+        if (item->traits_wanted)
+            item->has_traits = signatures_traits(s->folder->signatures, &item->record.update.hash,
+                                                 &item->traits);
     }
 }
 
@@ -263,6 +272,15 @@ static bool travels_inline(const struct record *record)
 
     return u->present && record->place == PLACE_TREE && u->kind != FILE_DIRECTORY &&
            u->size <= INLINE_SIZE_MAX;
+}
+
+/* True when a receiver may look for files that are like this one. */
+static bool has_traits(const struct record *record)
+{
+    const struct update *u = &record->update;
+
+    return u->present && record->place == PLACE_TREE && u->kind == FILE_REGULAR &&
+           signatures_want(u->size);
 }
 
 /* Collect what the sender has to say, up to one batch. Returns whether content is to be read. */
@@ -296,6 +314,8 @@ static bool collect(struct serve *s)
                 bytes += item.record.update.size;
                 read = true;
             }
+            item.traits_wanted = has_traits(&item.record);
+            read = read || item.traits_wanted;
         }
         s->items[s->item_count++] = item;
     }

@@ -21,6 +21,8 @@
 #include "agent/root/root.h"
 #include "common/rdc/signature.h"
 
+#include <stdatomic.h>
+
 struct signatures;
 
 struct signatures_options {
@@ -67,9 +69,11 @@ bool signatures_are_many(const struct signatures *s);
  * Look at everything that is kept: remove leftovers and what is damaged, then, when they are many,
  * the longest unused, down to half of what may be. Tells each that stays.
  *
+ * @stop  may be NULL; when it turns true the sweep ends early and tells nothing
+ *
  * One at a time. What was there before the start does not count until one has run.
  */
-void signatures_sweep(struct signatures *s,
+void signatures_sweep(struct signatures *s, const atomic_bool *stop,
                       void (*each)(const struct content_hash *content,
                                    const struct rdc_traits *traits, void *arg),
                       void *arg);

@@ -5,7 +5,6 @@
 
 #include "agent/signatures/signatures.h"
 
-#include <stdatomic.h>
 #include <sys/stat.h>
 
 #define SIGNATURE_NAME_SIZE (2 * CONTENT_HASH_SIZE)

@@ -19,6 +19,7 @@ struct kept {
 
 struct sweep {
     struct signatures *signatures;
+    const atomic_bool *stop;
     struct kept *kept;
     size_t count;
     size_t capacity;
@@ -63,6 +64,11 @@ static bool look(struct sweep *w, const char *name)
     return true;
 }
 
+static bool is_stopped(const struct sweep *w)
+{
+    return w->stop && atomic_load(w->stop);
+}
+
 static void look_at_all(struct sweep *w)
 {
     const struct signatures *s = w->signatures;
@@ -73,7 +79,7 @@ static void look_at_all(struct sweep *w)
         scope_close_fd(&fd);
         return;
     }
-    for (struct dirent *entry; (entry = readdir(dir));) {
+    for (struct dirent *entry; !is_stopped(w) && (entry = readdir(dir));) {
         const char *name = entry->d_name;
 
         if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !is_under_way(s, name) &&
@@ -112,14 +118,18 @@ static void evict(struct sweep *w)
     w->bytes = bytes;
 }
 
-void signatures_sweep(struct signatures *s,
+void signatures_sweep(struct signatures *s, const atomic_bool *stop,
                       void (*each)(const struct content_hash *content,
                                    const struct rdc_traits *traits, void *arg),
                       void *arg)
 {
-    struct sweep w = {.signatures = s};
+    struct sweep w = {.signatures = s, .stop = stop};
 
     look_at_all(&w);
+    if (is_stopped(&w)) {
+        free(w.kept);
+        return;
+    }
     atomic_store(&s->bytes_used, w.bytes);
     atomic_store(&s->count, w.count);
     if (signatures_are_many(s)) {

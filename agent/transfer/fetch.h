@@ -11,6 +11,7 @@
 
 #include "agent/replica/store.h"
 #include "agent/root/root.h"
+#include "agent/signatures/signatures.h"
 #include "agent/stage/stage.h"
 #include "common/base/limits.h"
 #include "common/rpc/rpc.h"
@@ -19,10 +20,10 @@
 struct fetch_services {
     struct loop *loop;
     const struct root *root;
+    struct signatures *signatures;
     struct guid connection;
     struct guid folder;
     struct guid database; /* ours */
-    struct guid group;    /* keys the chunk hashes */
     const struct log_ctx *log;
     /* A job runs on a worker between these two: who owns root and stage waits for them. */
     void (*job_begin)(void *arg);
@@ -59,6 +60,8 @@ struct fetch_result {
     struct staged staged; /* when ok: the caller's to use or drop */
     const char *reason;   /* when not ok */
     enum status status;   /* when not ok: ST_FULL and ST_IO are of this machine */
+    struct content_hash content;
+    struct rdc_traits traits; /* when ok: of the content; zero when it was not signed now */
 };
 
 struct fetch_client_options {
@@ -92,10 +95,12 @@ struct fetch_server;
 struct fetch_server_options {
     struct fetch_services services;
     struct rpc_stream *stream;
-    /* The record of this version, or false when we do not have it any more. *out_path is freed by
-     * the caller. */
+    /* The record of this version, or false when we do not have it any more. Free *out_path. */
     bool (*find)(const struct file_id *id, const struct gvsn *gvsn, struct record *out_record,
                  char **out_path, void *arg);
+    /* A file that has this content, under whatever name and version; the same way. */
+    bool (*find_content)(const struct content_hash *content, struct record *out_record,
+                         char **out_path, void *arg);
     /* The stream has ended; the server frees itself afterwards. */
     void (*on_end)(struct fetch_server *server, void *arg);
     void *arg;

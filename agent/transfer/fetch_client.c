@@ -35,6 +35,7 @@ struct transfer {
     struct open_seed {
         struct file_content content;
         struct rdc_hash hash;
+        struct rdc_signature *signature;
     } open_seeds[RDC_SEED_COUNT_MAX];
     struct rdc_seed rdc_seeds[RDC_SEED_COUNT_MAX]; /* of open_seeds */
     unsigned open_count;
@@ -43,6 +44,7 @@ struct transfer {
     enum status status; /* of our own disk; ST_OK while it works */
     const char *reason;
     struct staged staged;
+    struct rdc_traits traits;
 };
 
 struct fetch_client {
@@ -68,8 +70,10 @@ static void transfer_free(struct transfer *t)
     stage_abandon(t->file);
     if (t->staged.number != 0)
         stage_drop(t->client->options.stage, t->staged.number);
-    for (unsigned i = 0; i < t->open_count; i++)
+    for (unsigned i = 0; i < t->open_count; i++) {
         file_content_close(&t->open_seeds[i].content);
+        rdc_signature_free(t->open_seeds[i].signature);
+    }
     frames_clear(&t->in);
     frames_clear(&t->job_in);
     frames_clear(&t->job_out);
@@ -133,9 +137,18 @@ static enum status sink_restart(void *arg)
     return t->status;
 }
 
-/* Those of the seeds that still are what their records say. */
+static bool is_the_content(const struct transfer *t, const struct fetch_seed *seed)
+{
+    return seed->size == t->update.size &&
+           memcmp(seed->hash.bytes, t->update.hash.bytes, sizeof(seed->hash.bytes)) == 0;
+}
+
+/* Those of the seeds that still are what their records say. Signatures are for finding what is equal,
+ * not for copying all. */
 static void open_seeds(struct transfer *t)
 {
+    bool copied = false;
+
     for (unsigned i = 0; i < t->seeds.count; i++) {
         const struct fetch_seed *seed = &t->seeds.items[i];
         struct open_seed *open = &t->open_seeds[t->open_count];
@@ -144,8 +157,14 @@ static void open_seeds(struct transfer *t)
                                &seed->object, &seed->witness, seed->size))
             continue;
         memcpy(open->hash.bytes, seed->hash.bytes, sizeof(open->hash.bytes));
-        t->rdc_seeds[t->open_count] =
-            (struct rdc_seed){.content = file_content_rdc(&open->content), .hash = &open->hash};
+        copied = copied || is_the_content(t, seed);
+        if (!copied && signatures_want(seed->size))
+            signatures_get(t->client->options.services.signatures, &seed->hash, &open->signature);
+        t->rdc_seeds[t->open_count] = (struct rdc_seed){
+            .content = file_content_rdc(&open->content),
+            .signature = open->signature,
+            .hash = &open->hash,
+        };
         t->open_count++;
     }
 }
@@ -156,7 +175,7 @@ static bool begin(struct transfer *t)
     struct rdc_receive_options options = {
         .size = t->update.size,
         .sink = {.write = sink_write, .copy = sink_copy, .restart = sink_restart, .arg = t},
-        .key = fetch_key(&s->group),
+        .key = *signatures_key(s->signatures),
     };
 
     memcpy(options.hash.bytes, t->update.hash.bytes, sizeof(options.hash.bytes));
@@ -183,6 +202,21 @@ static void step(struct transfer *t, struct span in)
     } while (t->progress == RDC_MORE_OUTPUT);
 }
 
+/* The content stands in the stage and is proven: it will be a seed, and others may fetch it. */
+static void sign(struct transfer *t)
+{
+    struct signatures *signatures = t->client->options.services.signatures;
+    struct file_content staged = {.fd = stage_file_fd(t->file), .size = t->update.size};
+    struct rdc_content content = file_content_rdc(&staged);
+    struct rdc_signature *signature;
+
+    if (!signatures_want(t->update.size) || signatures_have(signatures, &t->update.hash) ||
+        !signatures_get_or_make(signatures, &t->update.hash, &content, &signature))
+        return;
+    t->traits = signature->traits;
+    rdc_signature_free(signature);
+}
+
 static void work(void *arg)
 {
     struct transfer *t = arg;
@@ -203,6 +237,7 @@ static void work(void *arg)
     if (t->progress == RDC_DONE) {
         struct stage_file *file = t->file;
 
+        sign(t);
         t->file = NULL;
         t->status = stage_finish(file, &t->staged);
         if (t->status != ST_OK) {
@@ -232,14 +267,19 @@ static void send_end(struct fetch_client *c, uint32_t number)
 
 static bool open_stream(struct fetch_client *c);
 
-static void send_start(struct fetch_client *c, const struct transfer *t)
+static void send_start(struct fetch_client *c, struct transfer *t)
 {
     Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
     Coterie__V1__FetchStart start = COTERIE__V1__FETCH_START__INIT;
+    ProtobufCBinaryData hashes[RDC_SEED_COUNT_MAX];
     struct update_message update;
 
+    for (unsigned i = 0; i < t->open_count; i++)
+        hashes[i] = (ProtobufCBinaryData){.data = t->open_seeds[i].hash.bytes, .len = RDC_HASH_SIZE};
     update_to_message(&t->update, &update);
     start.transfer = t->number;
+    start.seed_hashes = hashes;
+    start.n_seed_hashes = t->open_count;
     start.file_id = update.update.file_id;
     start.gvsn = update.update.gvsn;
     start.content_hash = update.update.content_hash;
@@ -288,6 +328,7 @@ static void finish(struct transfer *t, const char *reason, enum status status)
     struct fetch_client *c = t->client;
     struct fetch_result result = {
         .gvsn = t->update.gvsn,
+        .content = t->update.hash,
         .ok = reason == NULL,
         .reason = reason,
         .status = status,
@@ -297,6 +338,7 @@ static void finish(struct transfer *t, const char *reason, enum status status)
         t->dead = true; /* what the worker has in hand is not looked at */
     } else if (result.ok) {
         result.staged = t->staged;
+        result.traits = t->traits;
         t->staged.number = 0; /* the owner's now */
     }
     c->options.on_fetched(&result, c->options.source, c->options.arg);

@@ -243,7 +243,7 @@ static void a_sweep_tells_what_is_kept_and_drops_the_rest(void **state)
     assert_true(put(f, 2));
     assert_int_equal(truncate(damaged, 50), 0);
     temp_write(&f->t, ".coterie/signatures/7b0a-0", "left by a crash");
-    signatures_sweep(f->signatures, tell, &told);
+    signatures_sweep(f->signatures, NULL, tell, &told);
 
     assert_int_equal(told.count, 1);
     assert_int_equal(told.tags[0], 1);
@@ -278,7 +278,7 @@ static void the_longest_unused_go_when_there_are_too_many(void **state)
     }
     assert_false(put(f, 9)); /* full */
     assert_true(get(f, 1));  /* the oldest has just been used */
-    signatures_sweep(f->signatures, tell, &told);
+    signatures_sweep(f->signatures, NULL, tell, &told);
 
     assert_false(signatures_are_many(f->signatures));
     assert_int_equal(told.count, 4);
@@ -296,7 +296,7 @@ static void bytes_are_bounded_also_of_those_of_an_earlier_run(void **state)
         assert_true(put(f, tag));
     f->options.bytes_max = 4 * 4096;
     reopen(f);
-    signatures_sweep(f->signatures, tell, &told);
+    signatures_sweep(f->signatures, NULL, tell, &told);
 
     assert_int_equal(told.count, 2);
     assert_int_equal(temp_count(&f->t, ".coterie/signatures"), 2);
