@@ -163,6 +163,8 @@ struct pull_status {
     bool refused;
     uint64_t unsettled;
     const char *trouble;
+    const char *held; /* the update that has waited longest to be put in place; NULL: none */
+    int64_t held_ms;
     struct walltime last_sync;
     uint64_t updates_done;
     uint64_t bytes_sent;

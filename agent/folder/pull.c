@@ -7,6 +7,7 @@
  */
 #include "agent/folder/parts.h"
 
+#include "agent/session/held.h"
 #include "agent/transfer/codec.h"
 #include "agent/transfer/fetch.h"
 #include "common/base/limits.h"
@@ -53,6 +54,7 @@ struct pull {
     struct incoming *batch_end;
     bool batch_stale;       /* its stream has ended */
     bool join_wanted;
+    struct held held;
 
     struct walltime last_sync;
     uint64_t updates_done;
@@ -100,6 +102,7 @@ static void pull_free(struct pull *p)
     loop_timer_free(p->timer);
     free(p->partner_host);
     free(p->trouble);
+    held_clear(&p->held);
     free(p);
 }
 
@@ -136,6 +139,7 @@ static void stream_gone(struct pull *p)
     receiver_free(p->receiver);
     p->receiver = NULL;
     p->join_wanted = false;
+    held_clear(&p->held);
     p->batch_stale = p->batch != NULL;
     queue_clear(p);
     if (p->source != 0) {
@@ -217,6 +221,7 @@ static void try_join(struct pull *p)
         return;
     }
     p->last_sync = walltime_now();
+    held_clear(&p->held);
     struct receiver_event event = {.kind = RECEIVER_EVENT_JOINED};
     step(p, &event, NULL);
     folder_vector_grew(p->folder, p);
@@ -287,6 +292,7 @@ static void deliver(struct pull *p, struct incoming *in)
         folder_stage_trouble(p->folder, in->status);
     if (traits_from_message(in->message->update->traits, &traits))
         seeds_heard(p->folder, &in->update.gvsn, &traits);
+    held_offered(&p->held, &in->update);
     step(p, &event, in);
 }
 
@@ -604,6 +610,7 @@ void pull_settled(struct folder *f, intake_source source, const struct gvsn *gvs
             .kind = RECEIVER_EVENT_SETTLED, .gvsn = *gvsn, .done = done};
 
         p->updates_done += done;
+        held_settled(&p->held, gvsn, done, loop_now(f->services->loop));
         step(p, &event, NULL);
         return;
     }
@@ -680,6 +687,7 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             continue;
         uint64_t sent;
         uint64_t received;
+        int64_t held_ms = 0;
 
         session_bytes(p, &sent, &received);
         *out = (struct pull_status){
@@ -689,11 +697,13 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             .unsettled = p->receiver ? receiver_unsettled_count(p->receiver) : 0,
             .trouble = p->trouble,
             .refused = p->last_end == RPC_END_DENIED || p->last_end == RPC_END_UNAUTHENTIC,
+            .held = held_longest(&p->held, loop_now(f->services->loop), &held_ms),
             .last_sync = p->last_sync,
             .updates_done = p->updates_done,
             .bytes_sent = p->bytes_sent_before + sent,
             .bytes_received = p->bytes_received_before + received,
         };
+        out->held_ms = held_ms;
         return true;
     }
     return false;

@@ -77,11 +77,16 @@ struct ruling {
     bool has_ours;
     struct record ours;   /* our record of the file */
     struct record holder; /* PARK, CLASH */
-    bool is_concurrent;   /* ours is present and the sender does not know it */
+    bool is_concurrent;   /* ours is present, and neither the sender nor the author knew it */
     bool needs_content;
 };
 
 void ruling_fini(struct ruling *ruling);
+
+/* Whether @u was made, or is told, in knowledge of that version. A database numbers its versions as
+ * it makes them, so each is made in knowledge of the lesser ones: a sender that passes @u on may not
+ * have heard of them yet. */
+bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn);
 
 /* Where the children of a merged directory belong. */
 enum heir {

@@ -58,6 +58,19 @@ enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
     return HEIR_NONE;
 }
 
+bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn)
+{
+    return vector_contains(sender_vector, gvsn) ||
+           (guid_equal(&gvsn->database, &u->gvsn.database) && gvsn->number < u->gvsn.number);
+}
+
+/* Whether who made @holder knew that @u's file had left the name, and we have not heard where to. */
+static bool is_older_sister(const struct update *u, const struct update *holder)
+{
+    return guid_equal(&u->gvsn.database, &holder->gvsn.database) &&
+           u->gvsn.number < holder->gvsn.number;
+}
+
 /* Rule 3 for a greater tombstone. One child decides: the others are asked when it is gone. */
 static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
                                        const struct vector *sender_vector,
@@ -69,7 +82,7 @@ static enum ruling_kind rule_tombstone(const struct view *view, const struct upd
     if (!ruling->has_ours || !ruling->ours.update.present || u->kind != FILE_DIRECTORY ||
         !view_next_child(view, &u->id, NULL, &child))
         return RULING_BURY;
-    if (vector_contains(sender_vector, &child.update.gvsn))
+    if (knew_of(u, sender_vector, &child.update.gvsn))
         return RULING_WAIT;
     if (!u->merged)
         return RULING_REVIVE;
@@ -113,8 +126,10 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
     if (!view_get_by_name(view, &u->parent, update_name(u), &ruling->holder) ||
         file_id_equal(&ruling->holder.update.id, &u->id))
         return RULING_PLACE;
-    if (vector_contains(sender_vector, &ruling->holder.update.gvsn))
+    if (knew_of(u, sender_vector, &ruling->holder.update.gvsn))
         return RULING_PARK;
+    if (is_older_sister(u, &ruling->holder.update))
+        return RULING_WAIT;
     return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : RULING_BEHIND;
 }
 
@@ -159,7 +174,7 @@ void rule(const struct replica *replica, const struct view *view, const struct v
         return;
     out->has_ours = view_get(view, &update->id, &out->ours);
     out->is_concurrent = out->has_ours && out->ours.update.present &&
-                         !vector_contains(sender_vector, &out->ours.update.gvsn);
+                         !knew_of(update, sender_vector, &out->ours.update.gvsn);
     out->kind = rule_kind(replica, view, update, sender_vector, out);
     out->needs_content = !has_content(update, out);
 }

@@ -136,7 +136,7 @@ static bool merge_children(struct plan *plan, const struct file_id *loser,
         bool held = view_get_by_name(&plan->view, &top.winner, update_name(&child.update), &holder);
 
         if (!plan_knows_object(&child) || !plan_knows_object(&holder) ||
-            (is_first && known != NULL && vector_contains(known, &child.update.gvsn)))
+            (is_first && known != NULL && knew_of(tombstone, known, &child.update.gvsn)))
             going = false;
         else if (held)
             decide_children(plan, &stack, &child, &holder);
@@ -327,15 +327,15 @@ bool merge_update(struct plan *plan, const struct update *u, const struct ruling
 }
 
 /* Whether a child lives in the directory whose own update is on the way. */
-static bool has_known_child(const struct plan *plan, const struct file_id *dir)
+static bool has_known_child(const struct plan *plan, const struct update *tombstone)
 {
     const struct vector *known = plan->offers[plan->offer_index].sender_vector;
     scope(record) struct record child = {0};
     struct file_id last;
     const struct file_id *after = NULL;
 
-    while (view_next_child(&plan->view, dir, after, &child)) {
-        if (vector_contains(known, &child.update.gvsn))
+    while (view_next_child(&plan->view, &tombstone->id, after, &child)) {
+        if (knew_of(tombstone, known, &child.update.gvsn))
             return true;
         last = child.update.id;
         after = &last;
@@ -353,7 +353,7 @@ static bool replace_heir(struct plan *plan, const struct update *u, const struct
     scope(record) struct record next = {0};
     uint64_t saw_clock = u->clock;
 
-    if (has_known_child(plan, &u->id))
+    if (has_known_child(plan, u))
         return false;
     if (kind == HEIR_DEAD && view_get(&plan->view, heir, &next)) {
         next.update.present = true;

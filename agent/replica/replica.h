@@ -7,7 +7,8 @@
  * commit of the store (store.h). The same code runs in the agent (agent/folder) and in tests/sim.
  *
  * Rules, all of them functions of (our record, the update, the sender's vector), so that every
- * member decides alike. "The sender knows" a version when its vector contains the gvsn. Everywhere
+ * member decides alike. "The sender knows" a version when its vector contains the gvsn, or when the
+ * update itself comes from the same database and has a greater number: its author knew. Everywhere
  * one law holds: a vector that contains a gvsn belongs to a member whose record of that file is that
  * version or a greater one, and whatever content it gave up for that is superseded or preserved.
  *

@@ -133,6 +133,8 @@
 #define SESSION_SEARCH_COUNT_MAX   4096u          /* records looked at before a search rests */
 #define SESSION_RETRY_MS_FIRST     1000
 #define SESSION_RETRY_MS_MAX       300000
+#define HELD_COUNT_MAX             16u            /* updates that could not be put in place, named */
+#define HELD_PROBLEM_MS            30000          /* before the status names one */
 #define SESSION_FORWARD_DELAY_MS   50             /* before updates of others are passed on */
 #define FETCH_ACTIVE_MAX           16u            /* transfers at a time in one folder */
 #define FETCH_LARGE_ACTIVE_MAX     4u             /* of these, transfers of large content */

@@ -12,6 +12,7 @@
 #   pause N, resume N        SIGSTOP, SIGCONT
 #   cut_network, join_network   no packet passes between anybody; it does again
 #   preserved TEXT           how many preserved files on all members hold TEXT
+#   conflicts                how many losing versions all members have preserved
 #   received N, sent N       bytes of content and updates that agent N got, gave, since it started
 #   scenario_down            ends everything; checks that each agent ends cleanly
 #
@@ -101,6 +102,10 @@ join_network() { agents_join; }
 
 preserved() {
     grep -rlxF -- "$1" "$scenario_dir"/*/root/.coterie/preserve 2>/dev/null | wc -l
+}
+
+conflicts() {
+    cat "$scenario_dir"/*/root/.coterie/preserve/manifest 2>/dev/null | grep -c conflict
 }
 
 received() { moved "$1" inbound bytes_received; }
