@@ -63,6 +63,15 @@ struct fetch_client *fetching_open(struct folder *f, intake_source source,
     return fetch_client_open(&options);
 }
 
+/* What the directory says of the connection. */
+static bool deltas_wanted(const struct folder *f, const struct fetch_client *client, uint64_t size)
+{
+    const struct connection_assignment *c =
+        folder_find_inbound(f, fetch_client_connection(client));
+
+    return c && c->rdc_enabled && size >= c->rdc_size_min;
+}
+
 void fetching_start(struct folder *f, intake_source source, const struct update *update)
 {
     struct fetch_client *client = pull_fetch_client(f, source);
@@ -73,7 +82,7 @@ void fetching_start(struct folder *f, intake_source source, const struct update 
                        loop_now(f->services->loop));
         return;
     }
-    seeds_find(f, update, &seeds);
+    seeds_find(f, update, deltas_wanted(f, client, update->size), &seeds);
     fetch_client_start(client, update, &seeds);
 }
 

@@ -194,8 +194,10 @@ void seeds_note(struct folder *f, const struct content_hash *content,
                 const struct rdc_traits *traits);
 /* A partner says what the content of an update is like. */
 void seeds_heard(struct folder *f, const struct gvsn *gvsn, const struct rdc_traits *traits);
-/* Our files that may help to build the content of @update, best first. */
-void seeds_find(struct folder *f, const struct update *update, struct fetch_seeds *out);
+/* Our files that may help to build the content of @update, best first. Without @deltas only one that
+ * has just this content. */
+void seeds_find(struct folder *f, const struct update *update, bool deltas,
+                struct fetch_seeds *out);
 /* A file in the tree with just this content. Free *out_path. */
 bool seeds_find_content(struct folder *f, const struct content_hash *content,
                         struct record *out_record, char **out_path);

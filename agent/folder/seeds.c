@@ -257,21 +257,18 @@ static void add_alike(struct folder *f, const struct rdc_traits *traits, struct 
     }
 }
 
-void seeds_find(struct folder *f, const struct update *update, struct fetch_seeds *out)
+void seeds_find(struct folder *f, const struct update *update, bool deltas,
+                struct fetch_seeds *out)
 {
     struct record record = {0};
     struct heard *heard;
     char *path;
 
-    if (update->size < SEED_SIZE_MIN) {
-        add_own(f, update, out);
-        return;
-    }
     if (seeds_find_content(f, &update->hash, &record, &path)) {
         fetch_seeds_take(out, &record, path);
         record_fini(&record);
     }
-    if (add_own(f, update, out) || out->count > 0)
+    if (!deltas || add_own(f, update, out) || out->count > 0)
         return;
     HASH_FIND(hh, f->seeds->heard, &update->gvsn, sizeof(update->gvsn), heard);
     if (heard)

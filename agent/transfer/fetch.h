@@ -85,6 +85,9 @@ void fetch_client_close(struct fetch_client *client);
 void fetch_client_start(struct fetch_client *client, const struct update *update,
                         struct fetch_seeds *seeds);
 
+/* On which connection; borrowed. */
+const struct guid *fetch_client_connection(const struct fetch_client *client);
+
 void fetch_client_bytes(const struct fetch_client *client, uint64_t *out_sent,
                         uint64_t *out_received);
 

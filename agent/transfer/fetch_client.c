@@ -530,6 +530,11 @@ void fetch_client_start(struct fetch_client *c, const struct update *update,
     start_work(t);
 }
 
+const struct guid *fetch_client_connection(const struct fetch_client *c)
+{
+    return &c->options.services.connection;
+}
+
 void fetch_client_bytes(const struct fetch_client *c, uint64_t *out_sent, uint64_t *out_received)
 {
     *out_sent = c->bytes_sent_before;

@@ -74,6 +74,19 @@ an_edit_is_not_read_again_for_each_partner() {
     check test $(( $(has_read 1) - before )) -lt 36000000
 }
 
+a_connection_without_rdc_moves_whole_files() {
+    local before
+    stop 2
+    AGENTS_IN=in-whole agents_write "$scenario_dir" 2 3
+    start 2
+    settle 60
+    before=$(received 2)
+    overwrite "$r1/edited" 20000000 again
+    settle 60
+    check test $(( $(received 2) - before )) -gt 29000000
+    travels 2 20000 cp "$r1/edited" "$r1/edited_copy"
+}
+
 the_sender_counts_content_too() {
     local gave got
     gave=$(sent 1)
@@ -92,5 +105,6 @@ promise "a copy of what has changed here meanwhile arrives right" a_copy_of_what
 promise "a near copy under a new name travels as a delta" a_near_copy_under_a_new_name_travels_as_a_delta
 promise "what is known of contents survives a restart" what_is_known_of_contents_survives_a_restart
 promise "an edit is not read again for each partner" an_edit_is_not_read_again_for_each_partner
+promise "a connection without rdc moves whole files" a_connection_without_rdc_moves_whole_files
 promise "the sender counts content too" the_sender_counts_content_too
 scenario_down
