@@ -90,8 +90,7 @@ static connection_report *report_outbound(struct folder *f, const struct connect
         r->health = s.in_sync ? COTERIE__V1__HEALTH__HEALTH_OK : COTERIE__V1__HEALTH__HEALTH_BUSY;
     }
     r->backlog_files = s.backlog;
-    r->bytes_sent = s.bytes_sent;
-    r->bytes_received = s.bytes_received;
+    serve_bytes(f, &c->connection, &r->bytes_sent, &r->bytes_received);
     return r;
 }
 
