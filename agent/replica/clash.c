@@ -99,6 +99,9 @@ static bool decide_parked(struct plan *plan, const struct record *parked,
 
     if (!plan_knows_object(loser) || !plan_knows_object(winner))
         return false;
+    /* A read-only member decides nothing: its partners do. */
+    if (plan->replica->options.read_only && !replica_is_unheard(plan->replica, loser))
+        return false;
     if (parked_is_dir && holder_is_dir)
         return merge_dirs(plan, &loser->update.id, &winner->update.id);
     plan_remove(plan, loser, same ? PRESERVE_NONE : PRESERVE_NAME_CONFLICT);

@@ -65,7 +65,8 @@ bool knew_of(const struct update *u, const struct vector *sender_vector, const s
            (guid_equal(&gvsn->database, &u->gvsn.database) && gvsn->number < u->gvsn.number);
 }
 
-/* Whether who made @holder knew that @u's file had left the name, and we have not heard where to. */
+/* Whether who made @holder knew that @u's file had left the name, and we have not heard where to.
+ */
 static bool is_older_sister(const struct update *u, const struct update *holder)
 {
     return guid_equal(&u->gvsn.database, &holder->gvsn.database) &&
@@ -127,7 +128,9 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
     if (!view_get_by_name(view, &u->parent, update_name(u), &ruling->holder) ||
         file_id_equal(&ruling->holder.update.id, &u->id))
         return RULING_PLACE;
-    if (knew_of(u, sender_vector, &ruling->holder.update.gvsn))
+    /* What a read-only member moved there comes again too. */
+    if (knew_of(u, sender_vector, &ruling->holder.update.gvsn) ||
+        (replica_yields(replica, &ruling->holder) && !replica_is_unheard(replica, &ruling->holder)))
         return RULING_PARK;
     if (is_older_sister(u, &ruling->holder.update))
         return RULING_WAIT;
@@ -167,6 +170,27 @@ static bool has_content(const struct update *u, const struct ruling *ruling)
     return ruling->kind == RULING_CLASH && update_same_content(u, &ruling->holder.update);
 }
 
+/* A read-only member answers nothing: what is in the way is its own and goes, or comes again. */
+static enum ruling_kind rule_silently(enum ruling_kind kind)
+{
+    switch (kind) {
+    case RULING_REVIVE:
+    case RULING_REHOME:
+    case RULING_KEEP_PLACE:
+        return RULING_WAIT;
+    case RULING_KNOWN:
+    case RULING_CLAIM:
+    case RULING_BEHIND:
+    case RULING_WAIT:
+    case RULING_BURY:
+    case RULING_PLACE:
+    case RULING_PARK:
+    case RULING_CLASH:
+        break;
+    }
+    return kind;
+}
+
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,
           const struct update *update, const struct vector *sender_vector, struct ruling *out)
 {
@@ -177,6 +201,8 @@ void rule(const struct replica *replica, const struct view *view, const struct v
     out->is_concurrent = out->has_ours && out->ours.update.present &&
                          !knew_of(update, sender_vector, &out->ours.update.gvsn);
     out->kind = rule_kind(replica, view, update, sender_vector, out);
+    if (replica->options.read_only)
+        out->kind = rule_silently(out->kind);
     out->needs_content = !has_content(update, out);
 }
 

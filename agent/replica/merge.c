@@ -212,8 +212,8 @@ static bool inherit_place(const struct plan *plan, struct update *u, const struc
     return find_free_name(plan, u);
 }
 
-/* A child of the loser becomes the winner's where it stands, in the directory or parked: without a step,
- * so that no child is ever recorded beneath the loser's tombstone. */
+/* A child of the loser becomes the winner's where it stands, in the directory or parked: without a
+ * step, so that no child is ever recorded beneath the loser's tombstone. */
 static void inherit_child(struct plan *plan, const struct record *child,
                           const struct file_id *parent)
 {

@@ -102,6 +102,8 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
 /* Two directories of ours: all of @loser moves into @winner, which is not beneath it, and @loser goes.
  * False: not now. */
 bool merge_dirs(struct plan *plan, const struct file_id *loser, const struct file_id *winner);
+/* Parked files whose name is free return; a read-only member's own go (return.c). */
+void return_all(struct plan *plan);
 /* A tombstone comes true (remove.c). */
 void remove_bury(struct plan *plan, const struct update *u, const struct ruling *ruling);
 /* A child that its sender does not know lives in it: it stays. False: not now. */

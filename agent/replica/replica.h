@@ -48,7 +48,8 @@
  *     directories are taken over where they stand, without transfer, differing content is preserved, a
  *     directory in the way of a file is set aside under another name. What it received and then
  *     deleted leaves its vector and comes again; what it received and then changed is changed as by
- *     anybody, except that a read-only member's change yields, and what it changed comes again.
+ *     anybody, except that a read-only member's change yields, and what it changed comes again. What a read-only
+ *     member still has of its own after its first sync is preserved and removed.
  *
  * Use. Local:   change = replica_change_begin(); observe…; replica_change_commit().
  *      Remote:  replica_judge() on arrival (is content needed?); when content is staged:
@@ -131,7 +132,8 @@ void replica_observe_gone(struct change *change, const struct file_id *id);
  * its new place in the same change. */
 void replica_observe_displaced(struct change *change, const struct file_id *id);
 
-/* Durable; the vector contains the new gvsns afterwards. @out_count: updates issued. */
+/* Durable; the vector contains the new gvsns afterwards. @out_count: updates issued, and those that
+ * left the vector to come again: partners are to hear of either. */
 NODISCARD enum status replica_change_commit(struct change *change, size_t *out_count);
 void replica_change_abort(struct change *change);
 
@@ -212,7 +214,8 @@ struct plan;
 /*
  * Decide a batch of offers in order, at most PLAN_OFFER_COUNT_MAX. Later ones see the effect of earlier
  * ones. *out_plan holds the steps; offers that turn out to be known or to wait have none. At the end
- * parked files go back whose name has become free: a plan of no offers (NULL, 0) does only that.
+ * parked files go back whose name has become free, and a read-only member preserves and removes
+ * files of its own: a plan of no offers (NULL, 0) does only that.
  */
 NODISCARD enum status replica_plan(struct replica *replica, struct walltime now,
                                    const struct offer *offers, size_t offer_count,
@@ -249,8 +252,9 @@ NODISCARD enum status replica_round_ended(struct replica *replica);
 /* A complete round's sender vector, after all its updates were settled as done. Durable. */
 NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
 
-/* Whether a plan of no offers would bring something back: ask when there is nothing else to do, after
- * local changes above all. When a step of such a plan fails, look, and wait before the next. */
+/* Whether a plan of no offers would bring something back, or take away what users of a read-only
+ * member made: ask when there is nothing else to do, after local changes above all. When a step of
+ * such a plan fails, look, and wait before the next. */
 bool replica_can_return(struct replica *replica);
 
 /*

@@ -14,6 +14,13 @@ struct walltime member_walltime(const struct member *member)
         .ns = (epoch_ms + member->world->now_ms + member->skew_ms) * NS_PER_MS};
 }
 
+bool member_is_reader(const struct member *member)
+{
+    const struct plan_of_run *plan = &member->world->plan;
+
+    return plan->reader && member->index + 1 == plan->member_count;
+}
+
 struct member *member_new(struct world *world, unsigned index)
 {
     struct member *member = MEM_NEW(struct member);
@@ -84,6 +91,7 @@ static enum status open_replica(struct member *member)
         .folder = member->world->folder,
         .store = member->store,
         .primary = member->index == 0,
+        .read_only = member_is_reader(member),
         .case_insensitive = member->world->plan.fold,
         .fresh_database = world_guid(member->world),
     };
@@ -121,7 +129,7 @@ void member_start(struct member *member)
     world_trace(world, member, "starts");
     look_dirty_all(member);
     for (size_t i = 0; i < world->edge_count; i++) {
-        if (world->edges[i].to == member)
+        if (world->edges[i].to == member && world->edges[i].laid)
             streams_connect_later(world, &world->edges[i], world_delay(world, SECOND));
     }
 }

@@ -71,6 +71,7 @@ struct member {
 };
 
 struct member *member_new(struct world *world, unsigned index);
+bool member_is_reader(const struct member *member);
 void member_free(struct member *member);
 void member_start(struct member *member);
 /* Loses all but the disk and what was committed; comes back after @away_ms. */

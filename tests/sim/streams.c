@@ -392,7 +392,7 @@ static bool can_serve(const struct member *member)
 void streams_connect(struct world *world, struct edge *edge)
 {
     edge->connecting = false;
-    if (edge->stream || !edge->to->up)
+    if (edge->stream || !edge->to->up || !edge->laid)
         return;
     if (!edge->open || world->parted[edge->from->index][edge->to->index] ||
         !can_serve(edge->from) || !edge->to->scanned) {
