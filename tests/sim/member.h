@@ -76,7 +76,9 @@ void member_free(struct member *member);
 void member_start(struct member *member);
 /* Loses all but the disk and what was committed; comes back after @away_ms. */
 void member_crash(struct member *member, int64_t away_ms);
-/* A crash after which the store is empty. Not of the primary, whose word the others wait for. */
+/* A crash after which the store is empty. Not of the primary, whose word the others wait for, and not
+ * beside a read-only member, which may be left with what only the lost store knew: it can tell nobody,
+ * and stays honestly out of sync. */
 void member_lose_database(struct member *member);
 void member_run(struct member *member);
 struct walltime member_walltime(const struct member *member);
