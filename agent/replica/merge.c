@@ -260,9 +260,25 @@ static void take_over(struct plan *plan, struct record *next, const struct recor
 }
 
 /*
+ * What those who have a say put there takes the name of a directory that has none, and can not take in
+ * its children: the directory is not thrown away for it, it is set aside under a name of its own.
+ */
+static bool set_aside(struct plan *plan, const struct record *holder)
+{
+    scope(record) struct record aside = {0};
+
+    record_copy(&aside, holder);
+    if (!find_free_name(plan, &aside.update))
+        return false;
+    plan_move(plan, holder, &aside);
+    plan_put(plan, &aside);
+    return true;
+}
+
+/*
  * The winner stands elsewhere, with children of its own: the loser's move to it there, then it
  * takes the place. If it stands beneath the loser it can not: it is taken out of it beside the
- * loser, by a fresh version under a free name, and both live on.
+ * loser, by a fresh version under a free name, and both live on; or the loser is set aside.
  */
 static bool bring_together(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
@@ -276,27 +292,17 @@ static bool bring_together(struct plan *plan, const struct update *u, const stru
         place_update(plan, u, ruling);
         return true;
     }
+    if (replica_is_unheard(plan->replica, loser)) {
+        if (!set_aside(plan, loser))
+            return false;
+        place_update(plan, u, ruling);
+        return true;
+    }
     record_copy(&beside, ours);
     update_copy(&beside.update, u);
     if (!move_beside(plan, ours, &beside, u))
         return false;
     plan_claim(plan, u);
-    return true;
-}
-
-/*
- * A file of those who have a say takes the name of a directory that has none: the directory is not
- * thrown away for it, it is set aside under a name of its own.
- */
-static bool set_aside(struct plan *plan, const struct record *holder)
-{
-    scope(record) struct record aside = {0};
-
-    record_copy(&aside, holder);
-    if (!find_free_name(plan, &aside.update))
-        return false;
-    plan_move(plan, holder, &aside);
-    plan_put(plan, &aside);
     return true;
 }
 

@@ -281,9 +281,19 @@ bool replica_intent(struct replica *replica, size_t index, struct intent *out_in
 NODISCARD enum status replica_recover(struct replica *replica, const bool *done,
                                       const struct step_result *results, size_t count);
 
-/* Drop tombstones older than @life_ms; returns how many through *out_count. */
+/*
+ * Drop tombstones older than @life_ms, the oldest first and at most EXPIRE_COUNT_MAX, up to the first
+ * one that @held lacks.
+ *
+ * @held       what every partner holds, those that pull from us and those that we pull from: then
+ *             no version that the deletion had superseded can ever reach us again, however long its member
+ *             was away, since it would have to come through one of them
+ * @out_count  how many were dropped
+ *
+ * While a partner is away nothing expires.
+ */
 NODISCARD enum status replica_expire(struct replica *replica, struct walltime now, int64_t life_ms,
-                                     size_t *out_count);
+                                     const struct vector *held, size_t *out_count);
 
 /* Path of a live record beneath the root ("" for the root), or false when it is not in the tree.
  * Free the text. */

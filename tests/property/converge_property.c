@@ -136,11 +136,9 @@ static void run_one(uint64_t seed, bool crashes)
     end(&run);
 }
 
-/* The same runs each time: exploring is for whom asks with COTERIE_SEED, the first one, and
- * COTERIE_RUNS. */
 static void run_many(const char *name, bool crashes)
 {
-    uint64_t seed = getenv("COTERIE_SEED") != NULL ? random_seed(name) : 1;
+    uint64_t seed = random_seed(name);
     unsigned runs = run_count();
 
     for (unsigned i = 0; i < runs; i++)

@@ -372,7 +372,7 @@ static void fault(struct world *world, struct random_source *random)
         memstore_fail_commit(member->memory, 1 + (unsigned)random_below(random, 3));
     } else if (kind < 82) {
         member_lose_database(member);
-    } else if (kind < 84) {
+    } else if (kind < 84 && world->plan.tombstone_life_ms == 0) {
         topology_lay(world, random);
         world_count_fault(world, FAULT_topology);
     } else if (kind < 91) {

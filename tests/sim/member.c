@@ -178,6 +178,25 @@ static void queue_unpark(struct member *member)
                                .incarnation = member->incarnation});
 }
 
+static void expire(struct member *member)
+{
+    struct world *world = member->world;
+    int64_t life_ms = world->plan.tombstone_life_ms;
+    struct vector held = {0};
+    size_t count = 0;
+
+    if (life_ms == 0 || world->now_ms - member->expired_ms < SECOND)
+        return;
+    member->expired_ms = world->now_ms;
+    if (streams_held_by_all(member, &held) &&
+        replica_expire(member->replica, member_walltime(member), life_ms, &held, &count) != ST_OK)
+        member_crash(member, world_delay(world, 5 * SECOND));
+    if (count > 0)
+        world_trace(world, member, "drops %zu tombstones", count);
+    world->result->expired_count += count;
+    vector_fini(&held);
+}
+
 void member_run(struct member *member)
 {
     struct world *world = member->world;
@@ -219,6 +238,7 @@ void member_run(struct member *member)
             apply_unpark(member);
         } else {
             queue_unpark(member);
+            expire(member);
             return;
         }
     }

@@ -45,6 +45,7 @@ struct member {
     bool unpark_queued; /* EVENT_UNPARK is on its way */
     bool unpark_due;
     bool return_failed; /* bringing parked files back; look first */
+    int64_t expired_ms;     /* when tombstones were expired last */
     int64_t still_since_ms; /* the last time that something was settled or seen, or the start */
     uint64_t stage_last;
 
@@ -136,6 +137,8 @@ void streams_member_down(struct member *member);
 void streams_tick(struct world *world, struct stream *stream, enum event_kind kind);
 void streams_try_joins(struct member *member);
 void streams_vector_grew(struct member *member);
+/* What every partner is known to hold; false: one of them is away. */
+bool streams_held_by_all(const struct member *member, struct vector *out_held);
 struct stream *streams_by_id(struct world *world, uint32_t id);
 void streams_fetch(struct member *member, const struct intake_next *next);
 void streams_settled(struct member *member, const struct intake_next *next);

@@ -110,6 +110,8 @@ static void draw_plan(struct world *world)
     plan->fold = random_chance(random, 15);
     plan->seeded = random_chance(random, 40);
     plan->reader = random_chance(random, 10);
+    if (random_chance(random, 30))
+        plan->tombstone_life_ms = 1 + (int64_t)random_below(random, 30 * SECOND);
 }
 
 static void seed_disk(struct world *world, struct member *member)

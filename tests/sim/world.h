@@ -82,6 +82,7 @@ struct sim_result {
     int64_t quiet_ms;      /* from healing to quiet */
     uint64_t operations[OPERATION_COUNT];
     uint64_t faults[FAULT_COUNT];
+    uint64_t expired_count;
     uint64_t classes[CLASS_COUNT];
 };
 
@@ -159,6 +160,7 @@ struct plan_of_run {
     bool fold;
     bool seeded; /* members start with files of their own */
     bool reader; /* the last member is read-only */
+    int64_t tombstone_life_ms; /* 0: for ever */
 };
 
 struct world {
