@@ -8,10 +8,9 @@
 #include "agent/replica/replica.h"
 #include "agent/replica/view.h"
 
-/* A version that left our vector. */
+/* A version that left our vector; without its attributes. */
 struct undone {
-    struct file_id id;
-    struct gvsn gvsn;
+    struct update version;
 };
 
 struct replica {

@@ -67,7 +67,11 @@ static void undo(struct change *change, const struct update *u)
         return;
     vector_remove(&change->vector, &u->gvsn);
     change->undone = mem_resize(change->undone, change->undone_count + 1, sizeof(*change->undone));
-    change->undone[change->undone_count++] = (struct undone){.id = u->id, .gvsn = u->gvsn};
+    struct undone *undone = &change->undone[change->undone_count++];
+
+    *undone = (struct undone){.version = *u};
+    undone->version.attributes = NULL;
+    undone->version.attributes_size = 0;
 }
 
 /* Stamp and store a record that changed here. */

@@ -130,13 +130,15 @@ static void keep_undone(struct replica *replica, struct vector *joined)
     size_t kept = 0;
 
     for (size_t i = 0; i < replica->undone_count; i++) {
-        const struct undone undone = replica->undone[i];
+        const struct update *undone = &replica->undone[i].version;
         scope(record) struct record record = {0};
 
-        if (store->ops->get(store->arg, &undone.id, &record) && !replica_yields(replica, &record))
+        /* A lesser version that came meanwhile is not what is to come. */
+        if (store->ops->get(store->arg, &undone->id, &record) &&
+            !replica_yields(replica, &record) && update_compare(&record.update, undone) >= 0)
             continue;
-        vector_remove(joined, &undone.gvsn);
-        replica->undone[kept++] = undone;
+        vector_remove(joined, &undone->gvsn);
+        replica->undone[kept++] = replica->undone[i];
     }
     replica->undone_count = kept;
 }
@@ -173,7 +175,7 @@ static void drop_undone(struct replica *replica, const struct file_id *id)
     size_t kept = 0;
 
     for (size_t i = 0; i < replica->undone_count; i++) {
-        if (!file_id_equal(&replica->undone[i].id, id))
+        if (!file_id_equal(&replica->undone[i].version.id, id))
             replica->undone[kept++] = replica->undone[i];
     }
     replica->undone_count = kept;

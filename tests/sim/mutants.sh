@@ -49,7 +49,7 @@ parked_attributes_kept|agent/replica/plan.c|what was parked returns with attribu
 merged_into_itself|agent/replica/judge.c|a directory whose merges lead back to it is its own heir|s/hop < MERGE_HOP_MAX \&\& !file_id_equal(out_id, \&merged->id)/hop < MERGE_HOP_MAX/
 read_only_answers|agent/replica/judge.c|a read-only member answers updates|s/    if (replica->options.read_only)/    if (false)/
 read_only_keeps|agent/replica/return.c|what users of a read-only member made stays|s/if (!replica->options.read_only ||/if (true ||/
-undone_joined|agent/replica/replica.c|what was undone is claimed with the round that was running|s/        vector_remove(joined, &undone.gvsn);/        (void)joined;/
+undone_joined|agent/replica/replica.c|what was undone is claimed with the round that was running|s/        vector_remove(joined, &undone->gvsn);/        (void)joined;/
 expired_too_early|agent/replica/replica.c|tombstones expire though a partner lacks them|s/!vector_contains(held, &record.update.gvsn)/false/;s/vector_contains(held, &record.update.gvsn)/true/
 vain_wait_called_done|agent/session/intake.c|what waits in vain is called done|s/tell_settled(intake, source, &item->update.gvsn, false);/tell_settled(intake, source, \&item->update.gvsn, true);/
 LIST
