@@ -73,7 +73,9 @@ static bool is_older_sister(const struct update *u, const struct update *holder)
            u->gvsn.number < holder->gvsn.number;
 }
 
-/* Rule 3 for a greater tombstone. One child decides: the others are asked when it is gone. */
+/* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is gone.
+ * Were it any child, two directories could wait for each other's: a child moved from one to the other
+ * is refused while that one is dead. Of those that wait so the least is unknown to one of the sides. */
 static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
                                        const struct vector *sender_vector,
                                        const struct ruling *ruling)

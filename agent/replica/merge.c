@@ -325,26 +325,11 @@ bool merge_update(struct plan *plan, const struct update *u, const struct ruling
     return true;
 }
 
-/* Whether a child lives in the directory whose own update is on the way. */
-static bool has_known_child(const struct plan *plan, const struct update *tombstone)
-{
-    const struct vector *known = plan->offers[plan->offer_index].sender_vector;
-    scope(record) struct record child = {0};
-    struct file_id last;
-    const struct file_id *after = NULL;
-
-    while (view_next_child(&plan->view, &tombstone->id, after, &child)) {
-        if (knew_of(tombstone, known, &child.update.gvsn))
-            return true;
-        last = child.update.id;
-        after = &last;
-    }
-    return false;
-}
-
 /*
  * Where the others went is no directory any more. Deleted since: it is revived, in the loser's
- * stead. Lost in merges that contradict each other: a new directory takes over.
+ * stead. Lost in merges that contradict each other: a new directory takes over. All children go with it,
+ * those too whose own update is on the way: it may be refused because its directory lost in the other
+ * of these merges, whose tombstone waits at its member for a child of ours.
  */
 static bool replace_heir(struct plan *plan, const struct update *u, const struct record *loser,
                          enum heir kind, const struct file_id *heir)
@@ -352,8 +337,6 @@ static bool replace_heir(struct plan *plan, const struct update *u, const struct
     scope(record) struct record next = {0};
     uint64_t saw_clock = u->clock;
 
-    if (has_known_child(plan, u))
-        return false;
     if (kind == HEIR_DEAD && view_get(&plan->view, heir, &next)) {
         next.update.present = true;
         saw_clock = next.update.clock;
