@@ -107,6 +107,23 @@ static bool wins_name(const struct replica *replica, const struct update *u,
     return update_compare(u, &holder->update) > 0;
 }
 
+/*
+ * Rule 4 for an update that does not get its name. To refuse it until its member has seen the winner
+ * is not enough: the winner may be waiting at that member, for what is refused here. Where the member
+ * does better it is refused all the same: it need not preserve what equals the winner, and knows what
+ * to do with a directory's children.
+ */
+static enum ruling_kind rule_loser(const struct replica *replica, const struct update *u,
+                                   const struct ruling *ruling)
+{
+    bool is_dir = u->kind == FILE_DIRECTORY;
+
+    if (!replica_has_say(replica) || (is_dir && ruling->has_ours && ruling->ours.update.present) ||
+        (!is_dir && update_same_content(u, &ruling->holder.update)))
+        return RULING_BEHIND;
+    return RULING_LOSE;
+}
+
 static enum ruling_kind rule_present(const struct replica *replica, const struct view *view,
                                      const struct update *u, const struct vector *sender_vector,
                                      struct ruling *ruling)
@@ -136,7 +153,7 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
         return RULING_PARK;
     if (is_older_sister(u, &ruling->holder.update))
         return RULING_WAIT;
-    return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : RULING_BEHIND;
+    return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : rule_loser(replica, u, ruling);
 }
 
 static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,
@@ -165,7 +182,7 @@ static bool has_content(const struct update *u, const struct ruling *ruling)
 {
     bool on_disk = ruling->has_ours && ruling->ours.place != PLACE_NOWHERE;
 
-    if (!u->present || u->kind == FILE_DIRECTORY)
+    if (!u->present || u->kind == FILE_DIRECTORY || ruling->kind == RULING_LOSE)
         return true;
     if (on_disk)
         return update_same_content(u, &ruling->ours.update);
@@ -188,6 +205,7 @@ static enum ruling_kind rule_silently(enum ruling_kind kind)
     case RULING_PLACE:
     case RULING_PARK:
     case RULING_CLASH:
+    case RULING_LOSE:
         break;
     }
     return kind;
@@ -231,6 +249,7 @@ enum verdict replica_judge(struct replica *replica, const struct update *update,
     case RULING_REVIVE:
     case RULING_REHOME:
     case RULING_KEEP_PLACE:
+    case RULING_LOSE:
         verdict = VERDICT_READY;
         break;
     case RULING_PLACE:

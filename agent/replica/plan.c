@@ -344,6 +344,9 @@ static bool carry_out(struct plan *plan, const struct update *u, const struct ru
         return true;
     case RULING_CLASH:
         return clash_resolve(plan, u, ruling);
+    case RULING_LOSE:
+        clash_lose(plan, u, ruling);
+        return true;
     }
     return false;
 }

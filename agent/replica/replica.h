@@ -32,8 +32,9 @@
  *     Otherwise it is a name clash. A directory beats what is not one, else the greater update wins.
  *     Two directories merge: the lesser one's children move to the greater with fresh versions, it
  *     becomes a name-conflict tombstone that says where they went. Else the lesser becomes a
- *     name-conflict tombstone and its content is preserved. Who holds the loser does this: an arriving
- *     loser is behind, its own member will see the winner.
+ *     name-conflict tombstone, and whoever has its content preserves that. Whoever sees both first does
+ *     this; but an arriving loser with the winner's content, or a directory that we have elsewhere, is
+ *     behind: its own member will see the winner.
  *  5. A move that would make a directory its own ancestor is answered with a fresh version of the
  *     moved directory that keeps our place for it.
  *  6. A fresh version has the next number of our database and clock = max(all it saw + 1, now).
