@@ -291,7 +291,8 @@ NODISCARD enum status replica_recover(struct replica *replica, const bool *done,
  *             was away, since it would have to come through one of them
  * @out_count  how many were dropped
  *
- * While a partner is away nothing expires.
+ * While a partner is away nothing expires. A partner that loses its database in the meantime no longer
+ * holds what it held: against that stands only that @life_ms is long.
  */
 NODISCARD enum status replica_expire(struct replica *replica, struct walltime now, int64_t life_ms,
                                      const struct vector *held, size_t *out_count);

@@ -148,7 +148,8 @@ void member_lose_database(struct member *member)
 {
     struct world *world = member->world;
 
-    if (!member->up || member->index == 0 || world->plan.reader)
+    if (!member->up || member->index == 0 || world->plan.reader ||
+        world->plan.tombstone_life_ms > 0)
         return;
     world_count_fault(world, FAULT_database_lost);
     member_crash(member, world_delay(world, 10 * SECOND));

@@ -79,7 +79,8 @@ void member_start(struct member *member);
 void member_crash(struct member *member, int64_t away_ms);
 /* A crash after which the store is empty. Not of the primary, whose word the others wait for, and not
  * beside a read-only member, which may be left with what only the lost store knew: it can tell nobody,
- * and stays honestly out of sync. */
+ * and stays honestly out of sync; nor where tombstones expire, since it may have been the last to hold
+ * one for a partner that is away. */
 void member_lose_database(struct member *member);
 void member_run(struct member *member);
 struct walltime member_walltime(const struct member *member);
