@@ -190,6 +190,7 @@ static void take_parts(struct folder *f, const struct parts *parts)
     f->stage = parts->stage;
     f->preserve = parts->preserve;
     f->install = parts->install;
+    f->signatures = parts->signatures;
     f->intake = intake_new();
     f->store_broken = false;
 }
@@ -209,6 +210,7 @@ static void start(struct folder *f)
         trouble(f, "database", "the folder's database cannot be read", "see the log");
         return;
     }
+    f->seeds = seeds_new(f);
     problem_clear(&f->problems, "watch");
     problem_clear(&f->problems, "database");
     set_state(f, replica_state(f->replica)->initial_scan_done ? FOLDER_RUNNING : FOLDER_SCANNING);
@@ -254,6 +256,8 @@ static void end_sessions(struct folder *f)
     f->watch = NULL;
     if (f->local)
         local_stop(f->local);
+    if (f->seeds)
+        seeds_stop(f->seeds);
 }
 
 static void close_parts(struct folder *f)
@@ -266,10 +270,13 @@ static void close_parts(struct folder *f)
         .stage = f->stage,
         .preserve = f->preserve,
         .install = f->install,
+        .signatures = f->signatures,
     };
 
     local_free(f->local);
     f->local = NULL;
+    seeds_free(f->seeds);
+    f->seeds = NULL;
     intake_free(f->intake);
     f->intake = NULL;
     parts_close(&parts);
@@ -280,6 +287,7 @@ static void close_parts(struct folder *f)
     f->stage = NULL;
     f->preserve = NULL;
     f->install = NULL;
+    f->signatures = NULL;
 }
 
 static void folder_free(struct folder *f)
@@ -289,6 +297,7 @@ static void folder_free(struct folder *f)
 
     loop_timer_free(f->tick);
     problems_fini(&f->problems);
+    serve_forget_counts(f);
     filter_fini(&f->file_filter);
     filter_fini(&f->dir_filter);
     free(f);

@@ -189,6 +189,19 @@ static void locate_missing(struct gathering *g, const struct record *record, con
     }
 }
 
+/* It stays in the finding no longer than needed: a batch may hold many. */
+static void keep_signature(struct gathering *g, struct finding *f)
+{
+    struct rdc_signature *signature = f->content.signature;
+
+    f->content.signature = NULL;
+    if (signature && signatures_put(g->signatures, &f->content.hash, signature)) {
+        f->newly_signed = true;
+        f->traits = signature->traits;
+    }
+    rdc_signature_free(signature);
+}
+
 /* @record: of the file that stands there (@known), or of the one that it replaces; NULL: none. True
  * when it was found to be PRESENT. */
 static bool read_entry(struct gathering *g, const char *path, const struct object *parent,
@@ -199,7 +212,14 @@ static bool read_entry(struct gathering *g, const char *path, const struct objec
     struct span recorded =
         record ? span_of(record->update.attributes, record->update.attributes_size)
                : (struct span){0};
-    enum status st = scan_read(g->root, path, recorded, g->stop, &content);
+    struct scan_read_options options = {
+        .root = g->root,
+        .path = path,
+        .recorded = recorded,
+        .sign = signatures_key(g->signatures),
+        .stop = g->stop,
+    };
+    enum status st = scan_read(&options, &content);
     struct finding *f;
 
     if (st == ST_OK && !object_equal(&content.object, object)) {
@@ -211,6 +231,7 @@ static bool read_entry(struct gathering *g, const char *path, const struct objec
         g->bytes_read += content.size;
         f = add_finding(g, FINDING_PRESENT, path);
         f->content = content;
+        keep_signature(g, f);
         f->parent = *parent;
         f->known = known;
         f->holder_gone = holder_gone;

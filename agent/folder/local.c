@@ -126,6 +126,7 @@ struct local *local_new(struct folder *f)
         return NULL;
     }
     l->gathering.root = f->root;
+    l->gathering.signatures = f->signatures;
     l->gathering.file_filter = &f->file_filter;
     l->gathering.dir_filter = &f->dir_filter;
     l->gathering.root_id = replica_root(f->replica);
@@ -285,6 +286,8 @@ static bool record_present(struct recording *r, struct finding *found)
     enum observed observed = replica_observe(r->change, &seen, found->holder_gone, &id);
     if (observed == OBSERVED_LATER)
         return false;
+    if (found->newly_signed)
+        seeds_note(r->local->folder, &seen.hash, &found->traits);
     observed_dir(r, found, observed, &id);
     return true;
 }

@@ -11,6 +11,7 @@
 
 #include "agent/db/db.h"
 #include "agent/scan/scan.h"
+#include "agent/signatures/signatures.h"
 
 #include <stdatomic.h>
 
@@ -43,6 +44,8 @@ struct finding {
     bool unlocated;              /* GONE: alive on the volume, but nowhere in the walked tree */
     struct object parent;        /* PRESENT, LOOK, LATER: its directory; size 0: not known */
     struct scan_content content; /* PRESENT */
+    bool newly_signed;           /* PRESENT: nothing with this content was seen before */
+    struct rdc_traits traits;    /* newly_signed: what it is like */
     const char *problem;         /* SKIPPED, FAILED */
 };
 
@@ -51,6 +54,7 @@ struct gathering {
     const struct filter *file_filter;
     const struct filter *dir_filter;
     struct db_reader *reader; /* the worker's own */
+    struct signatures *signatures;
     struct file_id root_id;
     const atomic_bool *stop;
     bool tree_walked; /* whole, since the agent began: whatever is in it was looked up */

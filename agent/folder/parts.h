@@ -4,7 +4,7 @@
  *
  *   folder.c   life of a folder: opens the parts, watches the root, closes
  *   local.c    disk to replica: scans, looks at places that changed, records
- *   pull.c     partners' updates in;  fetching.c  their content
+ *   pull.c     partners' updates in;  fetching.c  their content;  seeds.c  what helps to build it
  *   apply.c    intake to disk: fetches, plans, installs, settles
  *   serve.c    our records out to partners;  content.c  reading and staging
  *   report.c   what the status says
@@ -19,6 +19,7 @@
 #include "agent/report/problems.h"
 #include "agent/session/intake.h"
 #include "agent/session/receiver.h"
+#include "agent/signatures/signatures.h"
 #include "agent/stage/stage.h"
 #include "agent/transfer/codec.h"
 #include "agent/watch/watch.h"
@@ -43,6 +44,9 @@ enum folder_state {
 
 struct pull;
 struct serve;
+struct served;
+struct seeds;
+struct fetch_seeds;
 struct fetch_client;
 struct serving;
 struct local;
@@ -71,6 +75,8 @@ struct folder {
     struct stage *stage;
     struct preserve *preserve;
     struct install *install;
+    struct signatures *signatures;
+    struct seeds *seeds;
     struct watch *watch;
     struct local *local;
     struct intake *intake;
@@ -78,6 +84,7 @@ struct folder {
     struct pull *pulls;
     struct serve *serves;
     struct serving *servings;
+    struct served *served; /* what streams that have ended moved */
     intake_source source_last;
 
     /* apply.c */
@@ -154,6 +161,7 @@ struct pull_status {
     bool open;
     bool in_sync;
     bool refused;
+    bool partner_busy; /* it opens the folder, scans it, or waits for its own initial sync */
     uint64_t unsettled;
     const char *trouble;
     const char *held; /* the update that has waited longest to be put in place; NULL: none */
@@ -173,7 +181,27 @@ void fetching_start(struct folder *f, intake_source source, const struct update 
 void fetching_serve(struct folder *f, struct rpc_stream *stream,
                     const struct connection_assignment *connection);
 void fetching_close_all(struct folder *f);
+/* Adds what the partner's open Fetch streams have moved. */
+void fetching_add_bytes(const struct folder *f, const struct guid *connection, uint64_t *sent,
+                        uint64_t *received);
 void fetching_check(struct folder *f);
+
+/* --- seeds.c --- */
+struct seeds *seeds_new(struct folder *f); /* begins to look through the signatures */
+void seeds_stop(struct seeds *seeds);      /* end that soon */
+void seeds_free(struct seeds *seeds);      /* no job under way; NULL allowed */
+/* Content that the folder has, or is about to have: it may help to build others. */
+void seeds_note(struct folder *f, const struct content_hash *content,
+                const struct rdc_traits *traits);
+/* A partner says what the content of an update is like. */
+void seeds_heard(struct folder *f, const struct gvsn *gvsn, const struct rdc_traits *traits);
+/* Our files that may help to build the content of @update, best first. Without @deltas only one that
+ * has just this content. */
+void seeds_find(struct folder *f, const struct update *update, bool deltas,
+                struct fetch_seeds *out);
+/* A file in the tree with just this content. Free *out_path. */
+bool seeds_find_content(struct folder *f, const struct content_hash *content,
+                        struct record *out_record, char **out_path);
 
 /* --- apply.c --- */
 void apply_kick(struct folder *f);
@@ -190,10 +218,16 @@ void serve_close_all(struct folder *f);
 struct serve_status {
     bool in_sync;
     uint64_t backlog;
-    uint64_t bytes_sent;
-    uint64_t bytes_received;
 };
+/* False while the partner has no session. */
 bool serve_status(const struct folder *f, const struct guid *connection, struct serve_status *out);
+/* A stream of the partner's, which is about to be forgotten, has moved this much. */
+void serve_count(struct folder *f, const struct guid *connection, uint64_t bytes_sent,
+                 uint64_t bytes_received);
+/* Of all streams on a connection since the agent began, contents included. */
+void serve_bytes(const struct folder *f, const struct guid *connection, uint64_t *out_sent,
+                 uint64_t *out_received);
+void serve_forget_counts(struct folder *f);
 
 /* --- content.c; these block, for workers --- */
 /* The content that @record claims, at most @size_max bytes; false when it is not there any more. */

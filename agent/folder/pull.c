@@ -280,6 +280,7 @@ static void stage_contents(void *arg)
 static void deliver(struct pull *p, struct incoming *in)
 {
     struct receiver_event event = {.kind = RECEIVER_EVENT_UPDATE, .gvsn = in->update.gvsn};
+    struct rdc_traits traits;
 
     if (in->problem) {
         fail_session(p, in->problem);
@@ -287,6 +288,8 @@ static void deliver(struct pull *p, struct incoming *in)
     }
     if (in->status == ST_FULL || in->status == ST_IO)
         folder_stage_trouble(p->folder, in->status);
+    if (traits_from_message(in->message->update->traits, &traits))
+        seeds_heard(p->folder, &in->update.gvsn, &traits);
     held_offered(&p->held, &in->update);
     step(p, &event, in);
 }
@@ -698,6 +701,7 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             .trouble = p->trouble,
             .refused = p->last_end == RPC_END_DENIED || p->last_end == RPC_END_UNAUTHENTIC,
             .held = held_longest(&p->held, loop_now(f->services->loop), &held_ms),
+            .partner_busy = p->last_end == RPC_END_BUSY,
             .last_sync = p->last_sync,
             .updates_done = p->updates_done,
             .bytes_sent = p->bytes_sent_before + sent,

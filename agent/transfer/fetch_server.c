@@ -19,7 +19,10 @@ struct transfer {
     uint32_t number;
     struct record record;
     char *path;
-    struct frames in; /* wait for the worker */
+    struct content_hash seeds[RDC_SEED_COUNT_MAX]; /* contents that the receiver has */
+    unsigned seed_count;
+    struct fetch_seeds known; /* our files with such content */
+    struct frames in;         /* wait for the worker */
     bool working;
     bool dead; /* freed when the worker comes back */
 
@@ -28,6 +31,14 @@ struct transfer {
     struct frames job_out;
     struct rdc_sender *sender;
     struct file_content content;
+    struct rdc_signature *signature; /* of content */
+    struct open_base {
+        struct file_content file; /* its bytes, when a file has them */
+        struct rdc_content content;
+        struct rdc_signature *signature;
+    } open_bases[RDC_SEED_COUNT_MAX];
+    struct rdc_base bases[RDC_SEED_COUNT_MAX]; /* of open_bases */
+    unsigned base_count;
     enum rdc_progress progress;
     bool changed; /* the file is not the record's any more */
 };
@@ -40,6 +51,8 @@ struct fetch_server {
     unsigned working_count;
     bool writable;
     bool closed;
+    uint64_t bytes_sent; /* of the stream when it had ended */
+    uint64_t bytes_received;
 };
 
 static void transfer_free(struct transfer *t)
@@ -52,6 +65,12 @@ static void transfer_free(struct transfer *t)
     t->server->transfer_count--;
     rdc_send_free(t->sender);
     file_content_close(&t->content);
+    rdc_signature_free(t->signature);
+    for (unsigned i = 0; i < t->base_count; i++) {
+        file_content_close(&t->open_bases[i].file);
+        rdc_signature_free(t->open_bases[i].signature);
+    }
+    fetch_seeds_fini(&t->known);
     frames_clear(&t->in);
     frames_clear(&t->job_in);
     frames_clear(&t->job_out);
@@ -62,10 +81,54 @@ static void transfer_free(struct transfer *t)
 
 /* --- on the worker --- */
 
+/* Signatures serve every transfer of the content: made at the first, if not when it was read. */
+static struct rdc_signature *signature_of(const struct transfer *t, const struct content_hash *hash,
+                                          const struct rdc_content *content)
+{
+    struct rdc_signature *signature = NULL;
+
+    if (signatures_want(content->size))
+        (void)signatures_get_or_make(t->server->options.services.signatures, hash, content,
+                                     &signature);
+    return signature;
+}
+
+static const struct fetch_seed *find_known(const struct transfer *t,
+                                           const struct content_hash *content)
+{
+    for (unsigned i = 0; i < t->known.count; i++)
+        if (memcmp(t->known.items[i].hash.bytes, content->bytes, sizeof(content->bytes)) == 0)
+            return &t->known.items[i];
+    return NULL;
+}
+
+/* What we know of a content that the receiver has: its bytes, or what it looked like. */
+static void open_base(struct transfer *t, const struct content_hash *content)
+{
+    const struct fetch_services *s = &t->server->options.services;
+    const struct fetch_seed *known = find_known(t, content);
+    struct open_base *open = &t->open_bases[t->base_count];
+    struct rdc_base *base = &t->bases[t->base_count];
+
+    open->file.fd = -1;
+    *base = (struct rdc_base){0};
+    memcpy(base->hash.bytes, content->bytes, sizeof(base->hash.bytes));
+    if (known && file_content_open(&open->file, s->root, known->path, &known->object,
+                                   &known->witness, known->size)) {
+        open->content = file_content_rdc(&open->file);
+        base->content = &open->content;
+        open->signature = signature_of(t, content, &open->content);
+    } else if (!signatures_get(s->signatures, content, &open->signature)) {
+        return;
+    }
+    base->signature = open->signature;
+    t->base_count++;
+}
+
 static bool begin(struct transfer *t)
 {
     const struct fetch_services *s = &t->server->options.services;
-    struct rdc_send_options options = {.key = fetch_key(&s->group)};
+    struct rdc_send_options options = {.key = *signatures_key(s->signatures)};
 
     if (!file_content_open(&t->content, s->root, t->path, &t->record.object, &t->record.witness,
                            t->record.update.size)) {
@@ -73,6 +136,13 @@ static bool begin(struct transfer *t)
         return false;
     }
     options.content = file_content_rdc(&t->content);
+    if (t->seed_count > 0)
+        t->signature = signature_of(t, &t->record.update.hash, &options.content);
+    for (unsigned i = 0; i < t->seed_count; i++)
+        open_base(t, &t->seeds[i]);
+    options.signature = t->signature;
+    options.bases = t->bases;
+    options.base_count = t->base_count;
     t->sender = rdc_send_new(&options);
     return true;
 }
@@ -219,6 +289,30 @@ static struct transfer *find(struct fetch_server *s, uint32_t number)
     return NULL;
 }
 
+/* What the receiver has, and who of us has the same. False: it is malformed. */
+static bool note_seeds(struct transfer *t, const Coterie__V1__FetchStart *start)
+{
+    const struct fetch_server_options *options = &t->server->options;
+
+    if (start->n_seed_hashes > RDC_SEED_COUNT_MAX)
+        return false;
+    for (size_t i = 0; i < start->n_seed_hashes; i++) {
+        struct content_hash *hash = &t->seeds[t->seed_count];
+        struct record record = {0};
+        char *path;
+
+        if (start->seed_hashes[i].len != sizeof(hash->bytes))
+            return false;
+        memcpy(hash->bytes, start->seed_hashes[i].data, sizeof(hash->bytes));
+        t->seed_count++;
+        if (!options->find_content(hash, &record, &path, options->arg))
+            continue;
+        fetch_seeds_take(&t->known, &record, path);
+        record_fini(&record);
+    }
+    return true;
+}
+
 static const char *on_start(struct fetch_server *s, const Coterie__V1__FetchStart *start)
 {
     struct file_id id;
@@ -250,7 +344,7 @@ static const char *on_start(struct fetch_server *s, const Coterie__V1__FetchStar
     t->next = s->transfers;
     s->transfers = t;
     s->transfer_count++;
-    return NULL;
+    return note_seeds(t, start) ? NULL : "seeds that are none";
 }
 
 static const char *on_frame(struct fetch_server *s, const Coterie__V1__FetchFrame *message)
@@ -297,9 +391,9 @@ static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text
 {
     struct fetch_server *s = arg;
 
-    (void)stream;
     (void)end;
     (void)text;
+    rpc_stream_bytes(stream, &s->bytes_sent, &s->bytes_received);
     s->stream = NULL;
     s->closed = true;
     s->options.on_end(s, s->options.arg);
@@ -322,6 +416,14 @@ struct fetch_server *fetch_server_open(const struct fetch_server_options *option
     message.opened = &opened;
     s->writable = rpc_stream_send(s->stream, &message.base);
     return s;
+}
+
+void fetch_server_bytes(const struct fetch_server *s, uint64_t *out_sent, uint64_t *out_received)
+{
+    *out_sent = s->bytes_sent;
+    *out_received = s->bytes_received;
+    if (s->stream)
+        rpc_stream_bytes(s->stream, out_sent, out_received);
 }
 
 void fetch_server_finish(struct fetch_server *s, enum rpc_end end, const char *text)

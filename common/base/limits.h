@@ -177,6 +177,17 @@
 #define EXAMINE_BATCH_BYTES        (64u << 20)    /* bytes read before they are recorded */
 #define WALK_ECHO_MS               10000          /* events of what moved during a walk may come after it */
 #define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
+#define SIGNED_SIZE_MIN            (256u << 10)   /* content whose signature is kept … */
+#define SIGNED_SIZE_MAX            (UINT64_C(64) << 30) /* … up to this: 160 MB in memory */
+#define SIGNATURES_BYTES_MAX       (UINT64_C(1) << 30) /* signatures of one folder, on disk */
+#define SIGNATURES_COUNT_MAX       (256u << 10)   /* and their number: 40 bytes each in memory */
+#define SIGNATURES_FREE_BYTES_MIN  (256u << 20)   /* what they leave free on the file system */
+#define SIGNATURE_FILE_SIZE_MAX    (256u << 20)
+#define SIGNATURE_USE_S            3600           /* the last use of one is noted as exactly as this */
+#define SEED_SIZE_MIN              (INLINE_SIZE_MAX + 1) /* content for which seeds are looked for, and kept known */
+#define SEEDS_FRESH_COUNT_MAX      1024u          /* contents noted that have not been installed yet */
+#define SEEDS_HEARD_COUNT_MAX      4096u          /* likenesses heard of updates that are not settled yet */
+#define SEEDS_TRY_MAX              8u             /* searches for similar files when those found are gone */
 #define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
 #define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */
 #define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
