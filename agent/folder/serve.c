@@ -446,6 +446,21 @@ void serve_kick(struct folder *f)
     }
 }
 
+bool serve_held(const struct folder *f, struct vector *held)
+{
+    for (size_t i = 0; i < f->assignment->outbound_count; i++) {
+        const struct guid *connection = &f->assignment->outbound[i].connection;
+        const struct serve *s = f->serves;
+
+        while (s && (!s->stream || !guid_equal(&s->connection, connection)))
+            s = s->next;
+        if (!s)
+            return false;
+        vector_meet(held, sender_receiver_vector(s->sender));
+    }
+    return true;
+}
+
 void serve_check(struct folder *f)
 {
     for (struct serve *s = f->serves, *next; s; s = next) {
