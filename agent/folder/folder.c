@@ -288,7 +288,6 @@ static void close_parts(struct folder *f)
     f->preserve = NULL;
     f->install = NULL;
     f->signatures = NULL;
-    f->unpark_wanted = false;
 }
 
 static void folder_free(struct folder *f)

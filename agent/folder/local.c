@@ -534,6 +534,7 @@ static void record_findings(struct local *l)
     }
     if (count > 0) {
         log_debug(&f->log, "recorded local changes count=%zu", count);
+        f->stirred = loop_now(f->services->loop);
         folder_vector_grew(f, NULL);
         intake_rejudge(f->intake);
         apply_kick(f);

@@ -96,9 +96,7 @@ struct folder {
     size_t offer_count;
     bool applying;
     bool apply_again;
-    bool unpark_wanted;            /* a session has ended that may have parked something */
-    struct instant session_ended;  /* the last one */
-    struct instant unparked;       /* the last try while in sync with everybody */
+    struct instant stirred;        /* the last time that something was settled or recorded */
     bool return_tried;             /* what is parked had its try since the last tick */
     uint64_t plan_epoch;           /* counts settled plans */
 
@@ -151,7 +149,6 @@ void pull_settled(struct folder *f, intake_source source, const struct gvsn *gvs
 void pull_vector_grew(struct folder *f, const struct pull *except);
 void pull_try_joins(struct folder *f);
 struct fetch_client *pull_fetch_client(struct folder *f, intake_source source);
-bool pull_any_open(const struct folder *f); /* a partner may still send something */
 bool pull_is_busy(const struct folder *f);
 /* Every partner that we receive from is there, and has nothing that we lack. */
 bool pull_has_everything(const struct folder *f);
@@ -161,6 +158,7 @@ struct pull_status {
     bool open;
     bool in_sync;
     bool refused;
+    bool partner_busy; /* it opens the folder, scans it, or waits for its own initial sync */
     uint64_t unsettled;
     const char *trouble;
     const char *held; /* the update that has waited longest to be put in place; NULL: none */

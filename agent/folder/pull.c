@@ -145,8 +145,6 @@ static void stream_gone(struct pull *p)
     if (p->source != 0) {
         intake_source_gone(p->folder->intake, p->source);
         p->source = 0;
-        p->folder->unpark_wanted = true;
-        p->folder->session_ended = loop_now(p->folder->services->loop);
         apply_kick(p->folder);
     }
 }
@@ -644,14 +642,6 @@ struct fetch_client *pull_fetch_client(struct folder *f, intake_source source)
     return NULL;
 }
 
-bool pull_any_open(const struct folder *f)
-{
-    for (const struct pull *p = f->pulls; p; p = p->next)
-        if (p->receiver)
-            return true;
-    return false;
-}
-
 bool pull_has_everything(const struct folder *f)
 {
     size_t count = 0;
@@ -698,6 +688,7 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             .trouble = p->trouble,
             .refused = p->last_end == RPC_END_DENIED || p->last_end == RPC_END_UNAUTHENTIC,
             .held = held_longest(&p->held, loop_now(f->services->loop), &held_ms),
+            .partner_busy = p->last_end == RPC_END_BUSY,
             .last_sync = p->last_sync,
             .updates_done = p->updates_done,
             .bytes_sent = p->bytes_sent_before + sent,

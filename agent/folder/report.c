@@ -57,6 +57,9 @@ static connection_report *report_inbound(struct folder *f, const struct connecti
                                    "it is tried again by itself; if it stays, look for this name "
                                    "in both agents' logs");
         }
+    } else if (s.partner_busy) {
+        r->state = mem_copy_string("waiting for the partner");
+        r->health = COTERIE__V1__HEALTH__HEALTH_BUSY;
     } else {
         r->state = mem_copy_string(s.refused ? "refused" : "connecting");
         r->health = COTERIE__V1__HEALTH__HEALTH_DEGRADED;

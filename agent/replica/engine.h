@@ -51,10 +51,11 @@ NODISCARD enum status replica_commit(struct replica *replica, struct replica_sta
 
 /* Rule 9: whether what changes here counts at all. */
 bool replica_has_say(const struct replica *replica);
-/* Whether our version of this file yields to everything: stamped by us, who have no say. */
-bool replica_yields(const struct replica *replica, const struct record *record);
 /* Whether nobody else has ever heard of the file. */
 bool replica_is_unheard(const struct replica *replica, const struct record *record);
+/* Whether our version of this file yields to everything: such a file, or a change by a read-only
+ * member. */
+bool replica_yields(const struct replica *replica, const struct record *record);
 
 /* --- what the rules say of one update (judge.c) --- */
 
@@ -88,15 +89,14 @@ void ruling_fini(struct ruling *ruling);
  * have heard of them yet. */
 bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn);
 
-/* Where the children of a merged directory belong. */
+/* Where the children of a directory belong whose tombstone @merged says that it was merged. */
 enum heir {
     HEIR_LIVE,    /* *out_id is a live directory */
     HEIR_DEAD,    /* *out_id was deleted since */
     HEIR_UNKNOWN, /* we have not heard of it yet */
     HEIR_NONE,    /* two merges contradict each other: there is none */
 };
-enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
-                     struct file_id *out_id);
+enum heir merge_heir(const struct view *view, const struct update *merged, struct file_id *out_id);
 
 /* @processed: what counts as processed; @out is overwritten. */
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,

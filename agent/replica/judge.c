@@ -15,13 +15,15 @@ bool replica_has_say(const struct replica *replica)
 
 bool replica_yields(const struct replica *replica, const struct record *record)
 {
-    return !replica_has_say(replica) &&
-           guid_equal(&record->update.gvsn.database, &replica->state.database);
+    return replica_is_unheard(replica, record) ||
+           (replica->options.read_only &&
+            guid_equal(&record->update.gvsn.database, &replica->state.database));
 }
 
 bool replica_is_unheard(const struct replica *replica, const struct record *record)
 {
-    return replica_yields(replica, record) &&
+    return !replica_has_say(replica) &&
+           guid_equal(&record->update.gvsn.database, &replica->state.database) &&
            guid_equal(&record->update.id.database, &replica->state.database);
 }
 
@@ -40,13 +42,12 @@ static enum ruling_kind rule_lesser(const struct update *u, const struct update 
     return RULING_BEHIND;
 }
 
-enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
-                     struct file_id *out_id)
+enum heir merge_heir(const struct view *view, const struct update *merged, struct file_id *out_id)
 {
     scope(record) struct record record = {0};
 
-    *out_id = *merged_into;
-    for (unsigned hop = 0; hop < MERGE_HOP_MAX; hop++) {
+    *out_id = merged->merged_into;
+    for (unsigned hop = 0; hop < MERGE_HOP_MAX && !file_id_equal(out_id, &merged->id); hop++) {
         if (!view_get(view, out_id, &record))
             return HEIR_UNKNOWN;
         if (record.update.present)
@@ -86,7 +87,7 @@ static enum ruling_kind rule_tombstone(const struct view *view, const struct upd
         return RULING_WAIT;
     if (!u->merged)
         return RULING_REVIVE;
-    return merge_heir(view, &u->merged_into, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
+    return merge_heir(view, u, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
 }
 
 /* Rule 4 between two files that both want the name: whether @u takes it from @holder. */

@@ -76,9 +76,7 @@ static void put_fresh(struct change *change, struct record *record)
     const struct replica *replica = change->replica;
     uint64_t fence = fence_now(replica);
 
-    /* Before the first sync, an edited file keeps its edit until a partner has something newer. */
-    if (record->update.gvsn.number != 0 && !replica_has_say(replica) &&
-        (replica->options.read_only || record->update.kind == FILE_DIRECTORY))
+    if (replica->options.read_only && record->update.gvsn.number != 0)
         undo(change, &record->update);
 
     if (record->update.fence < fence)
@@ -88,14 +86,14 @@ static void put_fresh(struct change *change, struct record *record)
     view_put(&change->view, record);
 }
 
-/* Without a say a deletion is forgotten: what partners know comes again, the rest nobody misses. */
+/* Without a say a deletion is forgotten: what partners know comes again, the rest nobody misses. But a
+ * version of ours that succeeds one of theirs does not: nobody would bring that one again. */
 static bool bury_silently(struct change *change, const struct record *record)
 {
     const struct replica *replica = change->replica;
-    bool was_undone = replica->options.read_only || record->update.kind == FILE_DIRECTORY;
+    bool is_ours = guid_equal(&record->update.gvsn.database, &change->stamper.database);
 
-    if (replica_has_say(replica) ||
-        (replica_yields(replica, record) && !was_undone && !replica_is_unheard(replica, record)))
+    if (replica_has_say(replica) || (is_ours && !replica_yields(replica, record)))
         return false;
     undo(change, &record->update);
     view_forget(&change->view, &record->update.id);

@@ -212,22 +212,15 @@ static bool inherit_place(const struct plan *plan, struct update *u, const struc
     return find_free_name(plan, u);
 }
 
-/* A child of the loser as it stands becomes the winner's; a parked one gets a name that is free. */
+/* A child of the loser becomes the winner's where it stands, in the directory or parked: without a step,
+ * so that no child is ever recorded beneath the loser's tombstone. */
 static void inherit_child(struct plan *plan, const struct record *child,
                           const struct file_id *parent)
 {
     scope(record) struct record next = {0};
-    scope(record) struct record other = {0};
 
     record_copy(&next, child);
     set_parent(plan, &next, parent);
-    if (child->place == PLACE_PARKED) {
-        next.place = PLACE_TREE;
-        if (view_get_by_name(&plan->view, parent, update_name(&next.update), &other) &&
-            !find_free_name(plan, &next.update))
-            return;
-        plan_move(plan, child, &next);
-    }
     plan_put(plan, &next);
 }
 
@@ -376,7 +369,7 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
     scope(record) struct record winner = {0};
     scope(record) struct record beside = {0};
     struct file_id heir;
-    enum heir kind = merge_heir(&plan->view, &u->merged_into, &heir);
+    enum heir kind = merge_heir(&plan->view, u, &heir);
 
     if (kind != HEIR_LIVE)
         return replace_heir(plan, u, &ruling->ours, kind, &heir);

@@ -214,6 +214,10 @@ void plan_make_dir(struct plan *plan, const struct record *at)
 
 void plan_move(struct plan *plan, const struct record *from, struct record *to)
 {
+    /* A plan that stopped may have changed the attributes of what is parked: no record tells. */
+    if (from->place == PLACE_PARKED)
+        plan_attributes_at(plan, to, from);
+
     struct step *step = add_step(plan, STEP_MOVE, &to->update);
 
     step->from_path = path_of(plan, from);

@@ -71,6 +71,7 @@ void plan_unpark(struct plan *plan, const struct record *parked, bool fresh);
 void plan_install(struct plan *plan, const struct record *at, const struct record *displaced,
                   const struct offer *offer, enum preserve_reason preserve);
 void plan_make_dir(struct plan *plan, const struct record *at);
+/* What was parked gets the attributes of @to first. */
 void plan_move(struct plan *plan, const struct record *from, struct record *to);
 void plan_park(struct plan *plan, struct record *record);
 void plan_remove(struct plan *plan, const struct record *record, enum preserve_reason preserve);

@@ -43,12 +43,12 @@
  *  8. Content on disk that we have not seen is never touched: each step names what it expects to
  *     find; when the disk shows something else the update waits and the folder looks again.
  *  9. Before its first sync a member that is not primary has no say, and serves nobody; a read-only
- *     member never has. Whatever it stamped itself yields to any update of the same file or name. What
- *     it found of its own at such a name is forgotten rather than tombstoned, since nobody has ever
- *     heard of it: equal content and directories are taken over where they stand, without transfer,
- *     differing content is preserved, a directory in the way of a file is set aside under another
- *     name. What it received and then deleted (read-only: or changed) leaves its vector and comes
- *     again.
+ *     member never has. What it found of its own yields to any update of the same name, and is
+ *     forgotten then rather than tombstoned, since nobody has ever heard of it: equal content and
+ *     directories are taken over where they stand, without transfer, differing content is preserved, a
+ *     directory in the way of a file is set aside under another name. What it received and then
+ *     deleted leaves its vector and comes again; what it received and then changed is changed as by
+ *     anybody, except that a read-only member's change yields, and what it changed comes again.
  *
  * Use. Local:   change = replica_change_begin(); observe…; replica_change_commit().
  *      Remote:  replica_judge() on arrival (is content needed?); when content is staged:
@@ -255,10 +255,12 @@ bool replica_can_return(struct replica *replica);
 
 /*
  * Parked records whose update did not come: plan their way back to their place, or resolve the name
- * clash that now stands. For when no partner is left that could still bring the update: a clash is
- * final, and the file would have moved elsewhere. Steps and settling as for replica_plan(), with no
- * offers.
+ * clash that now stands. For when nothing is in hand and nothing was settled for PARKED_WAIT_MS:
+ * deciding earlier is valid too, but the update may be on its way, and a clash is final. Members
+ * may wait for each other, so this depends on stillness alone, never on what partners say. Steps and
+ * settling as for replica_plan(), with no offers.
  */
+bool replica_has_parked(struct replica *replica);
 NODISCARD enum status replica_plan_unpark(struct replica *replica, struct walltime now,
                                           struct plan **out_plan);
 

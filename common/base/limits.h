@@ -190,8 +190,8 @@
 #define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
 #define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */
 #define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
-#define UNPARK_DELAY_MS            600000         /* without any session, before what is parked is put back */
-#define UNPARK_RETRY_MS            2000           /* between tries, when partners have nothing that we lack */
+#define PARKED_WAIT_MS             60000          /* of stillness, before a parked file no longer waits for its update */
+#define PARKED_WAIT_IN_SYNC_MS     2000           /* the same, when partners have nothing that we lack */
 #define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
 #define PARTNER_RETRY_MS_MAX       10000
 #define REPORT_INTERVAL_MS         2000           /* agent to controller */

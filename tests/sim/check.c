@@ -51,6 +51,22 @@ void check_records(struct member *member)
         check_record(member, table, record);
 }
 
+/* What a member without a say gave up of itself comes again (rule 9): then it has no record of the
+ * file, and lacks the greatest version of it. */
+static bool comes_again(const struct world *world, const struct member *to,
+                        const struct update *theirs)
+{
+    for (unsigned i = 0; i < world->plan.member_count; i++) {
+        const struct record *greater =
+            table_get(memstore_table(world->members[i]->memory), &theirs->id);
+
+        if (greater && update_compare(&greater->update, theirs) > 0 &&
+            !vector_contains(replica_vector(to->replica), &greater->update.gvsn))
+            return true;
+    }
+    return false;
+}
+
 void check_vectors(struct world *world, const struct member *a, const struct member *b)
 {
     const struct table *table_a = memstore_table(a->memory);
@@ -64,7 +80,8 @@ void check_vectors(struct world *world, const struct member *a, const struct mem
          theirs = table_next(table_b, &theirs->update.id)) {
         const struct record *ours = table_get(table_a, &theirs->update.id);
 
-        if (!ours || update_compare(&ours->update, &theirs->update) < 0) {
+        if (ours ? update_compare(&ours->update, &theirs->update) < 0
+                 : !comes_again(world, a, &theirs->update)) {
             world_fail(world, "member %u claims to know all of member %u, but not %s", a->index,
                        b->index, (const char *)theirs->update.name);
             return;

@@ -62,7 +62,8 @@ static void forget_process(struct member *member)
     member->looked_count = 0;
     member->look_queued = false;
     member->look_due = false;
-    member->unpark_wanted = false;
+    member->unpark_queued = false;
+    member->unpark_due = false;
     member->rejudge_wanted = false;
     member->return_failed = false;
     member->scanned = false;
@@ -116,7 +117,7 @@ void member_start(struct member *member)
     apply_sweep_parked(member);
     member->intake = intake_new();
     member->up = true;
-    member->alone_since_ms = world->now_ms;
+    member->still_since_ms = world->now_ms;
     world_trace(world, member, "starts");
     look_dirty_all(member);
     for (size_t i = 0; i < world->edge_count; i++) {
@@ -154,10 +155,19 @@ void member_vector_grew(struct member *member)
         streams_vector_grew(member);
 }
 
-/* Some partner may still bring the update that a parked record waits for. */
-static bool awaits_updates(const struct member *member)
+/* What is parked waits for the update that moves it on, but not for ever. */
+static void queue_unpark(struct member *member)
 {
-    return intake_item_count(member->intake) > 0;
+    struct world *world = member->world;
+    int64_t due_ms = member->still_since_ms + PARKED_WAIT_MS;
+
+    if (member->unpark_queued || !replica_has_parked(member->replica))
+        return;
+    member->unpark_queued = true;
+    world_queue(world, due_ms > world->now_ms ? due_ms - world->now_ms : 1,
+                (struct event){.kind = EVENT_UNPARK,
+                               .member = member,
+                               .incarnation = member->incarnation});
 }
 
 void member_run(struct member *member)
@@ -193,12 +203,14 @@ void member_run(struct member *member)
             return;
         if (member->look_due) {
             look_begin(member);
-        } else if (member->unpark_wanted && !awaits_updates(member)) {
-            member->unpark_wanted = false;
-            apply_unpark(member);
         } else if (!member->return_failed && replica_can_return(member->replica)) {
             apply_return(member);
+        } else if (member->unpark_due && intake_item_count(member->intake) == 0) {
+            member->unpark_due = false;
+            member->still_since_ms = world->now_ms;
+            apply_unpark(member);
         } else {
+            queue_unpark(member);
             return;
         }
     }

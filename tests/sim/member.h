@@ -42,9 +42,10 @@ struct member {
     struct intake *intake;
     int64_t skew_ms;
     enum work work;
-    bool unpark_wanted;
+    bool unpark_queued; /* EVENT_UNPARK is on its way */
+    bool unpark_due;
     bool return_failed; /* bringing parked files back; look first */
-    int64_t alone_since_ms; /* the last stream's end, or the start */
+    int64_t still_since_ms; /* the last time that something was settled or seen, or the start */
     uint64_t stage_last;
 
     /* plan */
@@ -145,6 +146,11 @@ void actions_heal(struct world *world);
 /* --- classify.c --- */
 void classify_offer(struct member *member, const struct update *update,
                     const struct vector *sender_vector);
+
+/* --- print.c --- */
+#define PRINT_UPDATE_SIZE 200
+void print_update(const struct update *u, char text[PRINT_UPDATE_SIZE]);
+void print_member(const struct member *member);
 
 /* --- check.c --- */
 /* The member's records: one root, no cycle, no orphan, names unique. After every commit. */

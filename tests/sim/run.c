@@ -247,6 +247,10 @@ static void handle(struct world *world, const struct event *event)
     case EVENT_RESTART:
         member_start(member);
         break;
+    case EVENT_UNPARK:
+        member->unpark_queued = false;
+        member->unpark_due = world->now_ms - member->still_since_ms >= PARKED_WAIT_MS;
+        break;
     }
     if (member)
         member_run(member);
@@ -354,5 +358,7 @@ void sim_run(const struct sim_options *options, struct sim_result *out_result)
         check_quiet(&world);
     if (!out_result->failed)
         epilogue(&world);
+    for (unsigned i = 0; i < world.plan.member_count && options->trace && out_result->failed; i++)
+        print_member(world.members[i]);
     tear_down(&world);
 }

@@ -105,6 +105,7 @@ enum event_kind {
     EVENT_CONNECT,
     EVENT_STREAM_LOST,
     EVENT_RESTART,
+    EVENT_UNPARK,
 };
 
 /* One session: the receiver @to pulls from the sender @from. */

@@ -149,11 +149,8 @@ static bool op_next_version(void *arg, const struct guid *database, struct inter
 static bool op_next_parked(void *arg, const struct file_id *after, struct record *out)
 {
     struct memstore *store = arg;
-    const struct record *record = table_next(store->table, after);
 
-    while (record != NULL && record->place != PLACE_PARKED)
-        record = table_next(store->table, &record->update.id);
-    return answer(store, record, out);
+    return answer(store, table_next_parked(store->table, after), out);
 }
 
 static bool op_next_expired(void *arg, uint64_t clock, struct record *out)
