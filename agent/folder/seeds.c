@@ -151,8 +151,10 @@ void seeds_note(struct folder *f, const struct content_hash *content,
     if (s->fresh_count == SEEDS_FRESH_COUNT_MAX)
         promote(s);
     if (s->fresh_count == SEEDS_FRESH_COUNT_MAX) {
-        s->fresh_count--;
-        memmove(s->fresh, s->fresh + 1, s->fresh_count * sizeof(*s->fresh));
+        /* half at a time: asking the database for all of them again at each would be dear */
+        s->fresh_count /= 2;
+        memmove(s->fresh, s->fresh + SEEDS_FRESH_COUNT_MAX - s->fresh_count,
+                s->fresh_count * sizeof(*s->fresh));
     }
     s->fresh[s->fresh_count++] =
         (struct likeness){.content = db_content_key(content), .traits = *traits};
