@@ -208,13 +208,13 @@ static void sign(struct transfer *t)
 {
     struct signatures *signatures = t->client->options.services.signatures;
     struct file_content staged = {.fd = stage_file_fd(t->file), .size = t->update.size};
-    struct rdc_content content = file_content_rdc(&staged);
     struct rdc_signature *signature;
 
-    if (!signatures_want(t->update.size) || signatures_have(signatures, &t->update.hash) ||
-        !signatures_get_or_make(signatures, &t->update.hash, &content, &signature))
+    if (signatures_have(signatures, &t->update.hash))
         return;
-    t->traits = signature->traits;
+    signature = file_content_signature(&staged, signatures, &t->update.hash, NULL);
+    if (signature)
+        t->traits = signature->traits;
     rdc_signature_free(signature);
 }
 

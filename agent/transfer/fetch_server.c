@@ -76,18 +76,6 @@ static void transfer_free(struct transfer *t)
 
 /* --- on the worker --- */
 
-/* Signatures serve every transfer of the content: made at the first, if not when it was read. */
-static struct rdc_signature *signature_of(const struct transfer *t, const struct content_hash *hash,
-                                          const struct rdc_content *content)
-{
-    struct rdc_signature *signature = NULL;
-
-    if (signatures_want(content->size))
-        (void)signatures_get_or_make(t->server->options.services.signatures, hash, content,
-                                     &signature);
-    return signature;
-}
-
 static void set_base(struct transfer *t, const struct content_hash *content)
 {
     memcpy(t->base.hash.bytes, content->bytes, sizeof(t->base.hash.bytes));
@@ -97,17 +85,18 @@ static void set_base(struct transfer *t, const struct content_hash *content)
 /* The bytes of something that the receiver has are best; one is enough. */
 static bool open_base_file(struct transfer *t)
 {
-    const struct root *root = t->server->options.services.root;
+    const struct fetch_services *s = &t->server->options.services;
 
     for (unsigned i = 0; i < t->known.count; i++) {
         const struct fetch_seed *known = &t->known.items[i];
 
-        if (!file_content_open(&t->base_file, root, known->path, &known->object, &known->witness,
+        if (!file_content_open(&t->base_file, s->root, known->path, &known->object, &known->witness,
                                known->size))
             continue;
         t->base_content = file_content_rdc(&t->base_file);
         t->base.content = &t->base_content;
-        t->base_signature = signature_of(t, &known->hash, &t->base_content);
+        t->base_signature =
+            file_content_signature(&t->base_file, s->signatures, &known->hash, &known->witness);
         set_base(t, &known->hash);
         return true;
     }
@@ -139,7 +128,8 @@ static bool begin(struct transfer *t)
     }
     options.content = file_content_rdc(&t->content);
     if (t->seed_count > 0)
-        t->signature = signature_of(t, &t->record.update.hash, &options.content);
+        t->signature = file_content_signature(&t->content, s->signatures, &t->record.update.hash,
+                                              &t->record.witness);
     if (open_base_file(t) || find_base_signature(t)) {
         options.bases = &t->base;
         options.base_count = 1;
