@@ -3,10 +3,10 @@
  * What helps to build content that comes: a file that has just this content, our own version of the
  * file, or, for a new one, files that look like it.
  *
- * Signatures stand on disk (agent/signatures) and outlive versions: an old one tells a sender what its
- * partner still has. Likeness stands in memory, 40 bytes for each signature, under the content's key;
- * whether a file has the content now, the database is asked when it matters. What has just been noted
- * waits until the database knows it: content is noted before it is installed.
+ * Signatures stand on disk (agent/signatures) and outlive versions: an old one tells a sender what
+ * its partner still has. Likeness stands in memory, 40 bytes for each signature, under the
+ * content's key; whether a file has the content now, the database is asked when it matters. What
+ * has just been noted waits until the database knows it: content is noted before it is installed.
  */
 #include "agent/folder/parts.h"
 
@@ -151,8 +151,10 @@ void seeds_note(struct folder *f, const struct content_hash *content,
     if (s->fresh_count == SEEDS_FRESH_COUNT_MAX)
         promote(s);
     if (s->fresh_count == SEEDS_FRESH_COUNT_MAX) {
-        s->fresh_count--;
-        memmove(s->fresh, s->fresh + 1, s->fresh_count * sizeof(*s->fresh));
+        /* half at a time: asking the database for all of them again at each would be dear */
+        s->fresh_count /= 2;
+        memmove(s->fresh, s->fresh + SEEDS_FRESH_COUNT_MAX - s->fresh_count,
+                s->fresh_count * sizeof(*s->fresh));
     }
     s->fresh[s->fresh_count++] =
         (struct likeness){.content = db_content_key(content), .traits = *traits};
@@ -257,8 +259,7 @@ static void add_alike(struct folder *f, const struct rdc_traits *traits, struct 
     }
 }
 
-void seeds_find(struct folder *f, const struct update *update, bool deltas,
-                struct fetch_seeds *out)
+void seeds_find(struct folder *f, const struct update *update, bool deltas, struct fetch_seeds *out)
 {
     struct record record = {0};
     struct heard *heard;

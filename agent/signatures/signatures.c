@@ -212,20 +212,6 @@ bool signatures_get(struct signatures *s, const struct content_hash *content,
     return true;
 }
 
-bool signatures_get_or_make(struct signatures *s, const struct content_hash *hash,
-                            const struct rdc_content *content,
-                            struct rdc_signature **out_signature)
-{
-    struct rdc_signature_options options = {.key = s->options.key};
-
-    if (signatures_get(s, hash, out_signature))
-        return true;
-    if (rdc_signature_of(content, &options, out_signature) != ST_OK)
-        return false;
-    signatures_put(s, hash, *out_signature);
-    return true;
-}
-
 bool signatures_traits(struct signatures *s, const struct content_hash *content,
                        struct rdc_traits *out_traits)
 {
@@ -273,8 +259,8 @@ static bool write_file(struct signatures *s, const struct signature_name *name, 
     uint64_t number = atomic_fetch_add(&s->unfinished_last, 1);
     scope_free char *unfinished =
         mem_format("%s-%llu", guid_format(&s->run).text, (unsigned long long)number);
-    scope_fd int fd = openat(s->dir_fd, unfinished,
-                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    scope_fd int fd =
+        openat(s->dir_fd, unfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return false;

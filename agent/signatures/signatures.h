@@ -3,15 +3,16 @@
  * agent/signatures/signatures.h: signatures of contents, kept on disk between transfers.
  *
  * A signature (common/rdc/signature.h) is made once, in the pass that hashes a content, and serves
- * every partner; the signature of what a file was before is what lets a sender answer a change in one
- * round trip. Here they stand in the private directory, one file for each content, named by its hash.
+ * every partner; the signature of what a file was before is what lets a sender answer a change in
+ * one round trip. Here they stand in the private directory, one file for each content, named by its
+ * hash.
  *
  * It is a cache: nothing is synced, what is damaged, missing or too much costs time and never more.
  * What was not used for longest goes first when there is too much. Contents outside
  * [SIGNED_SIZE_MIN, SIGNED_SIZE_MAX] are not signed.
  *
- * File: "coterie1", the content's hash, its traits (16 x u16, little-endian), xxh3-64 over all that;
- * then what rdc_signature_encode() gives, with a checksum of its own.
+ * File: "coterie1", the content's hash, its traits (16 x u16, little-endian), xxh3-64 over all
+ * that; then what rdc_signature_encode() gives, with a checksum of its own.
  *
  * Threads: any thread may use it. Blocks (file I/O).
  */
@@ -43,8 +44,9 @@ bool signatures_want(uint64_t size);
 bool signatures_have(const struct signatures *s, const struct content_hash *content);
 
 /*
- * Keep the signature of a content. True when it is kept and was not before; false also when there
- * is no room for it.
+ * Keep the signature of a content; the caller knows that it was made of just that.
+ *
+ * True when it is kept and was not before; false also when there is no room for it.
  */
 bool signatures_put(struct signatures *s, const struct content_hash *content,
                     const struct rdc_signature *signature);
@@ -52,11 +54,6 @@ bool signatures_put(struct signatures *s, const struct content_hash *content,
 /* The signature of a content; false when there is none. A damaged one is removed. */
 bool signatures_get(struct signatures *s, const struct content_hash *content,
                     struct rdc_signature **out_signature);
-
-/* The same, made and kept if there is none. False: @content can not be read. */
-bool signatures_get_or_make(struct signatures *s, const struct content_hash *hash,
-                            const struct rdc_content *content,
-                            struct rdc_signature **out_signature);
 
 /* A content's traits alone, by reading a hundred bytes. */
 bool signatures_traits(struct signatures *s, const struct content_hash *content,

@@ -132,7 +132,7 @@ void signatures_sweep(struct signatures *s, const atomic_bool *stop,
     }
     atomic_store(&s->bytes_used, w.bytes);
     atomic_store(&s->count, w.count);
-    if (signatures_are_many(s)) {
+    if (w.count > 0 && signatures_are_many(s)) {
         evict(&w);
         atomic_store(&s->bytes_used, w.bytes);
         atomic_store(&s->count, w.count);

@@ -13,6 +13,7 @@
 
 #include "proto/replication.pb-c.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -207,13 +208,13 @@ static void sign(struct transfer *t)
 {
     struct signatures *signatures = t->client->options.services.signatures;
     struct file_content staged = {.fd = stage_file_fd(t->file), .size = t->update.size};
-    struct rdc_content content = file_content_rdc(&staged);
     struct rdc_signature *signature;
 
-    if (!signatures_want(t->update.size) || signatures_have(signatures, &t->update.hash) ||
-        !signatures_get_or_make(signatures, &t->update.hash, &content, &signature))
+    if (signatures_have(signatures, &t->update.hash))
         return;
-    t->traits = signature->traits;
+    signature = file_content_signature(&staged, signatures, &t->update.hash, NULL);
+    if (signature)
+        t->traits = signature->traits;
     rdc_signature_free(signature);
 }
 
@@ -346,6 +347,19 @@ static void finish(struct transfer *t, const char *reason, enum status status)
         transfer_free(t);
 }
 
+static void log_arrival(const struct transfer *t)
+{
+    const struct rdc_stats *stats = rdc_receive_stats(t->receiver);
+    scope(buf) struct buf name = {0};
+
+    buf_append_escaped(&name, t->update.name, t->update.name_size);
+    log_debug(t->client->options.services.log,
+              "content is complete name=\"%s\" way=%s size=%" PRIu64 " received=%" PRIu64
+              " rounds=%u",
+              buf_text(&name), rdc_way_name(stats->way), t->update.size, stats->bytes_in,
+              stats->rounds);
+}
+
 static void worked(void *arg)
 {
     struct transfer *t = arg;
@@ -369,6 +383,8 @@ static void worked(void *arg)
     if (ended) {
         if (t->progress == RDC_FAILED && t->started)
             send_end(c, t->number);
+        if (t->progress == RDC_DONE)
+            log_arrival(t);
         finish(t, t->progress == RDC_DONE ? NULL : t->reason, t->status);
     } else if (!connected) {
         finish(t, "the connection was lost", ST_AGAIN);

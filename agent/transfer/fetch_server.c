@@ -32,13 +32,10 @@ struct transfer {
     struct rdc_sender *sender;
     struct file_content content;
     struct rdc_signature *signature; /* of content */
-    struct open_base {
-        struct file_content file; /* its bytes, when a file has them */
-        struct rdc_content content;
-        struct rdc_signature *signature;
-    } open_bases[RDC_SEED_COUNT_MAX];
-    struct rdc_base bases[RDC_SEED_COUNT_MAX]; /* of open_bases */
-    unsigned base_count;
+    struct file_content base_file; /* what the receiver has, when a file of ours has the same */
+    struct rdc_content base_content;
+    struct rdc_signature *base_signature;
+    struct rdc_base base;
     enum rdc_progress progress;
     bool changed; /* the file is not the record's any more */
 };
@@ -66,10 +63,8 @@ static void transfer_free(struct transfer *t)
     rdc_send_free(t->sender);
     file_content_close(&t->content);
     rdc_signature_free(t->signature);
-    for (unsigned i = 0; i < t->base_count; i++) {
-        file_content_close(&t->open_bases[i].file);
-        rdc_signature_free(t->open_bases[i].signature);
-    }
+    file_content_close(&t->base_file);
+    rdc_signature_free(t->base_signature);
     fetch_seeds_fini(&t->known);
     frames_clear(&t->in);
     frames_clear(&t->job_in);
@@ -81,48 +76,44 @@ static void transfer_free(struct transfer *t)
 
 /* --- on the worker --- */
 
-/* Signatures serve every transfer of the content: made at the first, if not when it was read. */
-static struct rdc_signature *signature_of(const struct transfer *t, const struct content_hash *hash,
-                                          const struct rdc_content *content)
+static void set_base(struct transfer *t, const struct content_hash *content)
 {
-    struct rdc_signature *signature = NULL;
-
-    if (signatures_want(content->size))
-        (void)signatures_get_or_make(t->server->options.services.signatures, hash, content,
-                                     &signature);
-    return signature;
+    memcpy(t->base.hash.bytes, content->bytes, sizeof(t->base.hash.bytes));
+    t->base.signature = t->base_signature;
 }
 
-static const struct fetch_seed *find_known(const struct transfer *t,
-                                           const struct content_hash *content)
-{
-    for (unsigned i = 0; i < t->known.count; i++)
-        if (memcmp(t->known.items[i].hash.bytes, content->bytes, sizeof(content->bytes)) == 0)
-            return &t->known.items[i];
-    return NULL;
-}
-
-/* What we know of a content that the receiver has: its bytes, or what it looked like. */
-static void open_base(struct transfer *t, const struct content_hash *content)
+/* The bytes of something that the receiver has are best; one is enough. */
+static bool open_base_file(struct transfer *t)
 {
     const struct fetch_services *s = &t->server->options.services;
-    const struct fetch_seed *known = find_known(t, content);
-    struct open_base *open = &t->open_bases[t->base_count];
-    struct rdc_base *base = &t->bases[t->base_count];
 
-    open->file.fd = -1;
-    *base = (struct rdc_base){0};
-    memcpy(base->hash.bytes, content->bytes, sizeof(base->hash.bytes));
-    if (known && file_content_open(&open->file, s->root, known->path, &known->object,
-                                   &known->witness, known->size)) {
-        open->content = file_content_rdc(&open->file);
-        base->content = &open->content;
-        open->signature = signature_of(t, content, &open->content);
-    } else if (!signatures_get(s->signatures, content, &open->signature)) {
-        return;
+    for (unsigned i = 0; i < t->known.count; i++) {
+        const struct fetch_seed *known = &t->known.items[i];
+
+        if (!file_content_open(&t->base_file, s->root, known->path, &known->object, &known->witness,
+                               known->size))
+            continue;
+        t->base_content = file_content_rdc(&t->base_file);
+        t->base.content = &t->base_content;
+        t->base_signature =
+            file_content_signature(&t->base_file, s->signatures, &known->hash, &known->witness);
+        set_base(t, &known->hash);
+        return true;
     }
-    base->signature = open->signature;
-    t->base_count++;
+    return false;
+}
+
+/* Otherwise what it looked like: the version before, as a rule. */
+static bool find_base_signature(struct transfer *t)
+{
+    for (unsigned i = 0; i < t->seed_count; i++) {
+        if (signatures_get(t->server->options.services.signatures, &t->seeds[i],
+                           &t->base_signature)) {
+            set_base(t, &t->seeds[i]);
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool begin(struct transfer *t)
@@ -137,12 +128,13 @@ static bool begin(struct transfer *t)
     }
     options.content = file_content_rdc(&t->content);
     if (t->seed_count > 0)
-        t->signature = signature_of(t, &t->record.update.hash, &options.content);
-    for (unsigned i = 0; i < t->seed_count; i++)
-        open_base(t, &t->seeds[i]);
+        t->signature = file_content_signature(&t->content, s->signatures, &t->record.update.hash,
+                                              &t->record.witness);
+    if (open_base_file(t) || find_base_signature(t)) {
+        options.bases = &t->base;
+        options.base_count = 1;
+    }
     options.signature = t->signature;
-    options.bases = t->bases;
-    options.base_count = t->base_count;
     t->sender = rdc_send_new(&options);
     return true;
 }
@@ -340,6 +332,7 @@ static const char *on_start(struct fetch_server *s, const Coterie__V1__FetchStar
     t->record = record;
     t->path = path;
     t->content.fd = -1;
+    t->base_file.fd = -1;
     t->progress = RDC_WAIT;
     t->next = s->transfers;
     s->transfers = t;

@@ -213,25 +213,6 @@ static void a_signature_of_another_content_or_group_is_not_taken(void **state)
     assert_false(get(f, 1));
 }
 
-static void what_is_missing_is_made_and_kept(void **state)
-{
-    struct fixture *f = *state;
-    struct content_hash hash = hash_of(1);
-    uint8_t *bytes = mem_new(CONTENT_SIZE, 1);
-    struct span span = span_of(bytes, CONTENT_SIZE);
-    struct rdc_content content = rdc_content_of(&span);
-    struct rdc_signature *first = NULL;
-    struct rdc_signature *second = NULL;
-
-    assert_true(signatures_get_or_make(f->signatures, &hash, &content, &first));
-    content.read = NULL; /* not asked again */
-    assert_true(signatures_get_or_make(f->signatures, &hash, &content, &second));
-    assert_int_equal(first->chunk_count, second->chunk_count);
-    rdc_signature_free(first);
-    rdc_signature_free(second);
-    free(bytes);
-}
-
 static void a_sweep_tells_what_is_kept_and_drops_the_rest(void **state)
 {
     struct fixture *f = *state;
@@ -314,7 +295,6 @@ int main(void)
         TEST(small_content_is_not_kept),
         TEST(a_damaged_signature_is_dropped_and_made_anew),
         TEST(a_signature_of_another_content_or_group_is_not_taken),
-        TEST(what_is_missing_is_made_and_kept),
         TEST(a_sweep_tells_what_is_kept_and_drops_the_rest),
         TEST(the_longest_unused_go_when_there_are_too_many),
         TEST(bytes_are_bounded_also_of_those_of_an_earlier_run),
