@@ -367,7 +367,8 @@ static enum rdc_build_result add_literal(struct rdc_build *b, const uint8_t *dat
     return result;
 }
 
-/* The block holds nothing but @size bytes at @offset of a seed: let the sink copy them, if it can. */
+/* The block holds nothing but @size bytes at @offset of a seed: let the sink copy them, if it can.
+ */
 static enum rdc_build_result copy_block(struct rdc_build *b, uint32_t seed, uint64_t offset)
 {
     const struct rdc_sink *sink = &b->options->sink;

@@ -167,6 +167,29 @@ bool rdc_plan_needs(const struct rdc_plan *plan)
     return plan->need_count > 0;
 }
 
+bool rdc_plan_has_chunk(const struct rdc_plan *plan, const uint64_t *hashes, size_t count)
+{
+    struct rdc_index wanted;
+    bool found = false;
+    uint32_t place;
+
+    rdc_index_init(&wanted, hashes, (uint32_t)count, frame_hash_mask(plan->hash_width));
+    for (unsigned i = 0; i < plan->seed_count && !found; i++) {
+        const struct rdc_signature *signature = plan->seeds[i].signature;
+
+        for (uint32_t k = 0; signature && k < signature->chunk_count && !found; k++)
+            found = rdc_index_find(&wanted, signature->identities[k], UINT32_MAX, &place);
+    }
+    rdc_index_fini(&wanted);
+    return found;
+}
+
+bool rdc_plan_all_unknown(const struct rdc_plan *plan)
+{
+    assert(rdc_plan_level_complete(plan));
+    return plan->next.count == 1 && plan->next.items[0].seed == RDC_UNKNOWN;
+}
+
 /* What the level brought becomes the plan. */
 static void take_next(struct rdc_plan *plan)
 {

@@ -15,6 +15,8 @@
  *        │         │ CONFIRMING│        └──▲───┘
  *        │         └───────────┘           │
  *        └──────────── DONE ───────────────┘        anything wrong, from anywhere: FAILED
+ *
+ * WHOLE may also answer hashes: then it is from ASKED to SENDING.
  */
 #include "common/rdc/exchange.h"
 
@@ -27,6 +29,15 @@
 
 #include <assert.h>
 #include <stdlib.h>
+
+#define LINK_FAST      125000000u /* bytes a second: a gigabit */
+#define LINK_SLOW      1250000u
+#define LEVEL_FAST     1
+#define LEVEL_USUAL    3
+#define LEVEL_BETTER   6
+#define LEVEL_GOOD     9
+#define SHARE_SMALL    128u /* literals at most this part of the content */
+#define SHARE_MODERATE 32u
 
 #define SEND_STATES(X)                                                                             \
     X(OPENING)                                                                                     \
@@ -154,11 +165,12 @@ static enum status ensure_signature(struct rdc_sender *s, const struct rdc_conte
     return st;
 }
 
-static enum status ensure_own_signature(struct rdc_sender *s)
+/* Made at @horizon, 0 for the size's own, unless one was given. */
+static enum status ensure_own_signature(struct rdc_sender *s, uint32_t horizon)
 {
     if (s->signature)
         return ST_OK;
-    enum status st = ensure_signature(s, &s->options.content, 0, &s->signature_made);
+    enum status st = ensure_signature(s, &s->options.content, horizon, &s->signature_made);
     s->signature = s->signature_made;
     return st;
 }
@@ -202,25 +214,38 @@ static void begin_start(struct rdc_sender *s, struct buf *out, enum rdc_way way)
     write_varint(out, s->options.content.size);
 }
 
-static struct rdc_literals_options literals_options(const struct rdc_sender *s)
+/*
+ * zstd's level for @literal_bytes: a slow link is worth much work, a fast one little; in between,
+ * what must travel of a large file is packed well when that adds little to the work of reading,
+ * proving and writing the rest.
+ */
+static int pack_level(const struct rdc_sender *s, uint64_t literal_bytes)
 {
-    int level = s->options.pack_level;
+    uint64_t rate = s->options.link.bytes_per_second;
+    uint64_t size = s->options.content.size;
 
-    if (level == 0) {
-        uint64_t rate = s->options.link.bytes_per_second;
+    if (s->options.pack_level != 0)
+        return s->options.pack_level;
+    if (rate >= LINK_FAST)
+        return LEVEL_FAST;
+    if ((rate > 0 && rate < LINK_SLOW) || literal_bytes <= size / SHARE_SMALL)
+        return LEVEL_GOOD;
+    return literal_bytes <= size / SHARE_MODERATE ? LEVEL_BETTER : LEVEL_USUAL;
+}
 
-        level = rate >= 125000000 ? 1 : rate > 0 && rate < 1250000 ? 9 : 3;
-    }
+static struct rdc_literals_options literals_options(const struct rdc_sender *s,
+                                                    uint64_t literal_bytes)
+{
     return (struct rdc_literals_options){
         .content = &s->options.content,
         .key = s->options.key,
-        .level = level,
+        .level = pack_level(s, literal_bytes),
     };
 }
 
 static enum rdc_progress start_whole(struct rdc_sender *s, struct buf *out)
 {
-    struct rdc_literals_options options = literals_options(s);
+    struct rdc_literals_options options = literals_options(s, s->options.content.size);
 
     options.way = RDC_WAY_WHOLE;
     begin_start(s, out, RDC_WAY_WHOLE);
@@ -234,8 +259,8 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
                                     const struct rdc_base *base, unsigned seed)
 {
     const struct rdc_signature *base_signature = base->signature;
-    struct rdc_literals_options options = literals_options(s);
-    enum status st = ensure_own_signature(s);
+    struct rdc_literals_options options;
+    enum status st = ensure_own_signature(s, 0);
 
     if (st != ST_OK)
         return fail_content(s, out, st);
@@ -249,6 +274,7 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
     rdc_moves_match(&s->moves, s->signature, base_signature);
     s->end.stats.match_ns += endpoint_clock_ns() - begin;
 
+    options = literals_options(s, rdc_moves_literal_bytes(&s->moves, s->signature));
     options.way = base->content ? RDC_WAY_PUSH_BYTES : RDC_WAY_PUSH_SIGNATURE;
     options.signature = s->signature;
     options.moves = &s->moves;
@@ -261,9 +287,22 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
     return RDC_MORE_OUTPUT;
 }
 
+/* Chunks from all over, unless all are about to be shown. */
+static void write_sample(const struct rdc_sender *s, struct buf *out)
+{
+    uint32_t count = s->level > 0 ? rdc_opening_sample(s->signature) : 0;
+
+    write_varint(out, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t chunk = (uint64_t)s->signature->chunk_count * i / count;
+
+        write_hash(out, s->signature->identities[chunk], s->hash_width);
+    }
+}
+
 static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
 {
-    enum status st = ensure_own_signature(s);
+    enum status st = ensure_own_signature(s, 0);
 
     if (st != ST_OK)
         return fail_content(s, out, st);
@@ -278,6 +317,7 @@ static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
     write_varint(out, s->level);
     write_varint(out, s->signature->chunk_count);
     write_u8(out, (uint8_t)s->hash_width);
+    write_sample(s, out);
     s->state = SEND_HASHING;
     return RDC_MORE_OUTPUT;
 }
@@ -285,7 +325,7 @@ static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
 /* A base's signature alone serves only when it was cut as ours is. */
 static bool signature_serves(struct rdc_sender *s, const struct rdc_base *base)
 {
-    return base && ensure_own_signature(s) == ST_OK &&
+    return base && ensure_own_signature(s, base->signature->horizon) == ST_OK &&
            base->signature->horizon == s->signature->horizon;
 }
 
@@ -395,7 +435,6 @@ static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
         s->state = SEND_HASHING;
         return send_hashes(s, out);
     }
-    struct rdc_literals_options options = literals_options(s);
     uint32_t at = 0;
     for (size_t i = 0; i < s->wanted.count; i++) {
         rdc_moves_add_copy(&s->moves, s->wanted.items[i].first - at, 0);
@@ -406,6 +445,8 @@ static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
     runs_fini(&s->wanted);
     runs_fini(&s->sent);
     rdc_tree_fini(&s->tree);
+    struct rdc_literals_options options =
+        literals_options(s, rdc_moves_literal_bytes(&s->moves, s->signature));
     options.way = RDC_WAY_PULL;
     options.signature = s->signature;
     options.moves = &s->moves;
@@ -459,7 +500,7 @@ static enum rdc_progress confirm(struct rdc_sender *s, enum frame_type type, str
     }
     if (s->end.stats.way == RDC_WAY_WHOLE)
         return fail(s, out, ST_BADDATA, "the receiver asked for the whole content twice");
-    s->end.stats.fell_back = true;
+    s->end.stats.fell_back = s->state == SEND_CONFIRMING;
     return start_whole(s, out);
 }
 

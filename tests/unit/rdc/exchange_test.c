@@ -256,6 +256,40 @@ static void unknown_base_is_pulled_through_the_tree(void **state)
     assert_in_range(play.stats.rounds, 2, 5);
 }
 
+static void seed_of_no_use_costs_no_more_than_no_seed(void **state)
+{
+    scope(play) struct play alone = {0};
+    scope(play) struct play play = {.seed_count = 1};
+    (void)state;
+    text(&alone.content, 8 * MIB, 1);
+    text(&play.content, 8 * MIB, 1);
+    text(&play.seeds[0], 8 * MIB, 2);
+
+    run(&alone);
+    run(&play);
+
+    assert_arrived(&alone, RDC_WAY_WHOLE);
+    assert_arrived(&play, RDC_WAY_WHOLE);
+    assert_false(play.stats.fell_back);
+    assert_in_range(play.stats.rounds, 2, 3);
+    assert_in_range(play.stats.bytes_in, 1, alone.stats.bytes_in + alone.stats.bytes_in / 100);
+}
+
+static void edits_in_every_group_of_chunks_are_still_pulled(void **state)
+{
+    scope(play) struct play play = {.seed_count = 1};
+    (void)state;
+    text(&play.content, 8 * MIB, 1);
+    buf_append(&play.seeds[0], play.content.data, play.content.size);
+    for (size_t i = 0; i < play.seeds[0].size; i += 6000)
+        play.seeds[0].data[i] ^= 1;
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PULL);
+    assert_in_range(play.stats.literal_bytes, 1, 3 * MIB);
+}
+
 static void several_seeds_serve_one_content(void **state)
 {
     scope(play) struct play play = {.seed_count = 3};
@@ -410,6 +444,8 @@ int main(void)
         cmocka_unit_test(empty_and_tiny_contents_arrive),
         cmocka_unit_test(noise_travels_unpacked_at_its_own_size),
         cmocka_unit_test(unknown_base_is_pulled_through_the_tree),
+        cmocka_unit_test(seed_of_no_use_costs_no_more_than_no_seed),
+        cmocka_unit_test(edits_in_every_group_of_chunks_are_still_pulled),
         cmocka_unit_test(several_seeds_serve_one_content),
         cmocka_unit_test(rearranged_blocks_are_copied_not_sent),
         cmocka_unit_test(sender_with_base_bytes_pushes_in_one_round),
