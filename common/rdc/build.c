@@ -114,6 +114,7 @@ enum rdc_build_result rdc_build_begin(struct rdc_build *b, enum rdc_way way, uns
     b->literal_bytes = 0;
     b->copied_bytes = 0;
     buf_clear(&b->literals);
+    rdc_unpacker_restart(b->unpacker);
     if (EVP_DigestInit_ex(b->hash, EVP_sha256(), NULL) != 1)
         abort();
     return anew ? sink_result(b, sink->restart(sink->arg)) : RDC_BUILD_OK;
@@ -286,9 +287,7 @@ static bool read_copied(struct rdc_build *b, size_t *piece_at, struct rdc_range 
 
 static bool read_prefix(struct rdc_build *b)
 {
-    enum rdc_prefix kind = b->way == RDC_WAY_WHOLE        ? RDC_PREFIX_NONE
-                           : b->way == RDC_WAY_PUSH_BYTES ? RDC_PREFIX_GAP
-                                                          : RDC_PREFIX_CONTEXT;
+    enum rdc_prefix kind = b->way == RDC_WAY_PUSH_BYTES ? RDC_PREFIX_GAP : RDC_PREFIX_CONTEXT;
     size_t piece_at = 0;
 
     rdc_prefix_ranges(kind, b->steps, b->step_count, b->place,
@@ -312,9 +311,11 @@ static bool read_prefix(struct rdc_build *b)
 static enum rdc_build_result unpack(struct rdc_build *b, const struct rdc_segment *segment)
 {
     struct span carried = rdc_prefix_carried(buf_span(&b->literals));
+    bool whole = b->way == RDC_WAY_WHOLE;
 
     buf_clear(&b->prefix);
-    buf_append(&b->prefix, carried.data, carried.size);
+    if (!whole)
+        buf_append(&b->prefix, carried.data, carried.size);
     buf_clear(&b->literals);
     uint8_t *out = buf_extend(&b->literals, segment->literal_size);
     if (!segment->packed) {
@@ -322,6 +323,10 @@ static enum rdc_build_result unpack(struct rdc_build *b, const struct rdc_segmen
             memcpy(out, segment->literals.data, segment->literal_size);
         return RDC_BUILD_OK;
     }
+    if (whole)
+        return rdc_unpack_on(b->unpacker, segment->literals, out, segment->literal_size) == ST_OK
+                   ? RDC_BUILD_OK
+                   : RDC_BUILD_MALFORMED;
     if (!read_prefix(b))
         return RDC_BUILD_WRONG;
     enum status st = rdc_unpack(b->unpacker, buf_span(&b->prefix), segment->literals, out,
@@ -329,7 +334,7 @@ static enum rdc_build_result unpack(struct rdc_build *b, const struct rdc_segmen
     if (st == ST_OK)
         return RDC_BUILD_OK;
     /* against a seed that changed, honest literals do not unpack either */
-    return b->way == RDC_WAY_WHOLE ? RDC_BUILD_MALFORMED : RDC_BUILD_WRONG;
+    return RDC_BUILD_WRONG;
 }
 
 /* Write what was gathered. */

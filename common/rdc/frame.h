@@ -11,9 +11,10 @@
  *                 pull: horizon v · level v · chunk_count v · hash width u8 (bytes) · sample: count
  *                 v · count * width bytes, hashes of chunks from all over the content
  *                 whole: nothing
- *   HASHES   s→r  pieces to the end: count*2+more v · count * width bytes. One run of unknown
- *                 entries after the other, each as the hashes of their children; `more`: the same
- *                 run goes on in the next piece. The first run is the whole of the start level.
+ *   HASHES   s→r  pieces to the end: count*4+same*2+more v · count * width bytes, or width bytes
+ *                 when all are the `same`. One run of unknown entries after the other, each as the
+ *                 hashes of their children; `more`: the same run goes on in the next piece. The
+ *                 first run is the whole of the start level.
  *   NEED     r→s  last u8 · then to the end: skip v · take v, counted over the hashes last sent.
  *                 A `take` never crosses from one run to the next.
  *   SEGMENT  s→r  flags u8 (1: last, 2: literals packed, 4: script packed) · literal_size v ·

@@ -340,7 +340,8 @@ static enum status build_segment(struct rdc_literals *l)
     struct span carried = rdc_prefix_carried(buf_span(&l->literals));
 
     buf_clear(&l->prefix);
-    buf_append(&l->prefix, carried.data, carried.size);
+    if (l->options.way != RDC_WAY_WHOLE)
+        buf_append(&l->prefix, carried.data, carried.size);
     buf_clear(&l->literals);
     buf_clear(&l->script);
     l->steps.count = 0;
@@ -353,6 +354,15 @@ static enum status build_segment(struct rdc_literals *l)
     return st;
 }
 
+static bool pack_literals(struct rdc_literals *l)
+{
+    struct span literals = buf_span(&l->literals);
+
+    return l->options.way == RDC_WAY_WHOLE
+               ? rdc_pack_on(l->packer, literals, l->place.size, &l->packed)
+               : rdc_pack(l->packer, buf_span(&l->prefix), literals, &l->packed);
+}
+
 static void write_segment(struct rdc_literals *l, struct buf *frame)
 {
     struct span script = buf_span(&l->script);
@@ -361,7 +371,7 @@ static void write_segment(struct rdc_literals *l, struct buf *frame)
 
     buf_clear(&l->packed);
     l->packed_at = 0;
-    if (rdc_pack(l->packer, buf_span(&l->prefix), buf_span(&l->literals), &l->packed))
+    if (pack_literals(l))
         flags |= SEGMENT_PACKED;
     else
         buf_append(&l->packed, l->literals.data, l->literals.size);

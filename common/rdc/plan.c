@@ -140,13 +140,19 @@ enum status rdc_plan_hashes(struct rdc_plan *plan, struct reader *body)
 {
     while (reader_ok(body) && body->rest.size > 0) {
         uint64_t head = reader_varint(body);
-        uint64_t count = head / 2;
+        uint64_t count = head / 4;
+        bool same = head & 2;
 
         if (!reader_ok(body) || count == 0 || count > plan->entries_max - plan->entries ||
-            count > body->rest.size / plan->hash_width || rdc_plan_level_complete(plan))
+            (same ? 1 : count) > body->rest.size / plan->hash_width ||
+            rdc_plan_level_complete(plan))
             return ST_BADDATA;
-        for (uint64_t i = 0; i < count; i++)
-            add_entry(plan, reader_hash(body, plan->hash_width));
+        uint64_t hash = 0;
+        for (uint64_t i = 0; i < count; i++) {
+            if (!same || i == 0)
+                hash = reader_hash(body, plan->hash_width);
+            add_entry(plan, hash);
+        }
         plan->entries += count;
         if (head % 2 == 0) {
             plan->item_at += 1;

@@ -400,7 +400,7 @@ static enum rdc_progress take_segment(struct rdc_receiver *r, struct span frame,
 
     if (!reader_ok(&body) || flags > (SEGMENT_LAST | SEGMENT_PACKED | SEGMENT_SCRIPT_PACKED) ||
         literal_size > RDC_SEGMENT_LITERALS_MAX || script_size > RDC_SEGMENT_SCRIPT_MAX ||
-        script_travel_size > script_size || travel_size > literal_size ||
+        script_travel_size > script_size || travel_size > RDC_PACKED_ON_SIZE(literal_size) ||
         (!(flags & SEGMENT_PACKED) && travel_size != literal_size))
         return malformed(r, out, "the sender's segment breaks a limit");
     if (!take_script(r, &body, flags & SEGMENT_SCRIPT_PACKED, script_size, script_travel_size))

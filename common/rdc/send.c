@@ -38,6 +38,7 @@
 #define LEVEL_GOOD     9
 #define SHARE_SMALL    128u /* literals at most this part of the content */
 #define SHARE_MODERATE 32u
+#define SAME_MIN       4u /* equal hashes in a row that travel as one */
 
 #define SEND_STATES(X)                                                                             \
     X(OPENING)                                                                                     \
@@ -357,6 +358,48 @@ static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, s
 
 /* --- pull ------------------------------------------------------------------------------------*/
 
+/* How many of @count entries from the front are the same. */
+static uint32_t same_entries(const uint64_t *identities, uint32_t count)
+{
+    uint32_t same = 1;
+
+    while (same < count && identities[same] == identities[0])
+        same += 1;
+    return same;
+}
+
+/* How many of @count entries from the front travel one by one: up to a stretch of the same. */
+static uint32_t single_entries(const uint64_t *identities, uint32_t count)
+{
+    for (uint32_t i = 0; i + SAME_MIN <= count; i++) {
+        if (identities[i] == identities[i + SAME_MIN - 1] &&
+            same_entries(identities + i, SAME_MIN) == SAME_MIN)
+            return i;
+    }
+    return count;
+}
+
+/* The next piece of a run with @rest entries left; how many it covers, 0: no room. */
+static uint32_t write_hash_piece(const struct rdc_sender *s, struct buf *out,
+                                 const uint64_t *identities, uint32_t rest)
+{
+    size_t room = FRAME_WORK_SIZE > out->size ? (FRAME_WORK_SIZE - out->size) / s->hash_width : 0;
+    uint32_t count = same_entries(identities, rest);
+    bool same = count >= SAME_MIN;
+    size_t written = 1;
+
+    if (room == 0)
+        return 0;
+    if (!same) {
+        count = single_entries(identities, rest < room ? rest : (uint32_t)room);
+        written = count;
+    }
+    write_varint(out, (uint64_t)count * 4 + same * 2u + (count < rest));
+    for (size_t i = 0; i < written; i++)
+        write_hash(out, identities[i], s->hash_width);
+    return count;
+}
+
 static enum rdc_progress send_hashes(struct rdc_sender *s, struct buf *out)
 {
     const uint64_t *identities = s->tree.levels[s->level].identities;
@@ -364,16 +407,11 @@ static enum rdc_progress send_hashes(struct rdc_sender *s, struct buf *out)
     frame_begin(out, FRAME_HASHES);
     while (s->run_at < s->sent.count) {
         const struct run *run = &s->sent.items[s->run_at];
-        size_t room =
-            FRAME_WORK_SIZE > out->size ? (FRAME_WORK_SIZE - out->size) / s->hash_width : 0;
-        uint32_t rest = run->count - s->entry_at;
-        uint32_t count = rest < room ? rest : (uint32_t)room;
+        uint32_t count = write_hash_piece(s, out, identities + run->first + s->entry_at,
+                                          run->count - s->entry_at);
 
         if (count == 0)
             return RDC_MORE_OUTPUT;
-        write_varint(out, (uint64_t)count * 2 + (count < rest));
-        for (uint32_t i = 0; i < count; i++)
-            write_hash(out, identities[run->first + s->entry_at + i], s->hash_width);
         s->entry_at += count;
         if (s->entry_at == run->count) {
             s->run_at += 1;

@@ -243,6 +243,46 @@ static void noise_travels_unpacked_at_its_own_size(void **state)
     assert_in_range(play.stats.bytes_in, 3 * MIB, 3 * MIB + 1000);
 }
 
+static void noise_that_repeats_is_packed(void **state)
+{
+    scope(play) struct play play = {0};
+    (void)state;
+    while (play.content.size < 8 * MIB)
+        noise(&play.content, 1000, 1);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_WHOLE);
+    assert_in_range(play.stats.bytes_in, 1, 20000);
+}
+
+static void text_among_noise_is_packed_against_text_before(void **state)
+{
+    scope(play) struct play play = {0};
+    (void)state;
+    text(&play.content, 2 * MIB, 1);
+    noise(&play.content, 2 * MIB, 2);
+    text(&play.content, 2 * MIB, 1);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_WHOLE);
+    assert_in_range(play.stats.bytes_in, 2 * MIB, 3 * MIB);
+}
+
+static void zeros_need_no_more_hashes_for_being_many(void **state)
+{
+    scope(play) struct play play = {.seed_count = 1};
+    (void)state;
+    memset(buf_extend(&play.seeds[0], 16 * MIB), 0, 16 * MIB);
+    memset(buf_extend(&play.content, 24 * MIB), 0, 24 * MIB);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PULL);
+    assert_in_range(play.stats.bytes_in, 1, 200);
+}
+
 static void unknown_base_is_pulled_through_the_tree(void **state)
 {
     scope(play) struct play play = {0};
@@ -443,6 +483,9 @@ int main(void)
         cmocka_unit_test(content_without_seeds_travels_whole_and_packed),
         cmocka_unit_test(empty_and_tiny_contents_arrive),
         cmocka_unit_test(noise_travels_unpacked_at_its_own_size),
+        cmocka_unit_test(noise_that_repeats_is_packed),
+        cmocka_unit_test(text_among_noise_is_packed_against_text_before),
+        cmocka_unit_test(zeros_need_no_more_hashes_for_being_many),
         cmocka_unit_test(unknown_base_is_pulled_through_the_tree),
         cmocka_unit_test(seed_of_no_use_costs_no_more_than_no_seed),
         cmocka_unit_test(edits_in_every_group_of_chunks_are_still_pulled),
