@@ -150,6 +150,9 @@ static enum status extend_front(struct rdc_literals *l, struct span literal, uin
     uint64_t rest = l->place.base_size > offset ? l->place.base_size - offset : 0;
     size_t done = 0;
 
+    *out_size = 0;
+    if (rest == 0)
+        return ST_OK;
     if (literal.size > rest)
         literal.size = (size_t)rest;
     for (size_t equal = EXTEND_SIZE; equal == EXTEND_SIZE; done += equal) {

@@ -190,7 +190,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--lower-bounds", action="store_true", help="zstd -19 and xdelta3 -9: slow")
     parser.add_argument("--tmp", help="folder for working files; default as usual")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     pairs = options.pairs or sorted(name for name in os.listdir(options.corpus)
                                     if os.path.exists(f"{options.corpus}/{name}/new"))
     bench = Bench(options)

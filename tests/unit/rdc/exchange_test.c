@@ -373,6 +373,18 @@ static void sender_with_base_bytes_pushes_in_one_round(void **state)
     assert_in_range(play.stats.bytes_in, 500, 1500);
 }
 
+static void content_much_longer_than_its_base_is_pushed(void **state)
+{
+    scope(play) struct play play = {.base = BASE_BYTES, .seed_hash_known = true, .seed_count = 1};
+    (void)state;
+    noise(&play.seeds[0], MIB, 1);
+    noise(&play.content, 7 * MIB, 2);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PUSH_BYTES);
+}
+
 static void sender_with_base_signature_pushes_in_one_round(void **state)
 {
     scope(play) struct play play = {.base = BASE_SIGNATURE, .seed_hash_known = true};
@@ -492,6 +504,7 @@ int main(void)
         cmocka_unit_test(several_seeds_serve_one_content),
         cmocka_unit_test(rearranged_blocks_are_copied_not_sent),
         cmocka_unit_test(sender_with_base_bytes_pushes_in_one_round),
+        cmocka_unit_test(content_much_longer_than_its_base_is_pushed),
         cmocka_unit_test(sender_with_base_signature_pushes_in_one_round),
         cmocka_unit_test(seed_that_is_the_content_needs_no_sender),
         cmocka_unit_test(sink_may_refuse_single_copies),
