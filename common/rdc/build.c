@@ -311,19 +311,18 @@ static bool read_prefix(struct rdc_build *b)
 static enum rdc_build_result unpack(struct rdc_build *b, const struct rdc_segment *segment)
 {
     struct span carried = rdc_prefix_carried(buf_span(&b->literals));
-    bool whole = b->way == RDC_WAY_WHOLE;
 
     buf_clear(&b->prefix);
-    if (!whole)
+    if (segment->packed)
         buf_append(&b->prefix, carried.data, carried.size);
     buf_clear(&b->literals);
     uint8_t *out = buf_extend(&b->literals, segment->literal_size);
-    if (!segment->packed) {
+    if (!segment->packed && !segment->packed_on) {
         if (segment->literal_size > 0)
             memcpy(out, segment->literals.data, segment->literal_size);
         return RDC_BUILD_OK;
     }
-    if (whole)
+    if (segment->packed_on)
         return rdc_unpack_on(b->unpacker, segment->literals, out, segment->literal_size) == ST_OK
                    ? RDC_BUILD_OK
                    : RDC_BUILD_MALFORMED;

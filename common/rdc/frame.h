@@ -17,8 +17,10 @@
  *                 first run is the whole of the start level.
  *   NEED     r→s  last u8 · then to the end: skip v · take v, counted over the hashes last sent.
  *                 A `take` never crosses from one run to the next.
- *   SEGMENT  s→r  flags u8 (1: last, 2: literals packed, 4: script packed) · literal_size v ·
- *                 packed_size v · script_size v · script_packed_size v · script · literals' begin
+ *   SEGMENT  s→r  flags u8 (1: last, 2: literals packed, 4: script packed, 8: packed on) ·
+ *                 literal_size v · packed_size v · script_size v · script_packed_size v · script ·
+ *                 literals' begin. `packed on`: not against a prefix, but going on with the one
+ *                 zstd frame that all such segments are.
  *   PIECE    s→r  the literals' next bytes
  *   DONE     r→s  nothing
  *   WHOLE    r→s  nothing: send all of it; also instead of NEED, when the seeds are of no use
@@ -55,7 +57,13 @@ enum frame_type {
     FRAME_FAIL,
 };
 
-enum segment_flag { SEGMENT_LAST = 1, SEGMENT_PACKED = 2, SEGMENT_SCRIPT_PACKED = 4 };
+enum segment_flag {
+    SEGMENT_LAST = 1,
+    SEGMENT_PACKED = 2,
+    SEGMENT_SCRIPT_PACKED = 4,
+    SEGMENT_PACKED_ON = 8,
+    SEGMENT_FLAGS = 15,
+};
 
 static inline void frame_begin(struct buf *out, enum frame_type type)
 {

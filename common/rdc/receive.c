@@ -398,15 +398,19 @@ static enum rdc_progress take_segment(struct rdc_receiver *r, struct span frame,
     uint64_t script_size = reader_varint(&body);
     uint64_t script_travel_size = reader_varint(&body);
 
-    if (!reader_ok(&body) || flags > (SEGMENT_LAST | SEGMENT_PACKED | SEGMENT_SCRIPT_PACKED) ||
+    bool packed = flags & SEGMENT_PACKED;
+    bool packed_on = flags & SEGMENT_PACKED_ON;
+    uint64_t travel_max = packed_on ? RDC_PACKED_ON_SIZE(literal_size) : literal_size;
+    if (!reader_ok(&body) || flags > SEGMENT_FLAGS || (packed && packed_on) ||
         literal_size > RDC_SEGMENT_LITERALS_MAX || script_size > RDC_SEGMENT_SCRIPT_MAX ||
-        script_travel_size > script_size || travel_size > RDC_PACKED_ON_SIZE(literal_size) ||
-        (!(flags & SEGMENT_PACKED) && travel_size != literal_size))
+        script_travel_size > script_size || travel_size > travel_max ||
+        (!packed && !packed_on && travel_size != literal_size))
         return malformed(r, out, "the sender's segment breaks a limit");
     if (!take_script(r, &body, flags & SEGMENT_SCRIPT_PACKED, script_size, script_travel_size))
         return malformed(r, out, "the sender's script is malformed");
     r->segment.last = flags & SEGMENT_LAST;
-    r->segment.packed = flags & SEGMENT_PACKED;
+    r->segment.packed = packed;
+    r->segment.packed_on = packed_on;
     r->segment.literal_size = (size_t)literal_size;
     r->travel_size = (size_t)travel_size;
     buf_clear(&r->travelled);

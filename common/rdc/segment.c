@@ -112,7 +112,7 @@ void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_
     uint64_t copied = 0; /* bytes before place.offset that are copies and not yet in a range */
 
     ranges->count = 0;
-    for (size_t i = 0; i < count && kind != RDC_PREFIX_NONE; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct rdc_step *step = &steps[i];
         uint64_t literal_end = place.offset + step->literal_length;
         uint64_t after = 0;

@@ -12,7 +12,8 @@
  *                       side of a literal, which is what the literal replaced
  *   RDC_PREFIX_CONTEXT  it has not: the copied bytes on either side of a literal
  *
- * Content that travels whole has no such bytes: all its segments together are one zstd frame.
+ * Content that travels whole has no such bytes, and where much is new they help little: then all
+ * segments together are one zstd frame, each packed against the ones before.
  */
 #ifndef COMMON_RDC_SEGMENT_H
 #define COMMON_RDC_SEGMENT_H
@@ -21,7 +22,7 @@
 #include "common/base/limits.h"
 #include "common/base/status.h"
 
-enum rdc_prefix { RDC_PREFIX_NONE, RDC_PREFIX_GAP, RDC_PREFIX_CONTEXT };
+enum rdc_prefix { RDC_PREFIX_GAP, RDC_PREFIX_CONTEXT };
 
 /* A literal, then a copy; either may be empty. */
 struct rdc_step {

@@ -34,6 +34,7 @@
 #define LINK_SLOW      1250000u
 #define LEVEL_FAST     1
 #define LEVEL_USUAL    3
+#define LEVEL_DELTA    5
 #define LEVEL_BETTER   6
 #define LEVEL_GOOD     9
 #define SHARE_SMALL    128u /* literals at most this part of the content */
@@ -216,11 +217,11 @@ static void begin_start(struct rdc_sender *s, struct buf *out, enum rdc_way way)
 }
 
 /*
- * zstd's level for @literal_bytes: a slow link is worth much work, a fast one little; in between,
- * what must travel of a large file is packed well when that adds little to the work of reading,
- * proving and writing the rest.
+ * zstd's level for @literal_bytes: a slow link is worth much work, a fast one little. In between,
+ * what is new in a file that is known otherwise is packed the better the less it is, beside the
+ * work of reading, proving and writing the rest; a prefix makes the dearer levels too dear.
  */
-static int pack_level(const struct rdc_sender *s, uint64_t literal_bytes)
+static int pack_level(const struct rdc_sender *s, enum rdc_way way, uint64_t literal_bytes)
 {
     uint64_t rate = s->options.link.bytes_per_second;
     uint64_t size = s->options.content.size;
@@ -231,24 +232,29 @@ static int pack_level(const struct rdc_sender *s, uint64_t literal_bytes)
         return LEVEL_FAST;
     if ((rate > 0 && rate < LINK_SLOW) || literal_bytes <= size / SHARE_SMALL)
         return LEVEL_GOOD;
-    return literal_bytes <= size / SHARE_MODERATE ? LEVEL_BETTER : LEVEL_USUAL;
+    if (literal_bytes <= size / SHARE_MODERATE)
+        return LEVEL_BETTER;
+    return way == RDC_WAY_PUSH_SIGNATURE || way == RDC_WAY_PULL ? LEVEL_DELTA : LEVEL_USUAL;
 }
 
-static struct rdc_literals_options literals_options(const struct rdc_sender *s,
+static struct rdc_literals_options literals_options(const struct rdc_sender *s, enum rdc_way way,
                                                     uint64_t literal_bytes)
 {
     return (struct rdc_literals_options){
+        .way = way,
         .content = &s->options.content,
         .key = s->options.key,
-        .level = pack_level(s, literal_bytes),
+        .level = pack_level(s, way, literal_bytes),
+        .on = way == RDC_WAY_WHOLE ||
+              (way != RDC_WAY_PUSH_BYTES && literal_bytes > RDC_SEGMENT_LITERALS_MAX),
     };
 }
 
 static enum rdc_progress start_whole(struct rdc_sender *s, struct buf *out)
 {
-    struct rdc_literals_options options = literals_options(s, s->options.content.size);
+    struct rdc_literals_options options =
+        literals_options(s, RDC_WAY_WHOLE, s->options.content.size);
 
-    options.way = RDC_WAY_WHOLE;
     begin_start(s, out, RDC_WAY_WHOLE);
     rdc_literals_free(s->literals);
     s->literals = rdc_literals_new(&options);
@@ -260,7 +266,7 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
                                     const struct rdc_base *base, unsigned seed)
 {
     const struct rdc_signature *base_signature = base->signature;
-    struct rdc_literals_options options;
+    enum rdc_way way = base->content ? RDC_WAY_PUSH_BYTES : RDC_WAY_PUSH_SIGNATURE;
     enum status st = ensure_own_signature(s, 0);
 
     if (st != ST_OK)
@@ -275,13 +281,13 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
     rdc_moves_match(&s->moves, s->signature, base_signature);
     s->end.stats.match_ns += endpoint_clock_ns() - begin;
 
-    options = literals_options(s, rdc_moves_literal_bytes(&s->moves, s->signature));
-    options.way = base->content ? RDC_WAY_PUSH_BYTES : RDC_WAY_PUSH_SIGNATURE;
+    struct rdc_literals_options options =
+        literals_options(s, way, rdc_moves_literal_bytes(&s->moves, s->signature));
     options.signature = s->signature;
     options.moves = &s->moves;
     options.base = base->content;
     options.base_signature = base_signature;
-    begin_start(s, out, options.way);
+    begin_start(s, out, way);
     write_varint(out, seed);
     s->literals = rdc_literals_new(&options);
     s->state = SEND_SENDING;
@@ -484,8 +490,7 @@ static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
     runs_fini(&s->sent);
     rdc_tree_fini(&s->tree);
     struct rdc_literals_options options =
-        literals_options(s, rdc_moves_literal_bytes(&s->moves, s->signature));
-    options.way = RDC_WAY_PULL;
+        literals_options(s, RDC_WAY_PULL, rdc_moves_literal_bytes(&s->moves, s->signature));
     options.signature = s->signature;
     options.moves = &s->moves;
     s->literals = rdc_literals_new(&options);
