@@ -132,7 +132,7 @@
 #define SESSION_CREDIT_COUNT_MAX   65536u         /* credits that a receiver may give at once */
 #define SESSION_SEARCH_COUNT_MAX   4096u          /* records looked at before a search rests */
 #define SESSION_RETRY_MS_FIRST     1000
-#define SESSION_RETRY_MS_MAX       300000
+#define SESSION_RETRY_MS_MAX       60000
 #define HELD_COUNT_MAX             16u            /* updates that could not be put in place, named */
 #define HELD_PROBLEM_MS            30000          /* before the status names one */
 #define SESSION_FORWARD_DELAY_MS   50             /* before updates of others are passed on */
@@ -191,7 +191,7 @@
 #define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
 #define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */
 #define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
-#define PARKED_WAIT_MS             60000          /* of stillness, before a parked file no longer waits for its update */
+#define PARKED_WAIT_MS             20000          /* of stillness, before a parked file no longer waits for its update */
 #define PARKED_WAIT_IN_SYNC_MS     2000           /* the same, when partners have nothing that we lack */
 #define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
 #define PARTNER_RETRY_MS_MAX       10000
