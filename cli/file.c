@@ -70,7 +70,7 @@ struct rdc_content file_content(struct file *f)
 enum status file_hash(struct file *f, struct rdc_hash *out_hash)
 {
     struct rdc_content content = file_content(f);
-    scope_free uint8_t *data = mem_new(1, HASH_READ_SIZE);
+    scope_free uint8_t *data = mem_pages(HASH_READ_SIZE);
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     enum status st = ST_OK;
 

@@ -55,13 +55,19 @@ static struct cost cost_now(void)
     };
 }
 
-/* Greatest resident set so far, bytes. */
+/* Greatest resident set so far, bytes: of this program, which getrusage() mixes with its parent's.
+ */
 static uint64_t peak_memory(void)
 {
-    struct rusage usage;
+    FILE *status = fopen("/proc/self/status", "re");
+    char line[128];
+    unsigned long long kib = 0;
 
-    getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)usage.ru_maxrss * 1024;
+    while (status && kib == 0 && fgets(line, sizeof(line), status))
+        (void)sscanf(line, "VmHWM: %llu", &kib);
+    if (status)
+        fclose(status);
+    return kib * 1024;
 }
 
 static int open_sides(struct sides *sides, const struct rdc_options *options)

@@ -387,6 +387,26 @@ static void check_root(struct folder *f)
         folder_root_lost(f, st, buf_text(&problem));
 }
 
+/* Deletions that are old, and that every partner has. */
+static void expire_tombstones(struct folder *f)
+{
+    scope(vector) struct vector held = {0};
+    struct instant now = loop_now(f->services->loop);
+    int64_t life_ms = (int64_t)f->assignment->tombstone_life_min * 60 * 1000;
+    size_t count = 0;
+
+    if (instant_ms_since(f->expired, now) < EXPIRE_INTERVAL_MS)
+        return;
+    f->expired = now;
+    vector_copy(&held, replica_vector(f->replica));
+    if (!pull_held(f, &held) || !serve_held(f, &held))
+        return;
+    if (replica_expire(f->replica, walltime_now(), life_ms, &held, &count) != ST_OK)
+        folder_store_failed(f);
+    else if (count > 0)
+        log_info(&f->log, "forgot deletions that everybody knows count=%zu", count);
+}
+
 static void quiet_work(struct folder *f)
 {
     size_t count;
@@ -397,6 +417,8 @@ static void quiet_work(struct folder *f)
         folder_store_failed(f);
     if (preserve_trim(f->preserve, walltime_now(), &count) != ST_OK)
         log_warn(&f->log, "the preserve area could not be trimmed");
+    if (f->state == FOLDER_RUNNING)
+        expire_tombstones(f);
 }
 
 static void run_tick(struct folder *f)

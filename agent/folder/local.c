@@ -233,16 +233,16 @@ static void remember_dir(struct recording *r, const struct object *object,
 
 /* The directory above is not recorded either. Both in one batch: each may wait for the other, when a file
  * has moved into the directory that took its name. */
-static void look_above(struct local *l, const struct finding *found)
+static void look_above(struct sight **places, const struct finding *found)
 {
     scope_free char *above = mem_copy_string(found->path);
     char *slash = strrchr(above, '/');
 
     if (slash) {
         *slash = '\0';
-        place_add(&l->later, above, NULL);
+        place_add(places, above, NULL);
     }
-    place_add(&l->later, found->path, &found->parent);
+    place_add(places, found->path, &found->parent);
 }
 
 /*
@@ -421,16 +421,40 @@ static void record_later(struct recording *r)
     }
 }
 
-/* What can not be recorded now is looked at again. */
+static bool was_looked_at(const struct gathering *g, const char *path)
+{
+    for (size_t i = 0; i < g->finding_count; i++)
+        if (g->findings[i].kind != FINDING_LOOK && strcmp(g->findings[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* A holder stands where this batch has not looked. */
+static bool leads_elsewhere(const struct gathering *g)
+{
+    for (size_t i = 0; i < g->finding_count; i++)
+        if (g->findings[i].kind == FINDING_LOOK && !was_looked_at(g, g->findings[i].path))
+            return true;
+    return false;
+}
+
+/*
+ * What can not be recorded now is looked at again: together with the place that it waits for when
+ * that has not been looked at, since names that were swapped can only be recorded in one batch.
+ */
 static void look_later(struct recording *r)
 {
+    struct local *l = r->local;
     struct file_id parent;
 
+    if (r->later_count == 0)
+        return;
+    struct sight **places = leads_elsewhere(&l->gathering) ? &l->places : &l->later;
     for (size_t i = 0; i < r->later_count; i++) {
         if (parent_of(r, &r->later[i]->parent, &parent))
-            place_add(&r->local->later, r->later[i]->path, &r->later[i]->parent);
+            place_add(places, r->later[i]->path, &r->later[i]->parent);
         else
-            look_above(r->local, r->later[i]);
+            look_above(places, r->later[i]);
     }
 }
 

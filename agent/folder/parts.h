@@ -25,6 +25,7 @@
 #include "agent/watch/watch.h"
 
 #define BACKLOG_COUNT_MAX            10000u /* a longer backlog is shown as this */
+#define BACKLOG_COUNT_MS             1000   /* between two counts */
 
 /*
  *            parts open          first scan recorded      root or store in trouble
@@ -96,6 +97,7 @@ struct folder {
     size_t offer_count;
     bool applying;
     bool apply_again;
+    struct instant expired;        /* when tombstones were dropped last */
     struct instant stirred;        /* the last time that something was settled or recorded */
     bool return_tried;             /* what is parked had its try since the last tick */
     uint64_t plan_epoch;           /* counts settled plans */
@@ -152,6 +154,8 @@ struct fetch_client *pull_fetch_client(struct folder *f, intake_source source);
 bool pull_is_busy(const struct folder *f);
 /* Every partner that we receive from is there, and has nothing that we lack. */
 bool pull_has_everything(const struct folder *f);
+/* Keep of @held what every partner that we receive from has; false: one of them is away. */
+bool pull_held(const struct folder *f, struct vector *held);
 
 struct pull_status {
     bool linked;
@@ -208,6 +212,8 @@ void serve_open(struct folder *f, struct rpc_stream *stream,
                 const struct connection_assignment *connection);
 void serve_kick(struct folder *f);
 void serve_check(struct folder *f);
+/* Keep of @held what every partner that we send to has; false: one of them is away. */
+bool serve_held(const struct folder *f, struct vector *held);
 void serve_close_all(struct folder *f);
 
 struct serve_status {

@@ -655,6 +655,19 @@ bool pull_has_everything(const struct folder *f)
     return count == f->assignment->inbound_count;
 }
 
+bool pull_held(const struct folder *f, struct vector *held)
+{
+    size_t count = 0;
+
+    for (const struct pull *p = f->pulls; p; p = p->next) {
+        if (p->removed || !p->receiver)
+            return false;
+        vector_meet(held, receiver_sender_vector(p->receiver));
+        count++;
+    }
+    return count == f->assignment->inbound_count;
+}
+
 bool pull_is_busy(const struct folder *f)
 {
     for (const struct pull *p = f->pulls; p; p = p->next) {

@@ -44,6 +44,9 @@ struct serve {
     struct item *items; /* the batch under way */
     size_t item_count;
     bool reading;       /* a worker has it */
+
+    uint64_t backlog;          /* as it was at: */
+    struct instant backlog_at; /* ns 0: never counted */
 };
 
 /* What ended streams of one connection have moved. */
@@ -446,6 +449,21 @@ void serve_kick(struct folder *f)
     }
 }
 
+bool serve_held(const struct folder *f, struct vector *held)
+{
+    for (size_t i = 0; i < f->assignment->outbound_count; i++) {
+        const struct guid *connection = &f->assignment->outbound[i].connection;
+        const struct serve *s = f->serves;
+
+        while (s && (!s->stream || !guid_equal(&s->connection, connection)))
+            s = s->next;
+        if (!s)
+            return false;
+        vector_meet(held, sender_receiver_vector(s->sender));
+    }
+    return true;
+}
+
 void serve_check(struct folder *f)
 {
     for (struct serve *s = f->serves, *next; s; s = next) {
@@ -469,9 +487,23 @@ void serve_close_all(struct folder *f)
     }
 }
 
+/* Counting reads each record that the partner lacks: not at every question. */
+static uint64_t backlog_of(struct serve *s)
+{
+    struct folder *f = s->folder;
+    struct instant now = loop_now(f->services->loop);
+
+    if (s->backlog_at.ns == 0 || instant_ms_since(s->backlog_at, now) >= BACKLOG_COUNT_MS) {
+        s->backlog = sender_backlog(s->sender, &f->reader, replica_vector(f->replica),
+                                    BACKLOG_COUNT_MAX);
+        s->backlog_at = now;
+    }
+    return s->backlog;
+}
+
 bool serve_status(const struct folder *f, const struct guid *connection, struct serve_status *out)
 {
-    for (const struct serve *s = f->serves; s; s = s->next) {
+    for (struct serve *s = f->serves; s; s = s->next) {
         if (!s->stream || !guid_equal(&s->connection, connection))
             continue;
         const struct vector *theirs = sender_receiver_vector(s->sender);
@@ -480,8 +512,7 @@ bool serve_status(const struct folder *f, const struct guid *connection, struct 
             .in_sync = vector_covers(theirs, replica_vector(f->replica)),
         };
         if (!out->in_sync)
-            out->backlog = sender_backlog(s->sender, &f->reader, replica_vector(f->replica),
-                                          BACKLOG_COUNT_MAX);
+            out->backlog = backlog_of(s);
         return true;
     }
     return false;

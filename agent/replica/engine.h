@@ -8,10 +8,9 @@
 #include "agent/replica/replica.h"
 #include "agent/replica/view.h"
 
-/* A version that left our vector. */
+/* A version that left our vector; without its attributes. */
 struct undone {
-    struct file_id id;
-    struct gvsn gvsn;
+    struct update version;
 };
 
 struct replica {
@@ -71,6 +70,7 @@ enum ruling_kind {
     RULING_PLACE,      /* its name is free */
     RULING_PARK,       /* the holder of its name has moved on */
     RULING_CLASH,      /* it takes the name from the holder */
+    RULING_LOSE,       /* the holder keeps the name: the update's file goes */
 };
 
 struct ruling {

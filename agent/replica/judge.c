@@ -65,14 +65,17 @@ bool knew_of(const struct update *u, const struct vector *sender_vector, const s
            (guid_equal(&gvsn->database, &u->gvsn.database) && gvsn->number < u->gvsn.number);
 }
 
-/* Whether who made @holder knew that @u's file had left the name, and we have not heard where to. */
+/* Whether who made @holder knew that @u's file had left the name, and we have not heard where to.
+ */
 static bool is_older_sister(const struct update *u, const struct update *holder)
 {
     return guid_equal(&u->gvsn.database, &holder->gvsn.database) &&
            u->gvsn.number < holder->gvsn.number;
 }
 
-/* Rule 3 for a greater tombstone. One child decides: the others are asked when it is gone. */
+/* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is gone.
+ * Were it any child, two directories could wait for each other's: a child moved from one to the other
+ * is refused while that one is dead. Of those that wait so the least is unknown to one of the sides. */
 static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
                                        const struct vector *sender_vector,
                                        const struct ruling *ruling)
@@ -104,6 +107,23 @@ static bool wins_name(const struct replica *replica, const struct update *u,
     return update_compare(u, &holder->update) > 0;
 }
 
+/*
+ * Rule 4 for an update that does not get its name. To refuse it until its member has seen the winner
+ * is not enough: the winner may be waiting at that member, for what is refused here. Where the member
+ * does better it is refused all the same: it need not preserve what equals the winner, and knows what
+ * to do with a directory's children.
+ */
+static enum ruling_kind rule_loser(const struct replica *replica, const struct update *u,
+                                   const struct ruling *ruling)
+{
+    bool is_dir = u->kind == FILE_DIRECTORY;
+
+    if (!replica_has_say(replica) || (is_dir && ruling->has_ours && ruling->ours.update.present) ||
+        (!is_dir && update_same_content(u, &ruling->holder.update)))
+        return RULING_BEHIND;
+    return RULING_LOSE;
+}
+
 static enum ruling_kind rule_present(const struct replica *replica, const struct view *view,
                                      const struct update *u, const struct vector *sender_vector,
                                      struct ruling *ruling)
@@ -127,11 +147,13 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
     if (!view_get_by_name(view, &u->parent, update_name(u), &ruling->holder) ||
         file_id_equal(&ruling->holder.update.id, &u->id))
         return RULING_PLACE;
-    if (knew_of(u, sender_vector, &ruling->holder.update.gvsn))
+    /* What a read-only member moved there comes again too. */
+    if (knew_of(u, sender_vector, &ruling->holder.update.gvsn) ||
+        (replica_yields(replica, &ruling->holder) && !replica_is_unheard(replica, &ruling->holder)))
         return RULING_PARK;
     if (is_older_sister(u, &ruling->holder.update))
         return RULING_WAIT;
-    return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : RULING_BEHIND;
+    return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : rule_loser(replica, u, ruling);
 }
 
 static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,
@@ -160,11 +182,33 @@ static bool has_content(const struct update *u, const struct ruling *ruling)
 {
     bool on_disk = ruling->has_ours && ruling->ours.place != PLACE_NOWHERE;
 
-    if (!u->present || u->kind == FILE_DIRECTORY)
+    if (!u->present || u->kind == FILE_DIRECTORY || ruling->kind == RULING_LOSE)
         return true;
     if (on_disk)
         return update_same_content(u, &ruling->ours.update);
     return ruling->kind == RULING_CLASH && update_same_content(u, &ruling->holder.update);
+}
+
+/* A read-only member answers nothing: what is in the way is its own and goes, or comes again. */
+static enum ruling_kind rule_silently(enum ruling_kind kind)
+{
+    switch (kind) {
+    case RULING_REVIVE:
+    case RULING_REHOME:
+    case RULING_KEEP_PLACE:
+        return RULING_WAIT;
+    case RULING_KNOWN:
+    case RULING_CLAIM:
+    case RULING_BEHIND:
+    case RULING_WAIT:
+    case RULING_BURY:
+    case RULING_PLACE:
+    case RULING_PARK:
+    case RULING_CLASH:
+    case RULING_LOSE:
+        break;
+    }
+    return kind;
 }
 
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,
@@ -177,6 +221,8 @@ void rule(const struct replica *replica, const struct view *view, const struct v
     out->is_concurrent = out->has_ours && out->ours.update.present &&
                          !knew_of(update, sender_vector, &out->ours.update.gvsn);
     out->kind = rule_kind(replica, view, update, sender_vector, out);
+    if (replica->options.read_only)
+        out->kind = rule_silently(out->kind);
     out->needs_content = !has_content(update, out);
 }
 
@@ -203,6 +249,7 @@ enum verdict replica_judge(struct replica *replica, const struct update *update,
     case RULING_REVIVE:
     case RULING_REHOME:
     case RULING_KEEP_PLACE:
+    case RULING_LOSE:
         verdict = VERDICT_READY;
         break;
     case RULING_PLACE:

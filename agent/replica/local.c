@@ -67,7 +67,11 @@ static void undo(struct change *change, const struct update *u)
         return;
     vector_remove(&change->vector, &u->gvsn);
     change->undone = mem_resize(change->undone, change->undone_count + 1, sizeof(*change->undone));
-    change->undone[change->undone_count++] = (struct undone){.id = u->id, .gvsn = u->gvsn};
+    struct undone *undone = &change->undone[change->undone_count++];
+
+    *undone = (struct undone){.version = *u};
+    undone->version.attributes = NULL;
+    undone->version.attributes_size = 0;
 }
 
 /* Stamp and store a record that changed here. */
@@ -86,8 +90,8 @@ static void put_fresh(struct change *change, struct record *record)
     view_put(&change->view, record);
 }
 
-/* Without a say a deletion is forgotten: what partners know comes again, the rest nobody misses. But a
- * version of ours that succeeds one of theirs does not: nobody would bring that one again. */
+/* Without a say a deletion is forgotten: what partners know comes again, the rest nobody misses.
+ * But a version of ours that succeeds one of theirs does not: nobody would bring that one again. */
 static bool bury_silently(struct change *change, const struct record *record)
 {
     const struct replica *replica = change->replica;
@@ -211,7 +215,7 @@ enum status replica_change_commit(struct change *change, size_t *out_count)
                change->undone_count * sizeof(*change->undone));
         replica->undone_count = count;
     }
-    *out_count = st == ST_OK ? change->stamper.count : 0;
+    *out_count = st == ST_OK ? change->stamper.count + change->undone_count : 0;
     change_free(change);
     return st;
 }

@@ -141,6 +141,7 @@
 #define FETCH_LARGE_SIZE_MIN       (1u << 20)     /* bytes from which content counts as large */
 #define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
+#define EXPIRE_INTERVAL_MS         60000          /* between looks for old tombstones */
 #define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
 #define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
 #define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAGE_SIZE 4096u
+
 static _Noreturn void exhausted(void)
 {
     static const char text[] = "<2>out of memory: stopping; restart resumes from the database\n";
@@ -39,6 +41,16 @@ void *mem_resize(void *ptr, size_t count, size_t size)
 void *mem_try(size_t size)
 {
     return calloc(1, size ? size : 1);
+}
+
+void *mem_pages(size_t size)
+{
+    size_t pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
+    void *ptr = size <= SIZE_MAX - PAGE_SIZE ? aligned_alloc(PAGE_SIZE, pages * PAGE_SIZE) : NULL;
+
+    if (!ptr)
+        exhausted();
+    return ptr;
 }
 
 void *mem_copy(const void *data, size_t size)

@@ -20,6 +20,15 @@ void *mem_resize(void *ptr, size_t count, size_t size);
 /* Zeroed memory, or NULL when there is none. */
 void *mem_try(size_t size);
 
+/*
+ * @size bytes for bulk input and output, from the beginning of a page on and not zeroed; never
+ * NULL. Free with free().
+ *
+ * A large block of malloc() begins 16 bytes into a page, and there some processors take five times
+ * as long to receive what read() copies out of the page cache.
+ */
+void *mem_pages(size_t size);
+
 /* Copies; never NULL. mem_copy_string(NULL) is "". */
 void *mem_copy(const void *data, size_t size);
 char *mem_copy_string(const char *text);

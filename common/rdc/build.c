@@ -9,7 +9,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#define COPY_SIZE (128u << 10) /* stays in the second-level cache from reading to writing */
+#define BLOCK_SIZE (256u << 10) /* bytes that are hashed and written together */
+#define COPY_MIN   (64u << 10)  /* the sink is not asked to copy less */
 
 /* A stretch of the content: literal bytes of the segment, or bytes of a seed. */
 struct piece {
@@ -26,7 +27,8 @@ struct rdc_build {
     enum status sink_status;
     uint64_t literal_bytes;
     uint64_t copied_bytes;
-    uint8_t *copy_buffer;
+    uint8_t *block; /* bytes before place.offset that are not yet hashed and written */
+    size_t block_size;
 
     enum rdc_way way;
     unsigned base;
@@ -53,7 +55,7 @@ struct rdc_build *rdc_build_new(const struct rdc_receive_options *options)
     b->options = options;
     b->hash = EVP_MD_CTX_new();
     b->unpacker = rdc_unpacker_new();
-    b->copy_buffer = mem_new(1, COPY_SIZE);
+    b->block = mem_pages(BLOCK_SIZE);
     if (!b->hash)
         abort();
     return b;
@@ -68,7 +70,7 @@ void rdc_build_free(struct rdc_build *b)
     rdc_ranges_fini(&b->ranges);
     buf_fini(&b->prefix);
     buf_fini(&b->literals);
-    free(b->copy_buffer);
+    free(b->block);
     free(b->steps);
     free(b->pieces);
     free(b);
@@ -108,9 +110,11 @@ enum rdc_build_result rdc_build_begin(struct rdc_build *b, enum rdc_way way, uns
     b->place = (struct rdc_place){.size = b->options->size};
     if (way == RDC_WAY_PUSH_BYTES || way == RDC_WAY_PUSH_SIGNATURE)
         b->place.base_size = b->options->seeds[base].content.size;
+    b->block_size = 0;
     b->literal_bytes = 0;
     b->copied_bytes = 0;
     buf_clear(&b->literals);
+    rdc_unpacker_restart(b->unpacker);
     if (EVP_DigestInit_ex(b->hash, EVP_sha256(), NULL) != 1)
         abort();
     return anew ? sink_result(b, sink->restart(sink->arg)) : RDC_BUILD_OK;
@@ -283,9 +287,7 @@ static bool read_copied(struct rdc_build *b, size_t *piece_at, struct rdc_range 
 
 static bool read_prefix(struct rdc_build *b)
 {
-    enum rdc_prefix kind = b->way == RDC_WAY_WHOLE        ? RDC_PREFIX_NONE
-                           : b->way == RDC_WAY_PUSH_BYTES ? RDC_PREFIX_GAP
-                                                          : RDC_PREFIX_CONTEXT;
+    enum rdc_prefix kind = b->way == RDC_WAY_PUSH_BYTES ? RDC_PREFIX_GAP : RDC_PREFIX_CONTEXT;
     size_t piece_at = 0;
 
     rdc_prefix_ranges(kind, b->steps, b->step_count, b->place,
@@ -311,14 +313,19 @@ static enum rdc_build_result unpack(struct rdc_build *b, const struct rdc_segmen
     struct span carried = rdc_prefix_carried(buf_span(&b->literals));
 
     buf_clear(&b->prefix);
-    buf_append(&b->prefix, carried.data, carried.size);
+    if (segment->packed)
+        buf_append(&b->prefix, carried.data, carried.size);
     buf_clear(&b->literals);
     uint8_t *out = buf_extend(&b->literals, segment->literal_size);
-    if (!segment->packed) {
+    if (!segment->packed && !segment->packed_on) {
         if (segment->literal_size > 0)
             memcpy(out, segment->literals.data, segment->literal_size);
         return RDC_BUILD_OK;
     }
+    if (segment->packed_on)
+        return rdc_unpack_on(b->unpacker, segment->literals, out, segment->literal_size) == ST_OK
+                   ? RDC_BUILD_OK
+                   : RDC_BUILD_MALFORMED;
     if (!read_prefix(b))
         return RDC_BUILD_WRONG;
     enum status st = rdc_unpack(b->unpacker, buf_span(&b->prefix), segment->literals, out,
@@ -326,57 +333,94 @@ static enum rdc_build_result unpack(struct rdc_build *b, const struct rdc_segmen
     if (st == ST_OK)
         return RDC_BUILD_OK;
     /* against a seed that changed, honest literals do not unpack either */
-    return b->way == RDC_WAY_WHOLE ? RDC_BUILD_MALFORMED : RDC_BUILD_WRONG;
+    return RDC_BUILD_WRONG;
 }
 
-static enum rdc_build_result write_bytes(struct rdc_build *b, const uint8_t *data, size_t size)
+/* Write what was gathered. */
+static enum rdc_build_result flush(struct rdc_build *b)
 {
     const struct rdc_sink *sink = &b->options->sink;
+    struct span bytes = span_of(b->block, b->block_size);
 
-    digest(b, data, size);
-    enum status st = sink->write(sink->arg, b->place.offset, span_of(data, size));
+    if (bytes.size == 0)
+        return RDC_BUILD_OK;
+    b->block_size = 0;
+    digest(b, bytes.data, bytes.size);
+    return sink_result(b, sink->write(sink->arg, b->place.offset - bytes.size, bytes));
+}
+
+/* Bytes of the literals become the content's next. */
+static enum rdc_build_result add_literal(struct rdc_build *b, const uint8_t *data, size_t size)
+{
+    const struct rdc_sink *sink = &b->options->sink;
+    enum rdc_build_result result = RDC_BUILD_OK;
+
+    b->literal_bytes += size;
+    if (size > BLOCK_SIZE - b->block_size)
+        result = flush(b);
+    if (result != RDC_BUILD_OK)
+        return result;
+    if (size > BLOCK_SIZE) {
+        digest(b, data, size);
+        result = sink_result(b, sink->write(sink->arg, b->place.offset, span_of(data, size)));
+    } else {
+        memcpy(b->block + b->block_size, data, size);
+        b->block_size += size;
+    }
     b->place.offset += size;
-    return sink_result(b, st);
+    return result;
 }
 
-/* @size bytes at @offset of a seed, at most COPY_SIZE, become the content's next. */
-static enum rdc_build_result copy_some(struct rdc_build *b, uint32_t seed, uint64_t offset,
-                                       size_t size)
+/* The block holds nothing but @size bytes at @offset of a seed: let the sink copy them, if it can.
+ */
+static enum rdc_build_result copy_block(struct rdc_build *b, uint32_t seed, uint64_t offset)
 {
     const struct rdc_sink *sink = &b->options->sink;
-    const struct rdc_content *content = &b->options->seeds[seed].content;
+    size_t size = b->block_size;
+    enum status st = sink->copy(sink->arg, seed, offset, b->place.offset - size, size);
 
-    if (rdc_content_read(content, offset, b->copy_buffer, size) != ST_OK)
-        return RDC_BUILD_WRONG;
-    b->copied_bytes += size;
-    enum status st =
-        sink->copy ? sink->copy(sink->arg, seed, offset, b->place.offset, size) : ST_AGAIN;
     if (st == ST_AGAIN)
-        return write_bytes(b, b->copy_buffer, size);
-    digest(b, b->copy_buffer, size);
-    b->place.offset += size;
+        return RDC_BUILD_OK;
+    digest(b, b->block, size);
+    b->block_size = 0;
     return sink_result(b, st);
+}
+
+/* Bytes of a seed become the content's next. */
+static enum rdc_build_result add_copy(struct rdc_build *b, uint32_t seed, uint64_t offset,
+                                      uint64_t length)
+{
+    const struct rdc_content *content = &b->options->seeds[seed].content;
+    bool by_sink = b->options->sink.copy && length >= COPY_MIN;
+    enum rdc_build_result result = by_sink ? flush(b) : RDC_BUILD_OK;
+
+    while (length > 0 && result == RDC_BUILD_OK) {
+        size_t room = BLOCK_SIZE - b->block_size;
+        size_t size = length < room ? (size_t)length : room;
+
+        if (rdc_content_read(content, offset, b->block + b->block_size, size) != ST_OK)
+            return RDC_BUILD_WRONG;
+        b->copied_bytes += size;
+        b->block_size += size;
+        b->place.offset += size;
+        if (by_sink && b->block_size == size)
+            result = copy_block(b, seed, offset);
+        if (result == RDC_BUILD_OK && b->block_size == BLOCK_SIZE)
+            result = flush(b);
+        offset += size;
+        length -= size;
+    }
+    return result;
 }
 
 static enum rdc_build_result write_piece(struct rdc_build *b, const struct piece *piece,
                                          size_t *literal_at)
 {
-    enum rdc_build_result result = RDC_BUILD_OK;
-
-    if (piece->seed == RDC_UNKNOWN) {
-        result = write_bytes(b, b->literals.data + *literal_at, (size_t)piece->length);
-        *literal_at += (size_t)piece->length;
-        b->literal_bytes += piece->length;
-        return result;
-    }
-    for (uint64_t done = 0; done < piece->length && result == RDC_BUILD_OK;) {
-        uint64_t rest = piece->length - done;
-        size_t size = rest < COPY_SIZE ? (size_t)rest : COPY_SIZE;
-
-        result = copy_some(b, piece->seed, piece->offset + done, size);
-        done += size;
-    }
-    return result;
+    if (piece->seed != RDC_UNKNOWN)
+        return add_copy(b, piece->seed, piece->offset, piece->length);
+    const uint8_t *data = b->literals.data + *literal_at;
+    *literal_at += (size_t)piece->length;
+    return add_literal(b, data, (size_t)piece->length);
 }
 
 static enum rdc_build_result write_pieces(struct rdc_build *b)
@@ -387,6 +431,8 @@ static enum rdc_build_result write_pieces(struct rdc_build *b)
 
     for (size_t i = 0; i < b->piece_count && result == RDC_BUILD_OK; i++)
         result = write_piece(b, &b->pieces[i], &literal_at);
+    if (result == RDC_BUILD_OK)
+        result = flush(b);
     for (size_t i = 0; i < b->step_count; i++) {
         struct rdc_place place = {.base_offset = base_offset};
 

@@ -19,7 +19,8 @@ enum rdc_build_result {
 /* A segment as it arrived, unpacked except for its literals. */
 struct rdc_segment {
     bool last;
-    bool packed;
+    bool packed;    /* against a prefix */
+    bool packed_on; /* against the segments before */
     size_t literal_size;
     struct span script;
     struct span literals; /* as they travelled */

@@ -39,7 +39,7 @@ struct rdc_cutter {
     bool at_maximum; /* the last chunk ended at a local maximum */
     size_t cuts[CUTS_MAX];
     uint32_t maxima[MAXIMA_SIZE]; /* block k at [REACH_MAX + k]; zeros before the stream */
-    uint8_t buffer[BUFFER_SIZE];
+    uint8_t *buffer;
 };
 
 bool rdc_horizon_valid(uint64_t horizon)
@@ -70,11 +70,15 @@ struct rdc_cutter *rdc_cutter_new(uint32_t horizon, uint64_t offset,
     c->horizon = horizon;
     c->base = offset;
     c->reach = horizon / RDC_BLOCK_SIZE;
+    c->buffer = mem_pages(BUFFER_SIZE);
     return c;
 }
 
 void rdc_cutter_free(struct rdc_cutter *c)
 {
+    if (!c)
+        return;
+    free(c->buffer);
     free(c);
 }
 

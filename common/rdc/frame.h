@@ -8,18 +8,22 @@
  *                 per seed: size v · flags u8 (1: hash known) · [first 16 bytes of its SHA-256]
  *   START    s→r  way u8 · size v · then
  *                 push (bytes, signature): seed index v
- *                 pull: horizon v · level v · chunk_count v · hash width u8 (bytes)
+ *                 pull: horizon v · level v · chunk_count v · hash width u8 (bytes) · sample: count
+ *                 v · count * width bytes, hashes of chunks from all over the content
  *                 whole: nothing
- *   HASHES   s→r  pieces to the end: count*2+more v · count * width bytes. One run of unknown
- *                 entries after the other, each as the hashes of their children; `more`: the same
- *                 run goes on in the next piece. The first run is the whole of the start level.
+ *   HASHES   s→r  pieces to the end: count*4+same*2+more v · count * width bytes, or width bytes
+ *                 when all are the `same`. One run of unknown entries after the other, each as the
+ *                 hashes of their children; `more`: the same run goes on in the next piece. The
+ *                 first run is the whole of the start level.
  *   NEED     r→s  last u8 · then to the end: skip v · take v, counted over the hashes last sent.
  *                 A `take` never crosses from one run to the next.
- *   SEGMENT  s→r  flags u8 (1: last, 2: literals packed, 4: script packed) · literal_size v ·
- *                 packed_size v · script_size v · script_packed_size v · script · literals' begin
+ *   SEGMENT  s→r  flags u8 (1: last, 2: literals packed, 4: script packed, 8: packed on) ·
+ *                 literal_size v · packed_size v · script_size v · script_packed_size v · script ·
+ *                 literals' begin. `packed on`: not against a prefix, but going on with the one
+ *                 zstd frame that all such segments are.
  *   PIECE    s→r  the literals' next bytes
  *   DONE     r→s  nothing
- *   WHOLE    r→s  nothing: send all of it
+ *   WHOLE    r→s  nothing: send all of it; also instead of NEED, when the seeds are of no use
  *   FAIL     both text, at most RDC_REASON_SIZE_MAX
  *
  * Scripts.  push: per step literal_length v · copy_length v · [zigzag v: how far the copy's base
@@ -34,11 +38,12 @@
 #include "common/base/limits.h"
 #include "common/rdc/exchange.h"
 
-#define FRAME_VERSION   1u
-#define FRAME_ID_SIZE   16 /* of a SHA-256, to name a seed */
-#define FRAME_HASH_MIN  4u
-#define FRAME_HASH_MAX  8u
-#define FRAME_WORK_SIZE (RDC_FRAME_SIZE_MAX - 64) /* leaves room for the fields around */
+#define FRAME_VERSION    1u
+#define FRAME_ID_SIZE    16 /* of a SHA-256, to name a seed */
+#define FRAME_HASH_MIN   4u
+#define FRAME_HASH_MAX   8u
+#define FRAME_SAMPLE_MAX 64u
+#define FRAME_WORK_SIZE  (RDC_FRAME_SIZE_MAX - 64) /* leaves room for the fields around */
 
 enum frame_type {
     FRAME_OPEN = 1,
@@ -52,7 +57,13 @@ enum frame_type {
     FRAME_FAIL,
 };
 
-enum segment_flag { SEGMENT_LAST = 1, SEGMENT_PACKED = 2, SEGMENT_SCRIPT_PACKED = 4 };
+enum segment_flag {
+    SEGMENT_LAST = 1,
+    SEGMENT_PACKED = 2,
+    SEGMENT_SCRIPT_PACKED = 4,
+    SEGMENT_PACKED_ON = 8,
+    SEGMENT_FLAGS = 15,
+};
 
 static inline void frame_begin(struct buf *out, enum frame_type type)
 {

@@ -24,6 +24,7 @@ struct rdc_literals {
     const struct rdc_kernel *kernel;
     struct rdc_secret secret;
     struct rdc_packer *packer;
+    struct rdc_packer *script_packer;
     struct rdc_place place;
     size_t move_at;
     uint32_t move_done; /* chunks of the move under way that were taken */
@@ -50,6 +51,7 @@ struct rdc_literals *rdc_literals_new(const struct rdc_literals_options *options
     l->kernel = rdc_kernel_best();
     rdc_secret_init(&l->secret, options->key.seed);
     l->packer = rdc_packer_new(options->level);
+    l->script_packer = rdc_packer_new(options->level);
     l->place.size = options->content->size;
     if (options->base_signature)
         l->place.base_size = options->base_signature->size;
@@ -61,6 +63,7 @@ void rdc_literals_free(struct rdc_literals *l)
     if (!l)
         return;
     rdc_packer_free(l->packer);
+    rdc_packer_free(l->script_packer);
     free(l->steps.items);
     rdc_ranges_fini(&l->ranges);
     buf_fini(&l->prefix);
@@ -78,13 +81,6 @@ uint64_t rdc_literals_total(const struct rdc_literals *l)
 static bool is_push(enum rdc_way way)
 {
     return way == RDC_WAY_PUSH_BYTES || way == RDC_WAY_PUSH_SIGNATURE;
-}
-
-static enum rdc_prefix prefix_kind(enum rdc_way way)
-{
-    return way == RDC_WAY_WHOLE        ? RDC_PREFIX_NONE
-           : way == RDC_WAY_PUSH_BYTES ? RDC_PREFIX_GAP
-                                       : RDC_PREFIX_CONTEXT;
 }
 
 static void add_step(struct rdc_literals *l, struct rdc_step step)
@@ -150,6 +146,9 @@ static enum status extend_front(struct rdc_literals *l, struct span literal, uin
     uint64_t rest = l->place.base_size > offset ? l->place.base_size - offset : 0;
     size_t done = 0;
 
+    *out_size = 0;
+    if (rest == 0)
+        return ST_OK;
     if (literal.size > rest)
         literal.size = (size_t)rest;
     for (size_t equal = EXTEND_SIZE; equal == EXTEND_SIZE; done += equal) {
@@ -318,7 +317,8 @@ static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
 /* Read what both sides know to resemble the literals. */
 static enum status read_prefix(struct rdc_literals *l)
 {
-    enum rdc_prefix kind = prefix_kind(l->options.way);
+    enum rdc_prefix kind =
+        l->options.way == RDC_WAY_PUSH_BYTES ? RDC_PREFIX_GAP : RDC_PREFIX_CONTEXT;
     const struct rdc_content *known = kind == RDC_PREFIX_GAP ? l->options.base : l->options.content;
 
     rdc_prefix_ranges(kind, l->steps.items, l->steps.count, l->place,
@@ -340,13 +340,14 @@ static enum status build_segment(struct rdc_literals *l)
     struct span carried = rdc_prefix_carried(buf_span(&l->literals));
 
     buf_clear(&l->prefix);
-    buf_append(&l->prefix, carried.data, carried.size);
+    if (!l->options.on)
+        buf_append(&l->prefix, carried.data, carried.size);
     buf_clear(&l->literals);
     buf_clear(&l->script);
     l->steps.count = 0;
     l->prefix_wanted = l->prefix.size;
     enum status st = take_steps(l, &end);
-    if (st == ST_OK)
+    if (st == ST_OK && !l->options.on)
         st = read_prefix(l);
     l->place = end;
     l->total += l->literals.size;
@@ -361,12 +362,16 @@ static void write_segment(struct rdc_literals *l, struct buf *frame)
 
     buf_clear(&l->packed);
     l->packed_at = 0;
-    if (rdc_pack(l->packer, buf_span(&l->prefix), buf_span(&l->literals), &l->packed))
+    if (l->options.on &&
+        rdc_pack_on(l->packer, buf_span(&l->literals), l->options.content->size, &l->packed))
+        flags |= SEGMENT_PACKED_ON;
+    else if (!l->options.on &&
+             rdc_pack(l->packer, buf_span(&l->prefix), buf_span(&l->literals), &l->packed))
         flags |= SEGMENT_PACKED;
     else
         buf_append(&l->packed, l->literals.data, l->literals.size);
     if (script.size >= SCRIPT_PACK_MIN &&
-        rdc_pack(l->packer, (struct span){0}, script, &script_packed)) {
+        rdc_pack(l->script_packer, (struct span){0}, script, &script_packed)) {
         script = buf_span(&script_packed);
         flags |= SEGMENT_SCRIPT_PACKED;
     }

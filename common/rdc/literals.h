@@ -17,6 +17,7 @@ struct rdc_literals_options {
     const struct rdc_content *base;             /* with RDC_WAY_PUSH_BYTES */
     struct rdc_key key;
     int level; /* zstd's */
+    bool on;   /* pack segments against the ones before, not against a prefix */
 };
 
 struct rdc_literals;

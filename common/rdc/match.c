@@ -77,3 +77,18 @@ void rdc_moves_match(struct rdc_moves *moves, const struct rdc_signature *file,
     }
     rdc_index_fini(&index);
 }
+
+uint64_t rdc_moves_literal_bytes(const struct rdc_moves *moves, const struct rdc_signature *file)
+{
+    uint64_t bytes = 0;
+    uint32_t chunk = 0;
+
+    for (size_t i = 0; i < moves->count; i++) {
+        uint32_t end = chunk + moves->items[i].chunk_count;
+
+        if (moves->items[i].base_first == RDC_LITERAL)
+            bytes += rdc_signature_offset(file, end) - rdc_signature_offset(file, chunk);
+        chunk = end;
+    }
+    return bytes;
+}

@@ -37,4 +37,7 @@ void rdc_moves_add_copy(struct rdc_moves *moves, uint32_t chunk_count, uint32_t 
 void rdc_moves_match(struct rdc_moves *moves, const struct rdc_signature *file,
                      const struct rdc_signature *base);
 
+/* How many bytes of @file the literals among @moves are. */
+uint64_t rdc_moves_literal_bytes(const struct rdc_moves *moves, const struct rdc_signature *file);
+
 #endif

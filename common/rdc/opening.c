@@ -4,6 +4,7 @@
 #define CHANGES_MIN     64u         /* changed places that a start level is chosen for */
 #define CHANGE_BYTES    (64u << 10) /* … and one more for each of these the size differs by */
 #define COLLISION_BITS  20u         /* 2^-20: that a cut hash deceives us once in a transfer */
+#define SAMPLE_SHARE    16u         /* of the chunks, one in so many is sampled */
 #define WHOLE_SIZE_MAX  4096u       /* never worth a question */
 #define WHOLE_DELAY_MAX (64u << 10) /* nor, on a slow link, up to this */
 
@@ -93,4 +94,11 @@ unsigned rdc_opening_level(const struct rdc_opening *opening, const struct rdc_t
         }
     }
     return best;
+}
+
+uint32_t rdc_opening_sample(const struct rdc_signature *signature)
+{
+    uint32_t count = signature->chunk_count / SAMPLE_SHARE;
+
+    return count < FRAME_SAMPLE_MAX ? count : FRAME_SAMPLE_MAX;
 }

@@ -41,4 +41,11 @@ unsigned rdc_opening_hash_width(const struct rdc_opening *opening,
 unsigned rdc_opening_level(const struct rdc_opening *opening, const struct rdc_tree *tree,
                            unsigned hash_width);
 
+/*
+ * How many chunks' hashes are shown beside the first level. Dense edits leave no group of chunks
+ * equal, as no resemblance at all does; a sample of chunks tells them apart before all hashes
+ * travel.
+ */
+uint32_t rdc_opening_sample(const struct rdc_signature *signature);
+
 #endif

@@ -140,13 +140,19 @@ enum status rdc_plan_hashes(struct rdc_plan *plan, struct reader *body)
 {
     while (reader_ok(body) && body->rest.size > 0) {
         uint64_t head = reader_varint(body);
-        uint64_t count = head / 2;
+        uint64_t count = head / 4;
+        bool same = head & 2;
 
         if (!reader_ok(body) || count == 0 || count > plan->entries_max - plan->entries ||
-            count > body->rest.size / plan->hash_width || rdc_plan_level_complete(plan))
+            (same ? 1 : count) > body->rest.size / plan->hash_width ||
+            rdc_plan_level_complete(plan))
             return ST_BADDATA;
-        for (uint64_t i = 0; i < count; i++)
-            add_entry(plan, reader_hash(body, plan->hash_width));
+        uint64_t hash = 0;
+        for (uint64_t i = 0; i < count; i++) {
+            if (!same || i == 0)
+                hash = reader_hash(body, plan->hash_width);
+            add_entry(plan, hash);
+        }
         plan->entries += count;
         if (head % 2 == 0) {
             plan->item_at += 1;
@@ -165,6 +171,29 @@ bool rdc_plan_level_complete(const struct rdc_plan *plan)
 bool rdc_plan_needs(const struct rdc_plan *plan)
 {
     return plan->need_count > 0;
+}
+
+bool rdc_plan_has_chunk(const struct rdc_plan *plan, const uint64_t *hashes, size_t count)
+{
+    struct rdc_index wanted;
+    bool found = false;
+    uint32_t place;
+
+    rdc_index_init(&wanted, hashes, (uint32_t)count, frame_hash_mask(plan->hash_width));
+    for (unsigned i = 0; i < plan->seed_count && !found; i++) {
+        const struct rdc_signature *signature = plan->seeds[i].signature;
+
+        for (uint32_t k = 0; signature && k < signature->chunk_count && !found; k++)
+            found = rdc_index_find(&wanted, signature->identities[k], UINT32_MAX, &place);
+    }
+    rdc_index_fini(&wanted);
+    return found;
+}
+
+bool rdc_plan_all_unknown(const struct rdc_plan *plan)
+{
+    assert(rdc_plan_level_complete(plan));
+    return plan->next.count == 1 && plan->next.items[0].seed == RDC_UNKNOWN;
 }
 
 /* What the level brought becomes the plan. */

@@ -81,6 +81,12 @@ bool rdc_plan_level_complete(const struct rdc_plan *plan);
 /* Is anything unknown left? */
 bool rdc_plan_needs(const struct rdc_plan *plan);
 
+/* Does any seed have a chunk whose hash is among @hashes? As wide as the plan's. */
+bool rdc_plan_has_chunk(const struct rdc_plan *plan, const uint64_t *hashes, size_t count);
+
+/* Did the level that is complete hold nothing known? */
+bool rdc_plan_all_unknown(const struct rdc_plan *plan);
+
 /* Go on to the level below, after the needs were sent. Not at level 0. */
 void rdc_plan_descend(struct rdc_plan *plan);
 

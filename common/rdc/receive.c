@@ -29,6 +29,7 @@
 
 #define DELAY_BYTES_DEFAULT 16384u /* when the link is not known */
 #define NEED_SIZE_MAX       20u    /* two LEB128 values */
+#define SAMPLE_MIN          8u     /* fewer chunks say nothing about the others */
 
 enum receive_state {
     RECEIVE_INITIAL,
@@ -49,6 +50,7 @@ struct rdc_receiver {
 
     struct rdc_signature *made[RDC_SEED_COUNT_MAX];
     struct rdc_plan plan;
+    bool sample_unknown; /* no seed has any of the sampled chunks */
     size_t need_at;
 
     /* the segment under way */
@@ -201,9 +203,13 @@ static enum rdc_progress start_pull(struct rdc_receiver *r, struct reader *body,
     uint64_t level = reader_varint(body);
     uint64_t chunk_count = reader_varint(body);
     uint8_t width = reader_u8(body);
+    uint64_t sample_count = reader_varint(body);
+    uint64_t sample[FRAME_SAMPLE_MAX];
 
-    if (!reader_finished(body) || !rdc_horizon_valid(horizon) || level > RDC_TREE_DEPTH_MAX ||
-        chunk_count == 0 || chunk_count > RDC_CHUNK_COUNT_MAX ||
+    for (uint64_t i = 0; i < sample_count && i < FRAME_SAMPLE_MAX && reader_ok(body); i++)
+        sample[i] = reader_hash(body, width < FRAME_HASH_MAX ? width : FRAME_HASH_MAX);
+    if (!reader_finished(body) || sample_count > FRAME_SAMPLE_MAX || !rdc_horizon_valid(horizon) ||
+        level > RDC_TREE_DEPTH_MAX || chunk_count == 0 || chunk_count > RDC_CHUNK_COUNT_MAX ||
         chunk_count > rdc_chunk_count_bound(r->options.size, (uint32_t)horizon) ||
         width < FRAME_HASH_MIN || width > FRAME_HASH_MAX)
         return malformed(r, out, "the sender's tree breaks a limit");
@@ -213,6 +219,8 @@ static enum rdc_progress start_pull(struct rdc_receiver *r, struct reader *body,
     r->plan.hash_width = width;
     r->plan.entries_max = chunk_count;
     rdc_plan_init(&r->plan, signatures, r->options.seed_count, (unsigned)level);
+    r->sample_unknown =
+        sample_count >= SAMPLE_MIN && !rdc_plan_has_chunk(&r->plan, sample, (size_t)sample_count);
     r->end.stats.match_ns += endpoint_clock_ns() - start;
     r->state = RECEIVE_HASHES;
     return RDC_WAIT;
@@ -286,6 +294,15 @@ static enum rdc_progress send_needs(struct rdc_receiver *r, struct buf *out)
     return start_segments(r, RDC_WAY_PULL, 0, out);
 }
 
+static enum rdc_progress ask_for_whole(struct rdc_receiver *r, struct buf *out)
+{
+    r->end.stats.rounds += 1;
+    r->dropping = true;
+    r->state = RECEIVE_OPENED;
+    frame_begin(out, FRAME_WHOLE);
+    return RDC_WAIT;
+}
+
 static enum rdc_progress take_hashes(struct rdc_receiver *r, struct span frame, struct buf *out)
 {
     struct reader body = reader_of(frame);
@@ -297,6 +314,8 @@ static enum rdc_progress take_hashes(struct rdc_receiver *r, struct span frame, 
         return malformed(r, out, "the sender's hashes are malformed");
     if (!rdc_plan_level_complete(&r->plan))
         return RDC_WAIT;
+    if (r->sample_unknown && rdc_plan_all_unknown(&r->plan))
+        return ask_for_whole(r, out);
     r->need_at = 0;
     r->state = RECEIVE_ASKING;
     if (rdc_plan_needs(&r->plan))
@@ -325,11 +344,7 @@ static enum rdc_progress finish(struct rdc_receiver *r, enum rdc_build_result re
     if (r->end.stats.way == RDC_WAY_WHOLE)
         return malformed(r, out, "the content that came does not have the hash of that version");
     r->end.stats.fell_back = true;
-    r->end.stats.rounds += 1;
-    r->dropping = true;
-    r->state = RECEIVE_OPENED;
-    frame_begin(out, FRAME_WHOLE);
-    return RDC_WAIT;
+    return ask_for_whole(r, out);
 }
 
 static enum rdc_progress build_segment(struct rdc_receiver *r, struct buf *out)
@@ -383,15 +398,19 @@ static enum rdc_progress take_segment(struct rdc_receiver *r, struct span frame,
     uint64_t script_size = reader_varint(&body);
     uint64_t script_travel_size = reader_varint(&body);
 
-    if (!reader_ok(&body) || flags > (SEGMENT_LAST | SEGMENT_PACKED | SEGMENT_SCRIPT_PACKED) ||
+    bool packed = flags & SEGMENT_PACKED;
+    bool packed_on = flags & SEGMENT_PACKED_ON;
+    uint64_t travel_max = packed_on ? RDC_PACKED_ON_SIZE(literal_size) : literal_size;
+    if (!reader_ok(&body) || flags > SEGMENT_FLAGS || (packed && packed_on) ||
         literal_size > RDC_SEGMENT_LITERALS_MAX || script_size > RDC_SEGMENT_SCRIPT_MAX ||
-        script_travel_size > script_size || travel_size > literal_size ||
-        (!(flags & SEGMENT_PACKED) && travel_size != literal_size))
+        script_travel_size > script_size || travel_size > travel_max ||
+        (!packed && !packed_on && travel_size != literal_size))
         return malformed(r, out, "the sender's segment breaks a limit");
     if (!take_script(r, &body, flags & SEGMENT_SCRIPT_PACKED, script_size, script_travel_size))
         return malformed(r, out, "the sender's script is malformed");
     r->segment.last = flags & SEGMENT_LAST;
-    r->segment.packed = flags & SEGMENT_PACKED;
+    r->segment.packed = packed;
+    r->segment.packed_on = packed_on;
     r->segment.literal_size = (size_t)literal_size;
     r->travel_size = (size_t)travel_size;
     buf_clear(&r->travelled);

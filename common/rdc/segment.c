@@ -2,6 +2,7 @@
 #include "common/rdc/segment.h"
 
 #include "common/base/mem.h"
+#include "common/base/scope.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@
 #define TABLE_LOG      18            /* of a large segment's match tables; far matches are LDM's */
 #define WINDOW_LOG_MIN 10
 #define WINDOW_LOG_MAX 24
+#define WINDOW_LOG_ON  22 /* of content that travels whole */
+#define LEVEL_TRIAL    1
+#define TRIAL_SIZE     (64u << 10)
 #define PROBE_SIZE     4096u
 #define PROBE_STEP     (64u << 10)
 
@@ -24,11 +28,14 @@ static_assert(RDC_SEGMENT_LITERALS_MAX + RDC_SEGMENT_PREFIX_MAX <= 1u << WINDOW_
 
 struct rdc_packer {
     ZSTD_CCtx *zstd;
+    ZSTD_CCtx *trial; /* tells noise from what packs */
     int level;
+    bool going_on; /* a frame of rdc_pack_on() is open */
 };
 
 struct rdc_unpacker {
     ZSTD_DCtx *zstd;
+    bool going_on;
 };
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -105,7 +112,7 @@ void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_
     uint64_t copied = 0; /* bytes before place.offset that are copies and not yet in a range */
 
     ranges->count = 0;
-    for (size_t i = 0; i < count && kind != RDC_PREFIX_NONE; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct rdc_step *step = &steps[i];
         uint64_t literal_end = place.offset + step->literal_length;
         uint64_t after = 0;
@@ -141,7 +148,8 @@ struct rdc_packer *rdc_packer_new(int level)
 
     p->level = level;
     p->zstd = ZSTD_createCCtx();
-    if (!p->zstd)
+    p->trial = ZSTD_createCCtx();
+    if (!p->zstd || !p->trial)
         abort();
     return p;
 }
@@ -151,11 +159,12 @@ void rdc_packer_free(struct rdc_packer *p)
     if (!p)
         return;
     ZSTD_freeCCtx(p->zstd);
+    ZSTD_freeCCtx(p->trial);
     free(p);
 }
 
-/* Do bytes from all over @literals look like noise? Order-0 entropy above 7.8 bits a byte. */
-static bool is_noise(struct span literals)
+/* Are bytes from all over @literals spread evenly? Order-0 entropy above 7.8 bits a byte. */
+static bool is_even(struct span literals)
 {
     uint32_t counts[256] = {0};
     uint64_t total = 0;
@@ -187,31 +196,56 @@ static int window_log(size_t size)
     return log;
 }
 
+static void set(struct rdc_packer *p, ZSTD_cParameter parameter, int value)
+{
+    size_t result = ZSTD_CCtx_setParameter(p->zstd, parameter, value);
+
+    assert(!ZSTD_isError(result));
+}
+
+/* Begin a frame at @level that looks back 2^@log bytes. */
+static void begin_frame(struct rdc_packer *p, int level, int log)
+{
+    ZSTD_CCtx_reset(p->zstd, ZSTD_reset_session_and_parameters);
+    set(p, ZSTD_c_compressionLevel, level);
+    set(p, ZSTD_c_windowLog, log);
+    set(p, ZSTD_c_contentSizeFlag, 0);
+    set(p, ZSTD_c_checksumFlag, 0);
+    set(p, ZSTD_c_format, ZSTD_f_zstd1_magicless);
+}
+
+/* Nothing in it repeats nearby either. */
+static bool is_noise(struct rdc_packer *p, struct span literals)
+{
+    if (!is_even(literals))
+        return false;
+    struct span trial = span_part(literals, 0, TRIAL_SIZE);
+    size_t room = trial.size - trial.size / 64;
+    scope_free uint8_t *packed = mem_new(1, room);
+    return ZSTD_isError(
+        ZSTD_compressCCtx(p->trial, packed, room, trial.data, trial.size, LEVEL_TRIAL));
+}
+
 bool rdc_pack(struct rdc_packer *p, struct span prefix, struct span literals, struct buf *out)
 {
-    if (literals.size == 0 || (prefix.size == 0 && is_noise(literals)))
+    if (literals.size == 0 || (prefix.size == 0 && is_noise(p, literals)))
         return false;
     size_t start = out->size;
     /* one byte less than the literals: packing that does not shrink fails, and is not wanted */
     size_t room = literals.size - 1;
     int log = window_log(prefix.size + literals.size);
-    size_t failed = 0;
 
-    ZSTD_CCtx_reset(p->zstd, ZSTD_reset_session_and_parameters);
-    failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_compressionLevel, p->level));
-    failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_windowLog, log));
+    /* what looks like noise can only be equal to known bytes: those are found by little work */
+    begin_frame(p, is_even(literals) ? LEVEL_TRIAL : p->level, log);
     if (log > TABLE_LOG) {
-        failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_hashLog, TABLE_LOG));
-        failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_chainLog, TABLE_LOG));
-        failed |=
-            ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_enableLongDistanceMatching, 1));
+        set(p, ZSTD_c_hashLog, TABLE_LOG);
+        set(p, ZSTD_c_chainLog, TABLE_LOG);
+        set(p, ZSTD_c_enableLongDistanceMatching, 1);
     }
-    failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_contentSizeFlag, 0));
-    failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_checksumFlag, 0));
-    failed |= ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_format, ZSTD_f_zstd1_magicless));
-    if (prefix.size > 0)
-        failed |= ZSTD_isError(ZSTD_CCtx_refPrefix(p->zstd, prefix.data, prefix.size));
-    assert(!failed);
+    if (prefix.size > 0) {
+        size_t result = ZSTD_CCtx_refPrefix(p->zstd, prefix.data, prefix.size);
+        assert(!ZSTD_isError(result));
+    }
     size_t size =
         ZSTD_compress2(p->zstd, buf_extend(out, room), room, literals.data, literals.size);
     if (ZSTD_isError(size)) {
@@ -219,6 +253,23 @@ bool rdc_pack(struct rdc_packer *p, struct span prefix, struct span literals, st
         return false;
     }
     out->size = start + size;
+    return true;
+}
+
+bool rdc_pack_on(struct rdc_packer *p, struct span literals, uint64_t total, struct buf *out)
+{
+    if (is_noise(p, literals))
+        return false;
+    if (!p->going_on)
+        begin_frame(p, p->level, window_log(least(total, 1u << WINDOW_LOG_ON)));
+    p->going_on = true;
+    size_t start = out->size;
+    size_t room = RDC_PACKED_ON_SIZE(literals.size);
+    ZSTD_inBuffer from = {.src = literals.data, .size = literals.size};
+    ZSTD_outBuffer to = {.dst = buf_extend(out, room), .size = room};
+    size_t rest = ZSTD_compressStream2(p->zstd, &to, &from, ZSTD_e_flush);
+    assert(rest == 0 && from.pos == from.size);
+    out->size = start + to.pos;
     return true;
 }
 
@@ -240,17 +291,46 @@ void rdc_unpacker_free(struct rdc_unpacker *u)
     free(u);
 }
 
-enum status rdc_unpack(struct rdc_unpacker *u, struct span prefix, struct span packed, uint8_t *out,
-                       size_t size)
+static void begin_reading(struct rdc_unpacker *u, int log_max)
 {
     size_t failed = 0;
 
     ZSTD_DCtx_reset(u->zstd, ZSTD_reset_session_and_parameters);
     failed |= ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_format, ZSTD_f_zstd1_magicless));
-    failed |= ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX));
-    if (prefix.size > 0)
-        failed |= ZSTD_isError(ZSTD_DCtx_refPrefix(u->zstd, prefix.data, prefix.size));
+    failed |= ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_windowLogMax, log_max));
     assert(!failed);
+}
+
+enum status rdc_unpack(struct rdc_unpacker *u, struct span prefix, struct span packed, uint8_t *out,
+                       size_t size)
+{
+    begin_reading(u, WINDOW_LOG_MAX);
+    if (prefix.size > 0) {
+        size_t result = ZSTD_DCtx_refPrefix(u->zstd, prefix.data, prefix.size);
+        assert(!ZSTD_isError(result));
+    }
     size_t unpacked = ZSTD_decompressDCtx(u->zstd, out, size, packed.data, packed.size);
     return unpacked == size ? ST_OK : ST_BADDATA;
+}
+
+enum status rdc_unpack_on(struct rdc_unpacker *u, struct span packed, uint8_t *out, size_t size)
+{
+    ZSTD_inBuffer from = {.src = packed.data, .size = packed.size};
+    ZSTD_outBuffer to = {.dst = out, .size = size};
+
+    if (!u->going_on)
+        begin_reading(u, WINDOW_LOG_ON);
+    u->going_on = true;
+    while (from.pos < from.size) {
+        size_t before = from.pos + to.pos;
+
+        if (ZSTD_isError(ZSTD_decompressStream(u->zstd, &to, &from)) || from.pos + to.pos == before)
+            return ST_BADDATA;
+    }
+    return to.pos == size ? ST_OK : ST_BADDATA;
+}
+
+void rdc_unpacker_restart(struct rdc_unpacker *u)
+{
+    u->going_on = false;
 }

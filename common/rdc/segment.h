@@ -11,6 +11,9 @@
  *   RDC_PREFIX_GAP      the sender has the base: what the base holds between the copies on either
  *                       side of a literal, which is what the literal replaced
  *   RDC_PREFIX_CONTEXT  it has not: the copied bytes on either side of a literal
+ *
+ * Content that travels whole has no such bytes, and where much is new they help little: then all
+ * segments together are one zstd frame, each packed against the ones before.
  */
 #ifndef COMMON_RDC_SEGMENT_H
 #define COMMON_RDC_SEGMENT_H
@@ -19,7 +22,7 @@
 #include "common/base/limits.h"
 #include "common/base/status.h"
 
-enum rdc_prefix { RDC_PREFIX_NONE, RDC_PREFIX_GAP, RDC_PREFIX_CONTEXT };
+enum rdc_prefix { RDC_PREFIX_GAP, RDC_PREFIX_CONTEXT };
 
 /* A literal, then a copy; either may be empty. */
 struct rdc_step {
@@ -87,6 +90,18 @@ void rdc_packer_free(struct rdc_packer *p);
  */
 bool rdc_pack(struct rdc_packer *p, struct span prefix, struct span literals, struct buf *out);
 
+/*
+ * Append @literals, packed against all that this packer packed on before; @total: bytes that there
+ * will be. Not together with rdc_pack().
+ *
+ * Returns false when they look like noise: then nothing was appended, they travel as they are, and
+ * are nothing that later ones are packed against. At most RDC_PACKED_ON_SIZE are appended.
+ */
+bool rdc_pack_on(struct rdc_packer *p, struct span literals, uint64_t total, struct buf *out);
+
+/* What noise may grow to, when it did not look like it. */
+#define RDC_PACKED_ON_SIZE(size) ((size) + (size) / 256 + 128)
+
 struct rdc_unpacker;
 
 struct rdc_unpacker *rdc_unpacker_new(void);
@@ -95,5 +110,12 @@ void rdc_unpacker_free(struct rdc_unpacker *u);
 /* Unpack exactly @size bytes to @out; ST_BADDATA when @packed is not that. */
 NODISCARD enum status rdc_unpack(struct rdc_unpacker *u, struct span prefix, struct span packed,
                                  uint8_t *out, size_t size);
+
+/* The counterpart of rdc_pack_on(): in the same order, none left out. */
+NODISCARD enum status rdc_unpack_on(struct rdc_unpacker *u, struct span packed, uint8_t *out,
+                                    size_t size);
+
+/* What comes next was packed by a new packer. */
+void rdc_unpacker_restart(struct rdc_unpacker *u);
 
 #endif

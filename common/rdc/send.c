@@ -15,6 +15,8 @@
  *        │         │ CONFIRMING│        └──▲───┘
  *        │         └───────────┘           │
  *        └──────────── DONE ───────────────┘        anything wrong, from anywhere: FAILED
+ *
+ * WHOLE may also answer hashes: then it is from ASKED to SENDING.
  */
 #include "common/rdc/exchange.h"
 
@@ -27,6 +29,17 @@
 
 #include <assert.h>
 #include <stdlib.h>
+
+#define LINK_FAST      125000000u /* bytes a second: a gigabit */
+#define LINK_SLOW      1250000u
+#define LEVEL_FAST     1
+#define LEVEL_USUAL    3
+#define LEVEL_DELTA    5
+#define LEVEL_BETTER   6
+#define LEVEL_GOOD     9
+#define SHARE_SMALL    128u /* literals at most this part of the content */
+#define SHARE_MODERATE 32u
+#define SAME_MIN       4u /* equal hashes in a row that travel as one */
 
 #define SEND_STATES(X)                                                                             \
     X(OPENING)                                                                                     \
@@ -154,11 +167,12 @@ static enum status ensure_signature(struct rdc_sender *s, const struct rdc_conte
     return st;
 }
 
-static enum status ensure_own_signature(struct rdc_sender *s)
+/* Made at @horizon, 0 for the size's own, unless one was given. */
+static enum status ensure_own_signature(struct rdc_sender *s, uint32_t horizon)
 {
     if (s->signature)
         return ST_OK;
-    enum status st = ensure_signature(s, &s->options.content, 0, &s->signature_made);
+    enum status st = ensure_signature(s, &s->options.content, horizon, &s->signature_made);
     s->signature = s->signature_made;
     return st;
 }
@@ -202,27 +216,45 @@ static void begin_start(struct rdc_sender *s, struct buf *out, enum rdc_way way)
     write_varint(out, s->options.content.size);
 }
 
-static struct rdc_literals_options literals_options(const struct rdc_sender *s)
+/*
+ * zstd's level for @literal_bytes: a slow link is worth much work, a fast one little. In between,
+ * what is new in a file that is known otherwise is packed the better the less it is, beside the
+ * work of reading, proving and writing the rest; a prefix makes the dearer levels too dear.
+ */
+static int pack_level(const struct rdc_sender *s, enum rdc_way way, uint64_t literal_bytes)
 {
-    int level = s->options.pack_level;
+    uint64_t rate = s->options.link.bytes_per_second;
+    uint64_t size = s->options.content.size;
 
-    if (level == 0) {
-        uint64_t rate = s->options.link.bytes_per_second;
+    if (s->options.pack_level != 0)
+        return s->options.pack_level;
+    if (rate >= LINK_FAST)
+        return LEVEL_FAST;
+    if ((rate > 0 && rate < LINK_SLOW) || literal_bytes <= size / SHARE_SMALL)
+        return LEVEL_GOOD;
+    if (literal_bytes <= size / SHARE_MODERATE)
+        return LEVEL_BETTER;
+    return way == RDC_WAY_PUSH_SIGNATURE || way == RDC_WAY_PULL ? LEVEL_DELTA : LEVEL_USUAL;
+}
 
-        level = rate >= 125000000 ? 1 : rate > 0 && rate < 1250000 ? 9 : 3;
-    }
+static struct rdc_literals_options literals_options(const struct rdc_sender *s, enum rdc_way way,
+                                                    uint64_t literal_bytes)
+{
     return (struct rdc_literals_options){
+        .way = way,
         .content = &s->options.content,
         .key = s->options.key,
-        .level = level,
+        .level = pack_level(s, way, literal_bytes),
+        .on = way == RDC_WAY_WHOLE ||
+              (way != RDC_WAY_PUSH_BYTES && literal_bytes > RDC_SEGMENT_LITERALS_MAX),
     };
 }
 
 static enum rdc_progress start_whole(struct rdc_sender *s, struct buf *out)
 {
-    struct rdc_literals_options options = literals_options(s);
+    struct rdc_literals_options options =
+        literals_options(s, RDC_WAY_WHOLE, s->options.content.size);
 
-    options.way = RDC_WAY_WHOLE;
     begin_start(s, out, RDC_WAY_WHOLE);
     rdc_literals_free(s->literals);
     s->literals = rdc_literals_new(&options);
@@ -234,8 +266,8 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
                                     const struct rdc_base *base, unsigned seed)
 {
     const struct rdc_signature *base_signature = base->signature;
-    struct rdc_literals_options options = literals_options(s);
-    enum status st = ensure_own_signature(s);
+    enum rdc_way way = base->content ? RDC_WAY_PUSH_BYTES : RDC_WAY_PUSH_SIGNATURE;
+    enum status st = ensure_own_signature(s, 0);
 
     if (st != ST_OK)
         return fail_content(s, out, st);
@@ -249,21 +281,35 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
     rdc_moves_match(&s->moves, s->signature, base_signature);
     s->end.stats.match_ns += endpoint_clock_ns() - begin;
 
-    options.way = base->content ? RDC_WAY_PUSH_BYTES : RDC_WAY_PUSH_SIGNATURE;
+    struct rdc_literals_options options =
+        literals_options(s, way, rdc_moves_literal_bytes(&s->moves, s->signature));
     options.signature = s->signature;
     options.moves = &s->moves;
     options.base = base->content;
     options.base_signature = base_signature;
-    begin_start(s, out, options.way);
+    begin_start(s, out, way);
     write_varint(out, seed);
     s->literals = rdc_literals_new(&options);
     s->state = SEND_SENDING;
     return RDC_MORE_OUTPUT;
 }
 
+/* Chunks from all over, unless all are about to be shown. */
+static void write_sample(const struct rdc_sender *s, struct buf *out)
+{
+    uint32_t count = s->level > 0 ? rdc_opening_sample(s->signature) : 0;
+
+    write_varint(out, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t chunk = (uint64_t)s->signature->chunk_count * i / count;
+
+        write_hash(out, s->signature->identities[chunk], s->hash_width);
+    }
+}
+
 static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
 {
-    enum status st = ensure_own_signature(s);
+    enum status st = ensure_own_signature(s, 0);
 
     if (st != ST_OK)
         return fail_content(s, out, st);
@@ -278,6 +324,7 @@ static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
     write_varint(out, s->level);
     write_varint(out, s->signature->chunk_count);
     write_u8(out, (uint8_t)s->hash_width);
+    write_sample(s, out);
     s->state = SEND_HASHING;
     return RDC_MORE_OUTPUT;
 }
@@ -285,7 +332,7 @@ static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
 /* A base's signature alone serves only when it was cut as ours is. */
 static bool signature_serves(struct rdc_sender *s, const struct rdc_base *base)
 {
-    return base && ensure_own_signature(s) == ST_OK &&
+    return base && ensure_own_signature(s, base->signature->horizon) == ST_OK &&
            base->signature->horizon == s->signature->horizon;
 }
 
@@ -317,6 +364,48 @@ static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, s
 
 /* --- pull ------------------------------------------------------------------------------------*/
 
+/* How many of @count entries from the front are the same. */
+static uint32_t same_entries(const uint64_t *identities, uint32_t count)
+{
+    uint32_t same = 1;
+
+    while (same < count && identities[same] == identities[0])
+        same += 1;
+    return same;
+}
+
+/* How many of @count entries from the front travel one by one: up to a stretch of the same. */
+static uint32_t single_entries(const uint64_t *identities, uint32_t count)
+{
+    for (uint32_t i = 0; i + SAME_MIN <= count; i++) {
+        if (identities[i] == identities[i + SAME_MIN - 1] &&
+            same_entries(identities + i, SAME_MIN) == SAME_MIN)
+            return i;
+    }
+    return count;
+}
+
+/* The next piece of a run with @rest entries left; how many it covers, 0: no room. */
+static uint32_t write_hash_piece(const struct rdc_sender *s, struct buf *out,
+                                 const uint64_t *identities, uint32_t rest)
+{
+    size_t room = FRAME_WORK_SIZE > out->size ? (FRAME_WORK_SIZE - out->size) / s->hash_width : 0;
+    uint32_t count = same_entries(identities, rest);
+    bool same = count >= SAME_MIN;
+    size_t written = 1;
+
+    if (room == 0)
+        return 0;
+    if (!same) {
+        count = single_entries(identities, rest < room ? rest : (uint32_t)room);
+        written = count;
+    }
+    write_varint(out, (uint64_t)count * 4 + same * 2u + (count < rest));
+    for (size_t i = 0; i < written; i++)
+        write_hash(out, identities[i], s->hash_width);
+    return count;
+}
+
 static enum rdc_progress send_hashes(struct rdc_sender *s, struct buf *out)
 {
     const uint64_t *identities = s->tree.levels[s->level].identities;
@@ -324,16 +413,11 @@ static enum rdc_progress send_hashes(struct rdc_sender *s, struct buf *out)
     frame_begin(out, FRAME_HASHES);
     while (s->run_at < s->sent.count) {
         const struct run *run = &s->sent.items[s->run_at];
-        size_t room =
-            FRAME_WORK_SIZE > out->size ? (FRAME_WORK_SIZE - out->size) / s->hash_width : 0;
-        uint32_t rest = run->count - s->entry_at;
-        uint32_t count = rest < room ? rest : (uint32_t)room;
+        uint32_t count = write_hash_piece(s, out, identities + run->first + s->entry_at,
+                                          run->count - s->entry_at);
 
         if (count == 0)
             return RDC_MORE_OUTPUT;
-        write_varint(out, (uint64_t)count * 2 + (count < rest));
-        for (uint32_t i = 0; i < count; i++)
-            write_hash(out, identities[run->first + s->entry_at + i], s->hash_width);
         s->entry_at += count;
         if (s->entry_at == run->count) {
             s->run_at += 1;
@@ -395,7 +479,6 @@ static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
         s->state = SEND_HASHING;
         return send_hashes(s, out);
     }
-    struct rdc_literals_options options = literals_options(s);
     uint32_t at = 0;
     for (size_t i = 0; i < s->wanted.count; i++) {
         rdc_moves_add_copy(&s->moves, s->wanted.items[i].first - at, 0);
@@ -406,7 +489,8 @@ static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
     runs_fini(&s->wanted);
     runs_fini(&s->sent);
     rdc_tree_fini(&s->tree);
-    options.way = RDC_WAY_PULL;
+    struct rdc_literals_options options =
+        literals_options(s, RDC_WAY_PULL, rdc_moves_literal_bytes(&s->moves, s->signature));
     options.signature = s->signature;
     options.moves = &s->moves;
     s->literals = rdc_literals_new(&options);
@@ -459,7 +543,7 @@ static enum rdc_progress confirm(struct rdc_sender *s, enum frame_type type, str
     }
     if (s->end.stats.way == RDC_WAY_WHOLE)
         return fail(s, out, ST_BADDATA, "the receiver asked for the whole content twice");
-    s->end.stats.fell_back = true;
+    s->end.stats.fell_back = s->state == SEND_CONFIRMING;
     return start_whole(s, out);
 }
 

@@ -14,6 +14,13 @@ struct walltime member_walltime(const struct member *member)
         .ns = (epoch_ms + member->world->now_ms + member->skew_ms) * NS_PER_MS};
 }
 
+bool member_is_reader(const struct member *member)
+{
+    const struct plan_of_run *plan = &member->world->plan;
+
+    return plan->reader && member->index + 1 == plan->member_count;
+}
+
 struct member *member_new(struct world *world, unsigned index)
 {
     struct member *member = MEM_NEW(struct member);
@@ -84,6 +91,7 @@ static enum status open_replica(struct member *member)
         .folder = member->world->folder,
         .store = member->store,
         .primary = member->index == 0,
+        .read_only = member_is_reader(member),
         .case_insensitive = member->world->plan.fold,
         .fresh_database = world_guid(member->world),
     };
@@ -121,7 +129,7 @@ void member_start(struct member *member)
     world_trace(world, member, "starts");
     look_dirty_all(member);
     for (size_t i = 0; i < world->edge_count; i++) {
-        if (world->edges[i].to == member)
+        if (world->edges[i].to == member && world->edges[i].laid)
             streams_connect_later(world, &world->edges[i], world_delay(world, SECOND));
     }
 }
@@ -140,7 +148,8 @@ void member_lose_database(struct member *member)
 {
     struct world *world = member->world;
 
-    if (!member->up || member->index == 0)
+    if (!member->up || member->index == 0 || world->plan.reader ||
+        world->plan.tombstone_life_ms > 0)
         return;
     world_count_fault(world, FAULT_database_lost);
     member_crash(member, world_delay(world, 10 * SECOND));
@@ -168,6 +177,25 @@ static void queue_unpark(struct member *member)
                 (struct event){.kind = EVENT_UNPARK,
                                .member = member,
                                .incarnation = member->incarnation});
+}
+
+static void expire(struct member *member)
+{
+    struct world *world = member->world;
+    int64_t life_ms = world->plan.tombstone_life_ms;
+    struct vector held = {0};
+    size_t count = 0;
+
+    if (life_ms == 0 || world->now_ms - member->expired_ms < SECOND)
+        return;
+    member->expired_ms = world->now_ms;
+    if (streams_held_by_all(member, &held) &&
+        replica_expire(member->replica, member_walltime(member), life_ms, &held, &count) != ST_OK)
+        member_crash(member, world_delay(world, 5 * SECOND));
+    if (count > 0)
+        world_trace(world, member, "drops %zu tombstones", count);
+    world->result->expired_count += count;
+    vector_fini(&held);
 }
 
 void member_run(struct member *member)
@@ -211,6 +239,7 @@ void member_run(struct member *member)
             apply_unpark(member);
         } else {
             queue_unpark(member);
+            expire(member);
             return;
         }
     }

@@ -14,7 +14,10 @@ void print_update(const struct update *u, char text[PRINT_UPDATE_SIZE])
              (unsigned long long)u->parent.number, u->gvsn.database.bytes[0],
              u->gvsn.database.bytes[8], (unsigned long long)u->gvsn.number,
              (unsigned long long)u->fence, (unsigned long long)(u->clock / NS_PER_MS),
-             u->present ? "" : " dead", u->merged ? " merged" : u->name_conflict ? " clash" : "");
+             u->present ? "" : " dead",
+             u->merged          ? " merged"
+             : u->name_conflict ? " clash"
+                                : "");
 }
 
 static void print_vector(const struct vector *vector)

@@ -63,8 +63,8 @@ add_up() {
             show("operations:")
             show("faults:")
             show("classes:")
-            printf "seeds=%d events=%d updates=%d slowest_quiet_ms=%d", total["seeds"],
-                total["events"], total["updates"], slowest
+            printf "seeds=%d events=%d updates=%d expired=%d slowest_quiet_ms=%d", total["seeds"],
+                total["events"], total["updates"], total["expired"], slowest
         }' "$@"
 }
 

