@@ -21,7 +21,8 @@
                    " WHERE present = 1 AND place = 1 AND parent = ?1 AND name = ?2 LIMIT 1")     \
     X(GET_BY_OBJECT, "SELECT " RECORD_COLUMNS " FROM records"                                    \
                      " WHERE present = 1 AND place > 0 AND object = ?1 LIMIT 1")                 \
-    X(FIND_CONTENT, "SELECT " RECORD_COLUMNS " FROM records WHERE content = ?1 LIMIT 1")         \
+    X(FIND_CONTENT, "SELECT " RECORD_COLUMNS " FROM records WHERE content = ?1"                  \
+                    " ORDER BY rowid LIMIT 1 OFFSET ?2")                                         \
     X(NEXT_CHILD, "SELECT " RECORD_COLUMNS " FROM records"                                       \
                   " WHERE present = 1 AND place > 0 AND parent = ?1 AND id > ?2"                 \
                   " ORDER BY id LIMIT 1")                                                        \

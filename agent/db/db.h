@@ -81,10 +81,11 @@ struct store db_reader_store(struct db_reader *reader);
 uint64_t db_content_key(const struct content_hash *hash);
 
 /*
- * A file in the tree with such content, of at least SEED_SIZE_MIN bytes; of several any one. False:
- * there is none. The key is short: whoever needs just this content compares the record's hash.
+ * A file in the tree with such content, of at least SEED_SIZE_MIN bytes, the @nth from 0. False: there
+ * are not so many. The key is short: whoever needs just this content compares the record's hash.
  */
-bool db_reader_find_content(struct db_reader *reader, uint64_t content_key, struct record *out);
+bool db_reader_find_content(struct db_reader *reader, uint64_t content_key, unsigned nth,
+                            struct record *out);
 
 /* All present records in the order of their file ids, as one table scan; @fn returns false to end it.
  * Errors: ST_BADDATA, ST_IO. */

@@ -69,13 +69,15 @@ uint64_t db_content_key(const struct content_hash *hash)
     return le64toh(key) >> 1;
 }
 
-bool db_reader_find_content(struct db_reader *reader, uint64_t content_key, struct record *out)
+bool db_reader_find_content(struct db_reader *reader, uint64_t content_key, unsigned nth,
+                            struct record *out)
 {
     sqlite3_stmt *s = connection_statement(&reader->c, DB_FIND_CONTENT);
 
     if (!s)
         return false;
     sqlite3_bind_int64(s, 1, (int64_t)content_key);
+    sqlite3_bind_int64(s, 2, nth);
     return reads_take(&reader->c, s, "find content", out);
 }
 

@@ -117,7 +117,7 @@ void seeds_free(struct seeds *s)
 static bool stands(struct folder *f, uint64_t content)
 {
     struct record record = {0};
-    bool found = db_reader_find_content(f->db_reader, content, &record);
+    bool found = db_reader_find_content(f->db_reader, content, 0, &record);
 
     record_fini(&record);
     return found;
@@ -181,12 +181,12 @@ void seeds_heard(struct folder *f, const struct gvsn *gvsn, const struct rdc_tra
 
 /* --- what may help --- */
 
-bool seeds_find_content(struct folder *f, const struct content_hash *content,
-                        struct record *out_record, char **out_path)
+static bool find_duplicate(struct folder *f, const struct content_hash *content, unsigned nth,
+                           struct record *out_record, char **out_path)
 {
     struct record record = {0};
 
-    if (!db_reader_find_content(f->db_reader, db_content_key(content), &record))
+    if (!db_reader_find_content(f->db_reader, db_content_key(content), nth, &record))
         return false;
     if (memcmp(record.update.hash.bytes, content->bytes, sizeof(content->bytes)) == 0 &&
         replica_path(f->replica, &record.update.id, out_path)) {
@@ -197,16 +197,48 @@ bool seeds_find_content(struct folder *f, const struct content_hash *content,
     return false;
 }
 
+/* The signatures of all seeds are in memory while a transfer lasts. */
+static bool has_room(const struct fetch_seeds *seeds, uint64_t size)
+{
+    uint64_t bytes = size;
+
+    for (unsigned i = 0; i < seeds->count; i++)
+        bytes += seeds->items[i].size;
+    return seeds->count == 0 || bytes <= SEEDS_BYTES_MAX;
+}
+
 static bool add(struct folder *f, const struct record *record, struct fetch_seeds *out)
 {
     char *path;
 
-    if (!record->update.present || record->place != PLACE_TREE ||
+    if (!has_room(out, record->update.size) || !record->update.present || record->place != PLACE_TREE ||
         record->update.kind != FILE_REGULAR || record->update.size == 0 ||
         !replica_path(f->replica, &record->update.id, &path))
         return false;
     fetch_seeds_take(out, record, path);
     return true;
+}
+
+bool seeds_find_content(struct folder *f, const struct content_hash *content,
+                        struct record *out_record, char **out_path)
+{
+    return find_duplicate(f, content, 0, out_record, out_path);
+}
+
+/* More than one: the first may have changed just now. */
+static void add_duplicates(struct folder *f, const struct content_hash *content,
+                           struct fetch_seeds *out)
+{
+    struct record record = {0};
+    char *path;
+
+    for (unsigned nth = 0; nth < SEEDS_DUPLICATE_MAX; nth++) {
+        if (!find_duplicate(f, content, nth, &record, &path))
+            return;
+        fetch_seeds_take(out, &record, path);
+        record_fini(&record);
+        record = (struct record){0};
+    }
 }
 
 static bool add_own(struct folder *f, const struct update *update, struct fetch_seeds *out)
@@ -230,7 +262,7 @@ static bool is_among(const struct fetch_seeds *seeds, const struct content_hash 
 static bool add_one_alike(struct folder *f, uint64_t content, struct fetch_seeds *out)
 {
     struct record record = {0};
-    bool found = db_reader_find_content(f->db_reader, content, &record);
+    bool found = db_reader_find_content(f->db_reader, content, 0, &record);
 
     if (found && !is_among(out, &record.update.hash))
         add(f, &record, out);
@@ -261,14 +293,9 @@ static void add_alike(struct folder *f, const struct rdc_traits *traits, struct 
 
 void seeds_find(struct folder *f, const struct update *update, bool deltas, struct fetch_seeds *out)
 {
-    struct record record = {0};
     struct heard *heard;
-    char *path;
 
-    if (seeds_find_content(f, &update->hash, &record, &path)) {
-        fetch_seeds_take(out, &record, path);
-        record_fini(&record);
-    }
+    add_duplicates(f, &update->hash, out);
     if (!deltas || add_own(f, update, out) || out->count > 0)
         return;
     HASH_FIND(hh, f->seeds->heard, &update->gvsn, sizeof(update->gvsn), heard);

@@ -187,6 +187,8 @@
 #define SEED_SIZE_MIN              (INLINE_SIZE_MAX + 1) /* content for which seeds are looked for, and kept known */
 #define SEEDS_FRESH_COUNT_MAX      1024u          /* contents noted that have not been installed yet */
 #define SEEDS_HEARD_COUNT_MAX      4096u          /* likenesses heard of updates that are not settled yet */
+#define SEEDS_BYTES_MAX            (UINT64_C(8) << 30) /* seeds of one fetch, beside the first: 80 MB of signatures */
+#define SEEDS_DUPLICATE_MAX        2u             /* files with just the content that is wanted */
 #define SEEDS_TRY_MAX              8u             /* searches for similar files when those found are gone */
 #define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
 #define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */

@@ -26,12 +26,16 @@ a_copy_under_another_name_moves_no_content() {
     check cmp "$r1/original" "$r3/other"
 }
 
-a_copy_of_what_has_changed_here_meanwhile_arrives_right() {
+change_while_copied() {
     pause 2
     cp "$r1/original" "$r1/second"
+    printf %s "$1" | dd of="$r2/original" conv=notrunc status=none
     resume 2
-    printf x | dd of="$r2/original" conv=notrunc status=none
-    settle 60
+}
+
+a_copy_of_what_has_changed_here_meanwhile_arrives_right() {
+    # another file still has that content
+    travels 2 20000 change_while_copied x
     check test "$(head -c 1 "$r1/original")" = x
     check cmp "$r1/copy" "$r2/second"
 }
