@@ -474,11 +474,23 @@ static void look_absent(struct gathering *g, const char *path, const struct obje
 
     if (!parent_id ||
         !store.ops->get_by_name(store.arg, parent_id, span_of_string(name), &record)) {
-        add_finding(g, FINDING_FINE, path);
+        add_finding(g, FINDING_ABSENT, path)->parent = *parent;
         return;
     }
     locate_missing(g, &record, path, parent);
     record_fini(&record);
+}
+
+/* The directory does not stand there: whether it is still recorded there is for its own place to find. */
+static void look_above(struct gathering *g, const char *path)
+{
+    scope_free char *above = mem_copy_string(path);
+    char *slash = strrchr(above, '/');
+
+    if (!slash)
+        return;
+    *slash = '\0';
+    add_finding(g, FINDING_LOOK, above);
 }
 
 /* The directory of a place does not stand there any more: go after it. */
@@ -502,8 +514,9 @@ static void follow(struct gathering *g, const struct named_place *place)
     case ROOT_LOCATED_UNKNOWN:
         add_later(g, place->path, &place->dir);
         return;
-    case ROOT_LOCATED_OUTSIDE: /* its own absence is found above it */
+    case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
+        look_above(g, place->path);
         return;
     }
 }
@@ -521,6 +534,8 @@ static void look_at(struct gathering *g, const struct named_place *place)
     if (spot_open(root_fd(g->root), path, &spot) != 0) {
         if (place->dir.size > 0)
             follow(g, place);
+        else
+            look_above(g, path);
         return;
     }
     if (beneath_look_fd(spot.dir_fd, &parent) != 0) {

@@ -500,6 +500,11 @@ static void record_finding(struct recording *r, struct finding *found)
     case FINDING_FAILED:
         record_problem(l, found);
         return;
+    case FINDING_ABSENT:
+        /* a plan that was under way may have recorded what it had put there before it went */
+        if (l->plan_epoch != l->folder->plan_epoch)
+            place_add(&l->later, found->path, &found->parent);
+        break;
     case FINDING_FINE:
         break;
     }

@@ -23,6 +23,7 @@ enum finding_kind {
     FINDING_LATER,   /* path was changing while it was read */
     FINDING_SKIPPED, /* not replicated, problem says why */
     FINDING_FAILED,  /* could not be read, problem says why */
+    FINDING_ABSENT,  /* nothing stands at path, and nothing is recorded there */
     FINDING_FINE,    /* as recorded: earlier problems of this path are over */
 };
 
