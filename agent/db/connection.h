@@ -28,6 +28,8 @@
                   " ORDER BY id LIMIT 1")                                                        \
     X(NEXT_VERSION, "SELECT " RECORD_COLUMNS " FROM records"                                     \
                     " WHERE gvsn > ?1 AND gvsn <= ?2 ORDER BY gvsn LIMIT 1")                     \
+    X(COUNT_VERSIONS, "SELECT count(*) FROM (SELECT 1 FROM records"                              \
+                      " WHERE gvsn > ?1 AND gvsn <= ?2 LIMIT ?3)")                               \
     X(NEXT_PARKED, "SELECT " RECORD_COLUMNS " FROM records"                                      \
                    " WHERE place = 2 AND id > ?1 ORDER BY id LIMIT 1")                           \
     X(NEXT_EXPIRED, "SELECT " RECORD_COLUMNS " FROM records"                                     \

@@ -87,6 +87,10 @@ uint64_t db_content_key(const struct content_hash *hash);
 bool db_reader_find_content(struct db_reader *reader, uint64_t content_key, unsigned nth,
                             struct record *out);
 
+/* How many records have a version in @versions, counted up to @count_max. Reads no record. */
+uint64_t db_reader_count_versions(struct db_reader *reader, const struct vector *versions,
+                                  uint64_t count_max);
+
 /* All present records in the order of their file ids, as one table scan; @fn returns false to end it.
  * Errors: ST_BADDATA, ST_IO. */
 NODISCARD enum status db_reader_each(struct db_reader *reader,

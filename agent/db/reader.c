@@ -81,6 +81,21 @@ bool db_reader_find_content(struct db_reader *reader, uint64_t content_key, unsi
     return reads_take(&reader->c, s, "find content", out);
 }
 
+uint64_t db_reader_count_versions(struct db_reader *reader, const struct vector *versions,
+                                  uint64_t count_max)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < versions->entry_count; i++) {
+        const struct vector_entry *entry = &versions->entries[i];
+
+        for (size_t k = 0; k < entry->interval_count && count < count_max; k++)
+            count += reads_count_versions(&reader->c, &entry->database, entry->intervals[k],
+                                          count_max - count);
+    }
+    return count;
+}
+
 enum status db_reader_each(struct db_reader *reader,
                            bool (*fn)(const struct record *record, void *arg), void *arg)
 {

@@ -107,6 +107,23 @@ bool reads_next_version(void *arg, const struct guid *database, struct interval 
     return reads_take(c, s, "next version", out);
 }
 
+uint64_t reads_count_versions(struct connection *c, const struct guid *database,
+                              struct interval numbers, uint64_t count_max)
+{
+    sqlite3_stmt *s = connection_statement(c, DB_COUNT_VERSIONS);
+    uint64_t count = 0;
+
+    if (!s)
+        return 0;
+    bind_key(s, 1, key_of(database, numbers.low));
+    bind_key(s, 2, key_of(database, numbers.high));
+    sqlite3_bind_int64(s, 3, (int64_t)count_max);
+    if (connection_row(c, s, "count versions"))
+        count = (uint64_t)sqlite3_column_int64(s, 0);
+    sqlite3_reset(s);
+    return count;
+}
+
 bool reads_next_parked(void *arg, const struct file_id *after, struct record *out)
 {
     struct connection *c = arg;

@@ -17,6 +17,8 @@ bool reads_next_child(void *arg, const struct file_id *parent,
                       const struct file_id *after, struct record *out);
 bool reads_next_version(void *arg, const struct guid *database, struct interval numbers,
                         struct record *out);
+uint64_t reads_count_versions(struct connection *c, const struct guid *database,
+                              struct interval numbers, uint64_t count_max);
 bool reads_next_parked(void *arg, const struct file_id *after, struct record *out);
 bool reads_next_expired(void *arg, uint64_t clock, struct record *out);
 bool reads_get_state(void *arg, struct replica_state *out);

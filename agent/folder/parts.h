@@ -25,7 +25,6 @@
 #include "agent/watch/watch.h"
 
 #define BACKLOG_COUNT_MAX            10000u /* a longer backlog is shown as this */
-#define BACKLOG_COUNT_MS             1000   /* between two counts */
 
 /*
  *            parts open          first scan recorded      root or store in trouble

@@ -12,6 +12,7 @@
 #include "agent/transfer/codec.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
+#include "common/base/scope.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -44,9 +45,6 @@ struct serve {
     struct item *items; /* the batch under way */
     size_t item_count;
     bool reading;       /* a worker has it */
-
-    uint64_t backlog;          /* as it was at: */
-    struct instant backlog_at; /* ns 0: never counted */
 };
 
 /* What ended streams of one connection have moved. */
@@ -487,23 +485,19 @@ void serve_close_all(struct folder *f)
     }
 }
 
-/* Counting reads each record that the partner lacks: not at every question. */
-static uint64_t backlog_of(struct serve *s)
+/* Our records whose version the partner lacks. */
+static uint64_t backlog_of(const struct serve *s)
 {
     struct folder *f = s->folder;
-    struct instant now = loop_now(f->services->loop);
+    scope(vector) struct vector lacks = {0};
 
-    if (s->backlog_at.ns == 0 || instant_ms_since(s->backlog_at, now) >= BACKLOG_COUNT_MS) {
-        s->backlog = sender_backlog(s->sender, &f->reader, replica_vector(f->replica),
-                                    BACKLOG_COUNT_MAX);
-        s->backlog_at = now;
-    }
-    return s->backlog;
+    vector_difference(replica_vector(f->replica), sender_receiver_vector(s->sender), &lacks);
+    return db_reader_count_versions(f->db_reader, &lacks, BACKLOG_COUNT_MAX);
 }
 
 bool serve_status(const struct folder *f, const struct guid *connection, struct serve_status *out)
 {
-    for (struct serve *s = f->serves; s; s = s->next) {
+    for (const struct serve *s = f->serves; s; s = s->next) {
         if (!s->stream || !guid_equal(&s->connection, connection))
             continue;
         const struct vector *theirs = sender_receiver_vector(s->sender);

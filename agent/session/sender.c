@@ -333,27 +333,3 @@ bool sender_deadline(const struct sender *sender, struct instant *out_when)
     *out_when = sender->resume_at;
     return true;
 }
-
-uint64_t sender_backlog(const struct sender *sender, const struct store *store,
-                        const struct vector *ours, uint64_t count_max)
-{
-    scope(vector) struct vector difference = {0};
-    scope(record) struct record record = {0};
-    uint64_t count = 0;
-
-    vector_difference(ours, &sender->receiver_vector, &difference);
-    for (size_t i = 0; i < difference.entry_count; i++) {
-        const struct vector_entry *entry = &difference.entries[i];
-
-        for (size_t k = 0; k < entry->interval_count; k++) {
-            struct interval rest = entry->intervals[k];
-
-            while (rest.low < rest.high && count < count_max &&
-                   store->ops->next_version(store->arg, &entry->database, rest, &record)) {
-                rest.low = record.update.gvsn.number;
-                count++;
-            }
-        }
-    }
-    return count;
-}

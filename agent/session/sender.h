@@ -54,8 +54,4 @@ const struct vector *sender_vector(const struct sender *sender);
 const struct vector *sender_receiver_vector(const struct sender *sender);
 bool sender_deadline(const struct sender *sender, struct instant *out_when);
 
-/* The backlog: our records whose gvsn the receiver lacks, counted up to @count_max. */
-uint64_t sender_backlog(const struct sender *sender, const struct store *store,
-                        const struct vector *ours, uint64_t count_max);
-
 #endif

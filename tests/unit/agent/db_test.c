@@ -219,6 +219,30 @@ static void versions_come_lowest_first_within_the_interval(void **state)
     update_fini(&out.update);
 }
 
+static void versions_are_counted_up_to_a_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct record a = make(1, 300, 9, "a");
+    struct record b = make(1, 200, 9, "b");
+    struct record other = make(2, 250, 9, "c");
+    struct vector versions = {0};
+    struct db_reader *reader;
+
+    put(f, &a);
+    put(f, &b);
+    put(f, &other);
+    assert_int_equal(db_reader_open(&f->options, &reader), ST_OK);
+    vector_add_interval(&versions, &a.update.gvsn.database, (struct interval){199, 300});
+    assert_int_equal(db_reader_count_versions(reader, &versions, 100), 2);
+    vector_add(&versions, &other.update.gvsn);
+    assert_int_equal(db_reader_count_versions(reader, &versions, 100), 3);
+    assert_int_equal(db_reader_count_versions(reader, &versions, 2), 2);
+    vector_remove(&versions, &a.update.gvsn);
+    assert_int_equal(db_reader_count_versions(reader, &versions, 100), 2);
+    vector_fini(&versions);
+    db_reader_close(reader);
+}
+
 static void an_aborted_transaction_leaves_no_trace(void **state)
 {
     struct fixture *f = *state;
@@ -644,6 +668,7 @@ int main(void)
         TEST(only_what_is_in_the_tree_is_found_by_name),
         TEST(children_come_in_the_order_of_their_ids),
         TEST(versions_come_lowest_first_within_the_interval),
+        TEST(versions_are_counted_up_to_a_limit),
         TEST(an_aborted_transaction_leaves_no_trace),
         TEST(counters_follow_every_change),
         TEST(state_and_intents_survive_a_reopening),

@@ -354,21 +354,6 @@ static void broken_rules_of_the_receiver_are_named(void **state)
     assert_non_null(sender_credit(f->sender, 1));
 }
 
-static void the_backlog_counts_what_the_receiver_lacks(void **state)
-{
-    struct fixture *f = *state;
-
-    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
-    vector_copy(&f->theirs, &f->ours);
-    put(f, (struct version){&OWN, 21, 21, 1, false, true, false});
-    put(f, (struct version){&OTHER, 22, 30, 1, false, false, false});
-    put(f, (struct version){&OTHER, 22, 31, 1, false, false, false}); /* replaces number 30 */
-    want(f);
-
-    assert_int_equal(sender_backlog(f->sender, &f->store, &f->ours, 100), 2);
-    assert_int_equal(sender_backlog(f->sender, &f->store, &f->ours, 1), 1);
-}
-
 static void a_failed_store_is_told_and_ends_no_round(void **state)
 {
     struct fixture *f = *state;
@@ -401,7 +386,6 @@ int main(void)
         PROMISE(our_own_updates_do_not_wait),
         PROMISE(a_long_search_rests_between_calls),
         PROMISE(broken_rules_of_the_receiver_are_named),
-        PROMISE(the_backlog_counts_what_the_receiver_lacks),
         PROMISE(a_failed_store_is_told_and_ends_no_round),
     };
 
