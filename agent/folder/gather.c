@@ -173,6 +173,9 @@ static void locate_missing(struct gathering *g, const struct record *record, con
     case ROOT_LOCATED_GONE:
         add_gone(g, path, record);
         return;
+    case ROOT_LOCATED_DISCARDED: /* by a plan that did not live to say so */
+        add_gone(g, path, record)->discarded = true;
+        return;
     case ROOT_LOCATED_PRIVATE:
         if (record->place == PLACE_PARKED)
             look_parked(g, record);
@@ -235,6 +238,7 @@ static bool read_entry(struct gathering *g, const char *path, const struct objec
         f->parent = *parent;
         f->known = known;
         f->holder_gone = holder_gone;
+        f->discarded = g->met_discarded;
         if (known)
             f->id = record->update.id;
         return true;
@@ -302,6 +306,9 @@ static bool holder_has_gone(struct gathering *g, const struct file_id *parent_id
     case ROOT_LOCATED_INSIDE:
         add_look(g, now);
         return false;
+    case ROOT_LOCATED_DISCARDED:
+        g->met_discarded = true;
+        return true;
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
         return true;
@@ -333,6 +340,7 @@ static void compare_entry(struct gathering *g, const char *path, const char *nam
 
         f->problem = "a further hard link to a file that is replicated under another name";
     } else {
+        g->met_discarded = false;
         bool gone = holder_has_gone(g, parent_id, name, object, &holder);
         /* the new object is not the holder's: only the holder's attributes are of use */
         bool replaces = !known && holder.update.present && gone;
@@ -507,13 +515,14 @@ static void follow(struct gathering *g, const struct named_place *place)
         f->parent = place->dir;
         return;
     }
-    case ROOT_LOCATED_PRIVATE: /* parked, or preserved and none of ours any more */
+    case ROOT_LOCATED_PRIVATE: /* parked */
         if (directory_id(g, &place->dir, &id))
             add_later(g, place->path, &place->dir);
         return;
     case ROOT_LOCATED_UNKNOWN:
         add_later(g, place->path, &place->dir);
         return;
+    case ROOT_LOCATED_DISCARDED:
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
         look_above(g, place->path);
@@ -585,6 +594,7 @@ bool finding_still_stands(const struct root *root, const struct finding *finding
         enum root_located where = root_locate(root, &finding->object, &path);
 
         return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE ||
+               (where == ROOT_LOCATED_DISCARDED && finding->discarded) ||
                (where == ROOT_LOCATED_UNKNOWN && finding->unlocated);
     }
     if (finding->kind != FINDING_PRESENT)

@@ -475,7 +475,9 @@ static void record_finding(struct recording *r, struct finding *found)
     struct local *l = r->local;
     scope_free char *key = NULL;
 
-    if (!finding_still_stands(l->folder->root, found, l->plan_epoch != l->folder->plan_epoch)) {
+    bool planned = l->plan_epoch != l->folder->plan_epoch; /* a plan has touched the disk since */
+    if ((planned && found->discarded) ||
+        !finding_still_stands(l->folder->root, found, planned)) {
         place_add(&l->later, found->path, &found->parent);
         return;
     }
@@ -502,7 +504,7 @@ static void record_finding(struct recording *r, struct finding *found)
         return;
     case FINDING_ABSENT:
         /* a plan that was under way may have recorded what it had put there before it went */
-        if (l->plan_epoch != l->folder->plan_epoch)
+        if (planned)
             place_add(&l->later, found->path, &found->parent);
         break;
     case FINDING_FINE:

@@ -42,6 +42,8 @@ struct finding {
     bool displaced;              /* private to local.c: its old place was given up for another */
     bool holder_gone;            /* PRESENT: whoever else held the name is nowhere */
     struct object object;        /* GONE: of the record */
+    bool discarded;              /* rests on an object that was preserved or thrown away: for nothing
+                                    while a plan is under way, which may have just done that */
     bool unlocated;              /* GONE: alive on the volume, but nowhere in the walked tree */
     struct object parent;        /* PRESENT, LOOK, LATER: its directory; size 0: not known */
     struct scan_content content; /* PRESENT */
@@ -66,6 +68,7 @@ struct gathering {
     size_t place_count;
 
     struct successor *successors; /* private to gather.c */
+    bool met_discarded;           /* the same: a holder has gone in that way */
 
     /* the result */
     struct finding *findings;

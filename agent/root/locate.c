@@ -135,6 +135,9 @@ enum root_located root_locate(const struct root *root, const struct object *obje
     /* A file that was opened by its handle alone hangs in the air: its path reads "/". */
     if (!inside)
         return strcmp(path, "/") == 0 ? ROOT_LOCATED_UNKNOWN : ROOT_LOCATED_OUTSIDE;
+    if (below(inside, PRIVATE_DIR_NAME "/" PRESERVE_NAME) ||
+        below(inside, PRIVATE_DIR_NAME "/" TRASH_NAME))
+        return ROOT_LOCATED_DISCARDED;
     if (strcmp(inside, PRIVATE_DIR_NAME) == 0 || below(inside, PRIVATE_DIR_NAME))
         return ROOT_LOCATED_PRIVATE;
     /* Text from /proc can mislead (a name that ends in " (deleted)", a mount in between): believe it

@@ -46,7 +46,7 @@ struct root {
 
 static const char *const purpose_name[PRIVATE_DIR_COUNT] = {
     [PRIVATE_STAGE] = "stage",       [PRIVATE_SWAP] = "swap",   [PRIVATE_PARKED] = "parked",
-    [PRIVATE_PRESERVE] = "preserve", [PRIVATE_TRASH] = "trash", [PRIVATE_DATABASE] = "database",
+    [PRIVATE_PRESERVE] = PRESERVE_NAME, [PRIVATE_TRASH] = TRASH_NAME, [PRIVATE_DATABASE] = "database",
     [PRIVATE_SIGNATURES] = "signatures",
 };
 

@@ -93,9 +93,13 @@ char *root_database_path(const struct root *root);
 /* Bytes free for us on the file system; 0 when that can not be told. */
 uint64_t root_free_bytes(const struct root *root);
 
+#define PRESERVE_NAME "preserve" /* in the private directory */
+#define TRASH_NAME    "trash"
+
 enum root_located {
     ROOT_LOCATED_INSIDE,  /* in the tree: *out_path is its path beneath the root */
     ROOT_LOCATED_PRIVATE, /* in the private directory */
+    ROOT_LOCATED_DISCARDED, /* there in the preserve area or the trash */
     ROOT_LOCATED_OUTSIDE, /* alive, elsewhere on the volume */
     ROOT_LOCATED_GONE,    /* no such object any more */
     ROOT_LOCATED_UNKNOWN, /* could not be told: see below */

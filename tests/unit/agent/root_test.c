@@ -203,7 +203,9 @@ static void an_object_is_located_wherever_it_went(void **state)
     path = NULL;
     temp_rename(t, "d/b", PRIVATE_DIR_NAME "/stage/7");
     assert_int_equal(root_locate(t->root, &object, &path), ROOT_LOCATED_PRIVATE);
-    temp_rename(t, PRIVATE_DIR_NAME "/stage/7", "d/b");
+    temp_rename(t, PRIVATE_DIR_NAME "/stage/7", PRIVATE_DIR_NAME "/preserve/7");
+    assert_int_equal(root_locate(t->root, &object, &path), ROOT_LOCATED_DISCARDED);
+    temp_rename(t, PRIVATE_DIR_NAME "/preserve/7", "d/b");
     assert_int_equal(rename(inside, outside), 0);
     assert_int_equal(root_locate(t->root, &object, &path), ROOT_LOCATED_OUTSIDE);
     assert_int_equal(unlink(outside), 0);
