@@ -153,7 +153,12 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
         return RULING_PARK;
     if (is_older_sister(u, &ruling->holder.update))
         return RULING_WAIT;
-    return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : rule_loser(replica, u, ruling);
+    if (!wins_name(replica, u, &ruling->holder))
+        return rule_loser(replica, u, ruling);
+    /* A read-only member lets a partner decide between two files that it received. */
+    return replica->options.read_only && !replica_is_unheard(replica, &ruling->holder)
+               ? RULING_PARK
+               : RULING_CLASH;
 }
 
 static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,
