@@ -73,9 +73,10 @@ static bool is_older_sister(const struct update *u, const struct update *holder)
            u->gvsn.number < holder->gvsn.number;
 }
 
-/* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is gone.
- * Were it any child, two directories could wait for each other's: a child moved from one to the other
- * is refused while that one is dead. Of those that wait so the least is unknown to one of the sides. */
+/* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is
+ * gone. Were it any child, two directories could wait for each other's: a child moved from one to
+ * the other is refused while that one is dead. Of those that wait so the least is unknown to one of
+ * the sides. */
 static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
                                        const struct vector *sender_vector,
                                        const struct ruling *ruling)
@@ -108,10 +109,10 @@ static bool wins_name(const struct replica *replica, const struct update *u,
 }
 
 /*
- * Rule 4 for an update that does not get its name. To refuse it until its member has seen the winner
- * is not enough: the winner may be waiting at that member, for what is refused here. Where the member
- * does better it is refused all the same: it need not preserve what equals the winner, and knows what
- * to do with a directory's children.
+ * Rule 4 for an update that does not get its name. To refuse it until its member has seen the
+ * winner is not enough: the winner may be waiting at that member, for what is refused here. Where
+ * the member does better it is refused all the same: it need not preserve what equals the winner,
+ * and knows what to do with a directory's children.
  */
 static enum ruling_kind rule_loser(const struct replica *replica, const struct update *u,
                                    const struct ruling *ruling)
