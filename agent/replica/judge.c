@@ -73,9 +73,10 @@ static bool is_older_sister(const struct update *u, const struct update *holder)
            u->gvsn.number < holder->gvsn.number;
 }
 
-/* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is gone.
- * Were it any child, two directories could wait for each other's: a child moved from one to the other
- * is refused while that one is dead. Of those that wait so the least is unknown to one of the sides. */
+/* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is
+ * gone. Were it any child, two directories could wait for each other's: a child moved from one to
+ * the other is refused while that one is dead. Of those that wait so the least is unknown to one of
+ * the sides. */
 static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
                                        const struct vector *sender_vector,
                                        const struct ruling *ruling)
@@ -108,10 +109,10 @@ static bool wins_name(const struct replica *replica, const struct update *u,
 }
 
 /*
- * Rule 4 for an update that does not get its name. To refuse it until its member has seen the winner
- * is not enough: the winner may be waiting at that member, for what is refused here. Where the member
- * does better it is refused all the same: it need not preserve what equals the winner, and knows what
- * to do with a directory's children.
+ * Rule 4 for an update that does not get its name. To refuse it until its member has seen the
+ * winner is not enough: the winner may be waiting at that member, for what is refused here. Where
+ * the member does better it is refused all the same: it need not preserve what equals the winner,
+ * and knows what to do with a directory's children.
  */
 static enum ruling_kind rule_loser(const struct replica *replica, const struct update *u,
                                    const struct ruling *ruling)
@@ -153,7 +154,12 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
         return RULING_PARK;
     if (is_older_sister(u, &ruling->holder.update))
         return RULING_WAIT;
-    return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : rule_loser(replica, u, ruling);
+    if (!wins_name(replica, u, &ruling->holder))
+        return rule_loser(replica, u, ruling);
+    /* A read-only member lets a partner decide between two files that it received. */
+    return replica->options.read_only && !replica_is_unheard(replica, &ruling->holder)
+               ? RULING_PARK
+               : RULING_CLASH;
 }
 
 static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,

@@ -28,7 +28,7 @@ conflict_unseen|agent/replica/judge.c|every greater update counts as a successor
 cycle_ignored|agent/replica/judge.c|a move may close a cycle|s/return RULING_KEEP_PLACE;/break;/
 new_child_ignored|agent/replica/judge.c|a directory is deleted over a new child|s/return RULING_REVIVE;/return RULING_BURY;/
 tombstone_not_waiting|agent/replica/judge.c|a directory's tombstone revives it over children on their way|s/^        return RULING_WAIT;$/        return RULING_REVIVE;/
-clash_as_move|agent/replica/judge.c|a name clash is taken for a move of the holder|s/return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : RULING_BEHIND/return RULING_PARK/
+clash_as_move|agent/replica/judge.c|a name clash is taken for a move of the holder|s/               : RULING_CLASH;/               : RULING_PARK;/
 conflict_not_preserved|agent/replica/place.c|the loser of concurrent edits is not kept|s/ruling->is_concurrent ? PRESERVE_CONFLICT : PRESERVE_NONE/PRESERVE_NONE/
 clash_not_preserved|agent/replica/clash.c|the loser of a name clash is not kept|s/PRESERVE_NAME_CONFLICT/PRESERVE_NONE/
 clash_loser_forgotten|agent/replica/clash.c|the loser of a name clash leaves no tombstone|s/if (replica_is_unheard(plan->replica, loser))/if (true)/
