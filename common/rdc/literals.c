@@ -15,7 +15,7 @@
 #define PREFIX_TRIAL_MIN (256u << 10) /* a shorter segment is not worth the comparison */
 #define PREFIX_GAIN      32u          /* a prefix must save this part */
 #define PREFIX_CLEAR     4u           /* what packs to this part needs no comparison */
-#define PREFIX_SKIP_MAX  8u
+#define PREFIX_SKIP_MAX  3u
 #define SCRIPT_PACK_MIN  64u /* shorter scripts do not pack */
 
 struct steps {
