@@ -401,7 +401,7 @@ static void on_refused(const char *peer, const char *principal, const char *text
     scope_free char *key = mem_format("refused:%s", principal);
 
     problem_set(&a->problems, walltime_now(), key, principal[0] ? principal : peer, text,
-                "if it should have access, check its keytab and its member in the directory");
+                "if it should have access, mend that on its side, or its member in the directory");
 }
 
 static enum status open_server(struct agent *a)

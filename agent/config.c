@@ -4,30 +4,13 @@
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
+#include "common/os/config_file.h"
 
-#include <errno.h>
-#include <ini.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-struct parse {
-    struct agent_config *config;
-    const char *path;
-    FILE *file;
-    int line;
-    char *problem;
-};
-
-/* The library as Debian builds it does not tell line numbers: count them where lines are read. */
-static char *next_line(char *text, int size, void *user)
-{
-    struct parse *parse = user;
-
-    parse->line++;
-    return fgets(text, size, parse->file);
-}
+#define SECTION "agent"
 
 static void set(char **field, const char *value)
 {
@@ -114,19 +97,17 @@ static bool add_root(void *arg, const char *item)
     return true;
 }
 
-/* NULL, or what the value should have been. */
-static const char *take(struct agent_config *c, const char *key, const char *value, bool *known)
+/* The value's kind in words when it was refused. */
+static char *accepted(bool ok, const char *wanted)
 {
-    *known = true;
-    if (strcmp(key, "controller") == 0)
-        return for_each_item(value, add_controller, c) ? NULL : "host or host:port, comma-separated";
-    if (strcmp(key, "allowed_roots") == 0)
-        return for_each_item(value, add_root, c) ? NULL : "absolute paths, comma-separated";
-    if (strcmp(key, "port") == 0)
-        return parse_port(value, &c->port) ? NULL : "a number from 1 to 65535";
-    if (strcmp(key, "log_level") == 0)
-        return log_level_parse(value, &c->log_level) ? NULL : "error, warn, info or debug";
-    struct {
+    return ok ? NULL : mem_copy_string(wanted);
+}
+
+static char *take(void *arg, const char *section, const char *key, const char *value,
+                  bool *out_known)
+{
+    struct agent_config *c = arg;
+    const struct {
         const char *key;
         char **field;
     } texts[] = {
@@ -134,31 +115,27 @@ static const char *take(struct agent_config *c, const char *key, const char *val
         {"host_name", &c->host_name}, {"listen", &c->listen},       {"state_dir", &c->state_dir},
         {"socket", &c->socket},
     };
+
+    *out_known = strcmp(section, SECTION) == 0;
+    if (!*out_known)
+        return NULL;
+    if (strcmp(key, "controller") == 0)
+        return accepted(for_each_item(value, add_controller, c),
+                        "host or host:port, comma-separated");
+    if (strcmp(key, "allowed_roots") == 0)
+        return accepted(for_each_item(value, add_root, c), "absolute paths, comma-separated");
+    if (strcmp(key, "port") == 0)
+        return accepted(parse_port(value, &c->port), "a number from 1 to 65535");
+    if (strcmp(key, "log_level") == 0)
+        return accepted(log_level_parse(value, &c->log_level), "error, warn, info or debug");
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (strcmp(key, texts[i].key) == 0) {
             set(texts[i].field, value);
-            return value[0] != '\0' ? NULL : "a value; leave the line out for the default";
+            return NULL;
         }
     }
-    *known = false;
+    *out_known = false;
     return NULL;
-}
-
-static int on_entry(void *user, const char *section, const char *key, const char *value)
-{
-    struct parse *parse = user;
-    bool known = false;
-    const char *wanted = NULL;
-
-    if (strcmp(section, "agent") == 0)
-        wanted = take(parse->config, key, value, &known);
-    if (!known)
-        parse->problem = mem_format("%s line %d: unknown key \"%s\" in section [%s]: see agent.conf(5)",
-                                    parse->path, parse->line, key, section);
-    else if (wanted)
-        parse->problem = mem_format("%s line %d: %s = \"%s\" should be %s", parse->path, parse->line, key,
-                                    value, wanted);
-    return parse->problem == NULL;
 }
 
 static void default_to(char **field, const char *value)
@@ -170,24 +147,15 @@ static void default_to(char **field, const char *value)
 bool agent_config_load(const char *path, struct agent_config *out_config, char **out_problem)
 {
     struct agent_config config = {.port = AGENT_PORT_DEFAULT, .log_level = LOG_INFO};
-    struct parse parse = {.config = &config, .path = path};
     char host[256] = "";
+    char *problem = config_file_read(path, "agent.conf(5)", take, &config);
 
-    parse.file = fopen(path, "re");
-    int result = parse.file ? ini_parse_stream(next_line, &parse, on_entry, &parse) : -1;
-    if (parse.file)
-        fclose(parse.file);
-    if (result < 0)
-        parse.problem = mem_format("cannot read %s: %s: create it or name another with --config",
-                                   path, strerror(errno));
-    else if (result > 0 && !parse.problem)
-        parse.problem = mem_format("%s line %d: not \"key = value\"", path, result);
-    else if (!parse.problem && config.controller_count == 0)
-        parse.problem = mem_format("%s: no controller: add \"controller = HOST[:PORT]\" to [agent]",
-                                   path);
-    if (parse.problem) {
+    if (!problem && config.controller_count == 0)
+        problem = mem_format("%s: no controller: add \"controller = HOST[:PORT]\" to [" SECTION "]",
+                             path);
+    if (problem) {
         agent_config_fini(&config);
-        *out_problem = parse.problem;
+        *out_problem = problem;
         return false;
     }
     gethostname(host, sizeof(host) - 1);

@@ -3,14 +3,8 @@
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "common/base/limits.h"
+#include "common/os/program.h"
 #include "common/os/service.h"
-
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { EXIT_WELL = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_AUTHORISED = 4 };
 
 static const char usage[] =
     "Usage: coterie-agent [--config FILE] [--check]\n"
@@ -24,46 +18,7 @@ static const char usage[] =
     "\n"
     "SIGTERM ends it in order. See coterie-agent(8) and agent.conf(5).\n";
 
-struct arguments {
-    const char *config_path;
-    bool check;
-};
-
-/* -1: go on; otherwise the exit status. */
-static int parse_arguments(int argc, char **argv, struct arguments *out)
-{
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            out->config_path = optarg;
-            break;
-        case 'k':
-            out->check = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return EXIT_WELL;
-        case 'V':
-            puts("coterie-agent " COTERIE_VERSION);
-            return EXIT_WELL;
-        default:
-            fputs("Try 'coterie-agent --help'.\n", stderr);
-            return EXIT_USAGE;
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "coterie-agent: unexpected argument \"%s\": try --help\n", argv[optind]);
-        return EXIT_USAGE;
-    }
-    return -1;
-}
+static const struct program program = {.name = "coterie-agent", .usage = usage};
 
 static void on_terminate(void *arg)
 {
@@ -89,28 +44,22 @@ static int run(const struct agent_config *config)
         log_info(&log, "stopped");
     }
     loop_free(loop);
-    return st == ST_OK ? EXIT_WELL : st == ST_REFUSED ? EXIT_NOT_AUTHORISED : EXIT_FAILED;
+    return program_exit_code(st);
 }
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.config_path = AGENT_CONFIG_PATH_DEFAULT};
+    struct program_arguments arguments = {.config_path = AGENT_CONFIG_PATH_DEFAULT};
     struct agent_config config;
     char *problem = NULL;
-    int code = parse_arguments(argc, argv, &arguments);
+    int code = program_arguments(&program, argc, argv, &arguments);
 
     if (code >= 0)
         return code;
-    if (!agent_config_load(arguments.config_path, &config, &problem)) {
-        fprintf(stderr, "coterie-agent: %s\n", problem);
-        free(problem);
-        return EXIT_USAGE;
-    }
-    log_start("coterie-agent", config.log_level);
-    if (arguments.check)
-        printf("%s is good\n", arguments.config_path);
-    else
-        code = run(&config);
+    if (!agent_config_load(arguments.config_path, &config, &problem))
+        return program_config_refused(&program, problem);
+    log_start(program.name, config.log_level);
+    code = arguments.check ? program_config_good(&arguments) : run(&config);
     agent_config_fini(&config);
-    return code < 0 ? EXIT_WELL : code;
+    return code;
 }

@@ -4,16 +4,15 @@
 #include "common/ad/connection.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
-#include "common/base/scope.h"
+#include "common/os/config_file.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <ini.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define SECTION "controller"
+#define MANUAL  "controller.conf(5)"
 
 /* What a value must look like; the words complete "should be …". */
 enum value_kind {
@@ -125,29 +124,9 @@ static char *set_value(const struct key *key, const char *value, struct controll
 /* --- the file --- */
 
 struct parse {
-    const char *path;
-    FILE *file;
-    unsigned line; /* the one that is being read */
     bool given[KEY_COUNT];
     struct controller_config *config;
-    char *problem;
 };
-
-/* inih reads through this, so that the line is known whatever the library was built with. */
-static char *read_line(char *out, int size, void *arg)
-{
-    struct parse *parse = arg;
-
-    if (parse->problem || !fgets(out, size, parse->file))
-        return NULL;
-    parse->line++;
-    if (!strchr(out, '\n') && !feof(parse->file)) {
-        parse->problem = mem_format("%s:%u: the line is longer than %d bytes: shorten it",
-                                    parse->path, parse->line, size - 2);
-        return NULL;
-    }
-    return out;
-}
 
 static const struct key *find_key(const char *section, const char *name)
 {
@@ -159,34 +138,17 @@ static const struct key *find_key(const char *section, const char *name)
     return NULL;
 }
 
-static int on_entry(void *arg, const char *section, const char *name, const char *value)
+static char *take(void *arg, const char *section, const char *name, const char *value,
+                  bool *out_known)
 {
     struct parse *parse = arg;
     const struct key *key = find_key(section, name);
 
-    if (!key) {
-        parse->problem =
-            mem_format("%s:%u: there is no key \"%s\" in section [%s]: see controller.conf(5)",
-                       parse->path, parse->line, name, section);
-        return 0;
-    }
-    bool *given = &parse->given[key - keys];
-
-    if (*given) {
-        parse->problem = mem_format("%s:%u: \"%s\" is given twice, or its value continues on an "
-                                    "indented line: leave one line of it",
-                                    parse->path, parse->line, name);
-        return 0;
-    }
-    *given = true;
-    scope_free char *wanted = value[0] != '\0'
-                                  ? set_value(key, value, parse->config)
-                                  : mem_copy_string("a value; leave the line out for the default");
-
-    if (wanted)
-        parse->problem = mem_format("%s:%u: %s = \"%s\" should be %s", parse->path, parse->line,
-                                    name, value, wanted);
-    return wanted == NULL;
+    *out_known = key != NULL;
+    if (!key)
+        return NULL;
+    parse->given[key - keys] = true;
+    return set_value(key, value, parse->config);
 }
 
 static void set_defaults(struct controller_config *config)
@@ -196,13 +158,12 @@ static void set_defaults(struct controller_config *config)
             free(set_value(&keys[i], keys[i].absent, config));
 }
 
-static char *missing_key(const struct parse *parse)
+static char *missing_key(const char *path, const struct parse *parse)
 {
     for (size_t i = 0; i < KEY_COUNT; i++)
         if (!keys[i].absent && !parse->given[i])
-            return mem_format("%s: \"%s\" is missing in section [" SECTION
-                              "]: see controller.conf(5)",
-                              parse->path, keys[i].name);
+            return mem_format("%s: \"%s\" is missing in section [" SECTION "]: see " MANUAL, path,
+                              keys[i].name);
     return NULL;
 }
 
@@ -210,27 +171,16 @@ bool controller_config_load(const char *path, struct controller_config *out_conf
                             char **out_problem)
 {
     struct controller_config config = {0};
-    scope_file FILE *file = fopen(path, "re");
-    struct parse parse = {.path = path, .file = file, .config = &config};
+    struct parse parse = {.config = &config};
+    char *problem;
 
-    if (!file) {
-        *out_problem = mem_format("cannot read %s: %s: create it, or name another with --config",
-                                  path, strerror(errno));
-        return false;
-    }
     set_defaults(&config);
-    int broken_line = ini_parse_stream(read_line, &parse, on_entry, &parse);
-
-    if (!parse.problem && ferror(file))
-        parse.problem = mem_format("cannot read %s: is it a regular file?", path);
-    if (!parse.problem && broken_line != 0)
-        parse.problem =
-            mem_format("%s:%d: neither \"key = value\" nor \"[section]\"", path, broken_line);
-    if (!parse.problem)
-        parse.problem = missing_key(&parse);
-    if (parse.problem) {
+    problem = config_file_read(path, MANUAL, take, &parse);
+    if (!problem)
+        problem = missing_key(path, &parse);
+    if (problem) {
         controller_config_fini(&config);
-        *out_problem = parse.problem;
+        *out_problem = problem;
         return false;
     }
     *out_config = config;

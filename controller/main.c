@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* coterie-controller: gives each agent what the directory says it is to replicate. */
+#include "common/base/limits.h"
+#include "common/os/program.h"
 #include "common/os/service.h"
 #include "controller/config.h"
 #include "controller/controller.h"
-
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#define WORKER_COUNT 4 /* for handshakes, which wait for the KDC */
-
-enum { EXIT_WELL = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_AUTHORISED = 4 };
 
 static const char usage[] =
     "Usage: coterie-controller [--config FILE] [--check]\n"
@@ -26,49 +20,7 @@ static const char usage[] =
     "SIGHUP reads the directory again, SIGTERM ends in order.\n"
     "See coterie-controller(8) and controller.conf(5).\n";
 
-struct arguments {
-    const char *config_path;
-    bool check;
-};
-
-/* -1: go on; otherwise the exit status. */
-static int parse_arguments(int argc, char **argv, struct arguments *out)
-{
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check", no_argument, NULL, 'k'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            out->config_path = optarg;
-            break;
-        case 'k':
-            out->check = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return EXIT_WELL;
-        case 'V':
-            puts("coterie-controller " COTERIE_VERSION);
-            return EXIT_WELL;
-        default:
-            fputs("Try 'coterie-controller --help'.\n", stderr);
-            return EXIT_USAGE;
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "coterie-controller: unexpected argument \"%s\": try --help\n",
-                argv[optind]);
-        return EXIT_USAGE;
-    }
-    return -1;
-}
+static const struct program program = {.name = "coterie-controller", .usage = usage};
 
 static void on_terminate(void *arg)
 {
@@ -100,28 +52,22 @@ static int run(const struct controller_config *config)
         log_info(&log, "stopped");
     }
     loop_free(loop);
-    return st == ST_OK ? EXIT_WELL : st == ST_REFUSED ? EXIT_NOT_AUTHORISED : EXIT_FAILED;
+    return program_exit_code(st);
 }
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.config_path = CONTROLLER_CONFIG_PATH_DEFAULT};
+    struct program_arguments arguments = {.config_path = CONTROLLER_CONFIG_PATH_DEFAULT};
     struct controller_config config;
     char *problem = NULL;
-    int code = parse_arguments(argc, argv, &arguments);
+    int code = program_arguments(&program, argc, argv, &arguments);
 
     if (code >= 0)
         return code;
-    if (!controller_config_load(arguments.config_path, &config, &problem)) {
-        fprintf(stderr, "coterie-controller: %s\n", problem);
-        free(problem);
-        return EXIT_USAGE;
-    }
-    log_start("coterie-controller", config.log_level);
-    if (arguments.check)
-        printf("%s is good\n", arguments.config_path);
-    else
-        code = run(&config);
+    if (!controller_config_load(arguments.config_path, &config, &problem))
+        return program_config_refused(&program, problem);
+    log_start(program.name, config.log_level);
+    code = arguments.check ? program_config_good(&arguments) : run(&config);
     controller_config_fini(&config);
-    return code < 0 ? EXIT_WELL : code;
+    return code;
 }

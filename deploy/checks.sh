@@ -129,6 +129,7 @@ all_checks=(
     vanished_root_stops_its_folder_alone
     vanished_root_recovers_when_it_is_back
     spare_group_works
+    skewed_clock_is_named_and_recovers
     stranger_is_refused_by_peers
     stranger_is_refused_by_the_controller
     full_disk_is_named
@@ -169,8 +170,10 @@ run_check() {
     local title=${1//_/ } log=$lab_dir/log/check-$1.log result=0 start=$SECONDS
     rm -f "$lab_dir/note"
     set +e
+    trap - ERR
     (
         trap - EXIT
+        name_failures
         set -e
         "$1"
     ) > "$log" 2>&1
@@ -204,7 +207,7 @@ run_checks() { # [NAME…]
             run_check "$name"
         fi
     done
-    trap - EXIT INT TERM HUP
+    trap - ERR EXIT INT TERM HUP
     if ((failed)); then
         say "the logs of this run are kept under $lab_dir/log"
     else

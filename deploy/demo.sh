@@ -48,9 +48,10 @@ prepare_machine() {
         { tail -n 30 "$log"; echo "demo.sh: the build failed; see $log" >&2; exit 1; }
 }
 
-# A real tree: headers and documents of this machine, and more of it until there are enough files.
+# A real tree: headers and documents of this machine, and more of it until there are enough files;
+# a small machine holds fewer, and its copies of them have other names and the same content.
 fill_tree() { # DIRECTORY
-    local from
+    local from copy
     if [ -n "${COTERIE_DEMO_TREE:-}" ]; then
         cp -a "$COTERIE_DEMO_TREE" "$1"
         return
@@ -58,13 +59,19 @@ fill_tree() { # DIRECTORY
     mkdir -p "$1"
     cp -a /usr/include "$1/include"
     cp -a /usr/share/doc "$1/doc"
-    for from in /usr/lib/python3 /usr/share/*/; do
-        (($(find "$1" -type f | wc -l) < files_min)) || return 0
+    for from in /usr/lib/python3*/ /usr/share/*/; do
+        enough_files "$1" && return
         if [ "$from" != /usr/share/doc/ ] && (($(du -sm "$from" | cut -f1) <= 200)); then
             cp -a "$from" "$1/$(basename "$from")"
         fi
     done
+    for ((copy = 2; ; copy++)); do
+        enough_files "$1" && return
+        mkdir "$1/copy-$copy"
+        cp -a "$1/include" "$1/doc" "$1/copy-$copy"
+    done
 }
+enough_files() { (($(find "$1" -type f | wc -l) >= files_min)); } # DIRECTORY
 
 # settled SECONDS [BELOW]: all members say that they are idle, and hold the same, beneath BELOW
 settled() {
@@ -122,14 +129,21 @@ start_agents() { # NODE...
     done
 }
 
+# From here on, a command that fails under set -e is named
+name_failures() {
+    set -E
+    trap 'echo "failed: $BASH_COMMAND (${BASH_SOURCE[0]##*/}:$LINENO)" >&2' ERR
+}
+
 # From here on, whatever goes wrong takes the lab down
 guard_lab() {
+    name_failures
     trap 'failed_lab' EXIT
     trap 'exit 130' INT TERM HUP
 }
 
 failed_lab() {
-    trap - EXIT INT TERM HUP
+    trap - ERR EXIT INT TERM HUP
     echo "demo.sh: failed; taking everything down" >&2
     tail -n 5 "$lab_dir"/log/*.log >&2 2> /dev/null || true
     lab_down || true
@@ -176,7 +190,7 @@ up() {
     lab_spawn_here page socat "TCP-LISTEN:${COTERIE_DEMO_PORT:-$lab_http_port},bind=127.0.0.1,reuseaddr,fork" \
         "EXEC:nsenter --net=/run/netns/$lab_name-hub socat STDIO TCP\\:${lab_address[hub]}\\:$lab_http_port"
     lab_wait 5 curl -fsS -o /dev/null "$(page_url)" || { echo "the status page does not answer" >&2; exit 1; }
-    trap - EXIT INT TERM HUP
+    trap - ERR EXIT INT TERM HUP
     say ""
     say "status page   $(page_url)"
     say "the trees     $lab_dir/trees/{a1,a2,a3}/data: change anything in any of them"

@@ -328,8 +328,8 @@ lab_agent_conf() {
     } > "$lab_dir/conf/$node.conf"
 }
 
-lab_agent_start() { # NODE
-    lab_spawn "$1" "$1" "$lab_build/agent/coterie-agent" --config "$lab_dir/conf/$1.conf"
+lab_agent_start() { # NODE [COMMAND...]: started by such a command
+    lab_spawn "$1" "$1" "${@:2}" "$lab_build/agent/coterie-agent" --config "$lab_dir/conf/$1.conf"
 }
 
 lab_agent() { # NODE VERB ARGUMENT...: coterie agent VERB of that agent

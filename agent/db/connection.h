@@ -21,6 +21,8 @@
                    " WHERE present = 1 AND place = 1 AND parent = ?1 AND name = ?2 LIMIT 1")     \
     X(GET_BY_OBJECT, "SELECT " RECORD_COLUMNS " FROM records"                                    \
                      " WHERE present = 1 AND place > 0 AND object = ?1 LIMIT 1")                 \
+    X(FIND_CONTENT, "SELECT " RECORD_COLUMNS " FROM records WHERE content = ?1"                  \
+                    " ORDER BY rowid LIMIT 1 OFFSET ?2")                                         \
     X(NEXT_CHILD, "SELECT " RECORD_COLUMNS " FROM records"                                       \
                   " WHERE present = 1 AND place > 0 AND parent = ?1 AND id > ?2"                 \
                   " ORDER BY id LIMIT 1")                                                        \
@@ -42,8 +44,8 @@
     X(COMMIT, "COMMIT")                                                                          \
     X(ROLLBACK, "ROLLBACK")                                                                      \
     X(PUT, "INSERT OR REPLACE INTO records"                                                      \
-           " (id, parent, name, object, gvsn, present, place, kind, size, clock, body, sum)"     \
-           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                        \
+           " (id, parent, name, object, gvsn, present, place, kind, size, clock, body, sum,"     \
+           " content) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")          \
     X(COUNTED, "SELECT present, kind, size FROM records WHERE id = ?1")                          \
     X(FORGET, "DELETE FROM records WHERE id = ?1")                                               \
     X(PUT_STATE, "INSERT OR REPLACE INTO state (one, body, sum) VALUES (1, ?1, ?2)")             \

@@ -77,6 +77,16 @@ void db_reader_close(struct db_reader *reader); /* NULL allowed */
 /* A store whose ops for writing are NULL. Each call sees the last commit. */
 struct store db_reader_store(struct db_reader *reader);
 
+/* 63 bits of a content's hash: the name under which a file's content is looked for. */
+uint64_t db_content_key(const struct content_hash *hash);
+
+/*
+ * A file in the tree with such content, of at least SEED_SIZE_MIN bytes, the @nth from 0. False: there
+ * are not so many. The key is short: whoever needs just this content compares the record's hash.
+ */
+bool db_reader_find_content(struct db_reader *reader, uint64_t content_key, unsigned nth,
+                            struct record *out);
+
 /* All present records in the order of their file ids, as one table scan; @fn returns false to end it.
  * Errors: ST_BADDATA, ST_IO. */
 NODISCARD enum status db_reader_each(struct db_reader *reader,

@@ -61,6 +61,7 @@ static void op_put(void *arg, const struct record *record)
     uint8_t folded[NAME_SIZE_MAX];
     struct span name = row_name(update_name(u), db->c.fold, folded);
     struct span body;
+    int64_t content;
     sqlite3_stmt *s;
 
     assert(db->in_transaction);
@@ -88,6 +89,10 @@ static void op_put(void *arg, const struct record *record)
     sqlite3_bind_blob(s, 11, body.data, (int)body.size, SQLITE_STATIC);
     sqlite3_bind_int64(s, 12,
                        (int64_t)row_record_sum(&id, record->place, &record->object, body));
+    if (row_content(record, &content))
+        sqlite3_bind_int64(s, 13, content);
+    else
+        sqlite3_bind_null(s, 13);
     if (connection_run(&db->c, s, "put"))
         count(&db->counters, u->present, u->kind, u->size, 1);
     sqlite3_clear_bindings(s);

@@ -9,9 +9,11 @@
 #include "common/base/mem.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct db_reader {
     struct connection c;
@@ -57,6 +59,26 @@ void db_reader_close(struct db_reader *reader)
         return;
     connection_close(&reader->c);
     free(reader);
+}
+
+uint64_t db_content_key(const struct content_hash *hash)
+{
+    uint64_t key;
+
+    memcpy(&key, hash->bytes, sizeof key);
+    return le64toh(key) >> 1;
+}
+
+bool db_reader_find_content(struct db_reader *reader, uint64_t content_key, unsigned nth,
+                            struct record *out)
+{
+    sqlite3_stmt *s = connection_statement(&reader->c, DB_FIND_CONTENT);
+
+    if (!s)
+        return false;
+    sqlite3_bind_int64(s, 1, (int64_t)content_key);
+    sqlite3_bind_int64(s, 2, nth);
+    return reads_take(&reader->c, s, "find content", out);
 }
 
 enum status db_reader_each(struct db_reader *reader,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/db/row.h"
 
+#include "agent/db/db.h"
 #include "common/base/cursor.h"
 #include "common/base/limits.h"
 
@@ -29,6 +30,17 @@ struct span row_name(struct span name, bool fold, uint8_t *out)
         out[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (uint8_t)(name.data[i] + 32)
                                                             : name.data[i];
     return span_of(out, name.size);
+}
+
+bool row_content(const struct record *record, int64_t *out_content)
+{
+    const struct update *u = &record->update;
+
+    if (!u->present || record->place != PLACE_TREE || u->kind != FILE_REGULAR ||
+        u->size < SEED_SIZE_MIN)
+        return false;
+    *out_content = (int64_t)db_content_key(&u->hash);
+    return true;
 }
 
 /* --- bodies --- */

@@ -16,6 +16,9 @@ struct key key_of(const struct guid *database, uint64_t number);
 /* The column `name` of a record: as it is, or folded. @out holds NAME_SIZE_MAX bytes. */
 struct span row_name(struct span name, bool fold, uint8_t *out);
 
+/* The column `content` of a record; false: NULL. */
+bool row_content(const struct record *record, int64_t *out_content);
+
 /* Bodies are appended to @out. */
 void row_write_record(const struct record *record, struct buf *out);
 void row_write_state(const struct replica_state *state, struct buf *out);

@@ -120,6 +120,10 @@ static void settle(struct folder *f)
             settled[i] = SETTLED_AGAIN;
         folder_store_failed(f);
     }
+    for (size_t i = 0; i < f->offer_count; i++) {
+        if (settled[i] == SETTLED_DONE)
+            f->stirred = loop_now(f->services->loop);
+    }
     free(f->results);
     f->results = NULL;
     f->steps = NULL;
@@ -183,7 +187,6 @@ static void unpark(struct folder *f)
 {
     struct plan *plan;
 
-    f->unpark_wanted = false;
     if (replica_plan_unpark(f->replica, walltime_now(), &plan) != ST_OK)
         folder_store_failed(f);
     else
@@ -203,13 +206,17 @@ static void return_parked(struct folder *f)
         carry_out(f, plan, 0);
 }
 
-static bool has_parked(struct folder *f)
+/* What is parked waits for the update that moves it on, but not for ever: partners may wait for us. */
+static bool unpark_when_still(struct folder *f)
 {
-    struct record parked = {0};
-    bool has = f->reader.ops->next_parked(f->reader.arg, NULL, &parked);
+    struct instant now = loop_now(f->services->loop);
+    int64_t wait_ms = pull_has_everything(f) ? PARKED_WAIT_IN_SYNC_MS : PARKED_WAIT_MS;
 
-    record_fini(&parked);
-    return has;
+    if (instant_ms_since(f->stirred, now) <= wait_ms || !replica_has_parked(f->replica))
+        return false;
+    f->stirred = now;
+    unpark(f);
+    return true;
 }
 
 /* The intake asks for nothing: what is parked may go back. */
@@ -217,26 +224,13 @@ static bool idle_thing(struct folder *f)
 {
     if (f->plan || intake_item_count(f->intake) > 0)
         return false;
-    struct instant now = loop_now(f->services->loop);
-    if (f->unpark_wanted && !pull_any_open(f) &&
-        instant_ms_since(f->session_ended, now) > UNPARK_DELAY_MS) {
-        unpark(f);
-        return true;
-    }
     if (f->return_tried || local_is_busy(f->local))
         return false;
     if (replica_can_return(f->replica)) {
         return_parked(f);
         return true;
     }
-    /* What is parked waits for an update. When nobody has one, it is for us to settle whose the name is. */
-    if (has_parked(f) && pull_has_everything(f) &&
-        instant_ms_since(f->unparked, now) > UNPARK_RETRY_MS) {
-        f->unparked = now;
-        unpark(f);
-        return true;
-    }
-    return false;
+    return unpark_when_still(f);
 }
 
 /* One thing the intake asks for; false when there is nothing. */

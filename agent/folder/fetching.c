@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 
-
 struct serving {
     struct serving *next;
     struct folder *folder;
@@ -22,10 +21,10 @@ static struct fetch_services services_for(struct folder *f, const struct guid *c
     return (struct fetch_services){
         .loop = f->services->loop,
         .root = f->root,
+        .signatures = f->signatures,
         .connection = *connection,
         .folder = f->guid,
         .database = replica_state(f->replica)->database,
-        .group = f->assignment->group,
         .log = &f->log,
         .job_begin = folder_job_begin,
         .job_end = folder_job_end,
@@ -39,6 +38,8 @@ static void on_fetched(const struct fetch_result *result, intake_source source, 
 
     if (!result->ok)
         log_info(&f->log, "fetch failed, trying again: %s", result->reason);
+    else
+        seeds_note(f, &result->content, &result->traits);
     if (!result->ok && (result->status == ST_FULL || result->status == ST_IO))
         folder_stage_trouble(f, result->status);
     intake_fetched(f->intake, source, &result->gvsn, result->ok, result->staged.number,
@@ -62,40 +63,27 @@ struct fetch_client *fetching_open(struct folder *f, intake_source source,
     return fetch_client_open(&options);
 }
 
-/* Our own version of the file is the best seed there is. */
-static bool find_seed(struct folder *f, const struct update *update, struct fetch_seed *out)
+/* What the directory says of the connection. */
+static bool deltas_wanted(const struct folder *f, const struct fetch_client *client, uint64_t size)
 {
-    struct record record = {0};
-    bool found = false;
+    const struct connection_assignment *c =
+        folder_find_inbound(f, fetch_client_connection(client));
 
-    if (!f->reader.ops->get(f->reader.arg, &update->id, &record))
-        return false;
-    if (record.update.present && record.place == PLACE_TREE &&
-        record.update.kind == FILE_REGULAR && record.update.size > 0 &&
-        replica_path(f->replica, &update->id, &out->path)) {
-        out->object = record.object;
-        out->witness = record.witness;
-        out->hash = record.update.hash;
-        out->size = record.update.size;
-        found = true;
-    }
-    record_fini(&record);
-    return found;
+    return c && c->rdc_enabled && size >= c->rdc_size_min;
 }
 
 void fetching_start(struct folder *f, intake_source source, const struct update *update)
 {
     struct fetch_client *client = pull_fetch_client(f, source);
-    struct fetch_seed seed = {0};
+    struct fetch_seeds seeds = {0};
 
     if (!client) {
         intake_fetched(f->intake, source, &update->gvsn, false, 0, NULL,
                        loop_now(f->services->loop));
         return;
     }
-    bool seeded = find_seed(f, update, &seed);
-    fetch_client_start(client, update, seeded ? &seed : NULL);
-    free(seed.path);
+    seeds_find(f, update, deltas_wanted(f, client, update->size), &seeds);
+    fetch_client_start(client, update, &seeds);
 }
 
 /* --- for partners --- */
@@ -117,6 +105,14 @@ static bool find_version(const struct file_id *id, const struct gvsn *gvsn,
     return false;
 }
 
+static bool find_content(const struct content_hash *content, struct record *out_record,
+                         char **out_path, void *arg)
+{
+    struct serving *v = arg;
+
+    return seeds_find_content(v->folder, content, out_record, out_path);
+}
+
 static void serving_free(struct serving *v)
 {
     struct serving **at = &v->folder->servings;
@@ -127,9 +123,18 @@ static void serving_free(struct serving *v)
     free(v);
 }
 
+static void count_serving(struct serving *v, const struct fetch_server *server)
+{
+    uint64_t sent;
+    uint64_t received;
+
+    fetch_server_bytes(server, &sent, &received);
+    serve_count(v->folder, &v->connection, sent, received);
+}
+
 static void on_served(struct fetch_server *server, void *arg)
 {
-    (void)server;
+    count_serving(arg, server);
     serving_free(arg);
 }
 
@@ -141,6 +146,7 @@ void fetching_serve(struct folder *f, struct rpc_stream *stream,
         .services = services_for(f, &connection->connection),
         .stream = stream,
         .find = find_version,
+        .find_content = find_content,
         .on_end = on_served,
         .arg = v,
     };
@@ -167,7 +173,23 @@ void fetching_close_all(struct folder *f)
     while (f->servings) {
         struct serving *v = f->servings;
 
+        count_serving(v, v->server);
         fetch_server_close(v->server);
         serving_free(v);
+    }
+}
+
+void fetching_add_bytes(const struct folder *f, const struct guid *connection, uint64_t *sent,
+                        uint64_t *received)
+{
+    for (const struct serving *v = f->servings; v; v = v->next) {
+        uint64_t stream_sent;
+        uint64_t stream_received;
+
+        if (!guid_equal(&v->connection, connection))
+            continue;
+        fetch_server_bytes(v->server, &stream_sent, &stream_received);
+        *sent += stream_sent;
+        *received += stream_received;
     }
 }

@@ -190,6 +190,7 @@ static void take_parts(struct folder *f, const struct parts *parts)
     f->stage = parts->stage;
     f->preserve = parts->preserve;
     f->install = parts->install;
+    f->signatures = parts->signatures;
     f->intake = intake_new();
     f->store_broken = false;
 }
@@ -209,6 +210,7 @@ static void start(struct folder *f)
         trouble(f, "database", "the folder's database cannot be read", "see the log");
         return;
     }
+    f->seeds = seeds_new(f);
     problem_clear(&f->problems, "watch");
     problem_clear(&f->problems, "database");
     set_state(f, replica_state(f->replica)->initial_scan_done ? FOLDER_RUNNING : FOLDER_SCANNING);
@@ -254,6 +256,8 @@ static void end_sessions(struct folder *f)
     f->watch = NULL;
     if (f->local)
         local_stop(f->local);
+    if (f->seeds)
+        seeds_stop(f->seeds);
 }
 
 static void close_parts(struct folder *f)
@@ -266,10 +270,13 @@ static void close_parts(struct folder *f)
         .stage = f->stage,
         .preserve = f->preserve,
         .install = f->install,
+        .signatures = f->signatures,
     };
 
     local_free(f->local);
     f->local = NULL;
+    seeds_free(f->seeds);
+    f->seeds = NULL;
     intake_free(f->intake);
     f->intake = NULL;
     parts_close(&parts);
@@ -280,7 +287,7 @@ static void close_parts(struct folder *f)
     f->stage = NULL;
     f->preserve = NULL;
     f->install = NULL;
-    f->unpark_wanted = false;
+    f->signatures = NULL;
 }
 
 static void folder_free(struct folder *f)
@@ -290,6 +297,7 @@ static void folder_free(struct folder *f)
 
     loop_timer_free(f->tick);
     problems_fini(&f->problems);
+    serve_forget_counts(f);
     filter_fini(&f->file_filter);
     filter_fini(&f->dir_filter);
     free(f);
@@ -379,6 +387,26 @@ static void check_root(struct folder *f)
         folder_root_lost(f, st, buf_text(&problem));
 }
 
+/* Deletions that are old, and that every partner has. */
+static void expire_tombstones(struct folder *f)
+{
+    scope(vector) struct vector held = {0};
+    struct instant now = loop_now(f->services->loop);
+    int64_t life_ms = (int64_t)f->assignment->tombstone_life_min * 60 * 1000;
+    size_t count = 0;
+
+    if (instant_ms_since(f->expired, now) < EXPIRE_INTERVAL_MS)
+        return;
+    f->expired = now;
+    vector_copy(&held, replica_vector(f->replica));
+    if (!pull_held(f, &held) || !serve_held(f, &held))
+        return;
+    if (replica_expire(f->replica, walltime_now(), life_ms, &held, &count) != ST_OK)
+        folder_store_failed(f);
+    else if (count > 0)
+        log_info(&f->log, "forgot deletions that everybody knows count=%zu", count);
+}
+
 static void quiet_work(struct folder *f)
 {
     size_t count;
@@ -389,6 +417,8 @@ static void quiet_work(struct folder *f)
         folder_store_failed(f);
     if (preserve_trim(f->preserve, walltime_now(), &count) != ST_OK)
         log_warn(&f->log, "the preserve area could not be trimmed");
+    if (f->state == FOLDER_RUNNING)
+        expire_tombstones(f);
 }
 
 static void run_tick(struct folder *f)

@@ -189,6 +189,19 @@ static void locate_missing(struct gathering *g, const struct record *record, con
     }
 }
 
+/* It stays in the finding no longer than needed: a batch may hold many. */
+static void keep_signature(struct gathering *g, struct finding *f)
+{
+    struct rdc_signature *signature = f->content.signature;
+
+    f->content.signature = NULL;
+    if (signature && signatures_put(g->signatures, &f->content.hash, signature)) {
+        f->newly_signed = true;
+        f->traits = signature->traits;
+    }
+    rdc_signature_free(signature);
+}
+
 /* @record: of the file that stands there (@known), or of the one that it replaces; NULL: none. True
  * when it was found to be PRESENT. */
 static bool read_entry(struct gathering *g, const char *path, const struct object *parent,
@@ -199,7 +212,14 @@ static bool read_entry(struct gathering *g, const char *path, const struct objec
     struct span recorded =
         record ? span_of(record->update.attributes, record->update.attributes_size)
                : (struct span){0};
-    enum status st = scan_read(g->root, path, recorded, g->stop, &content);
+    struct scan_read_options options = {
+        .root = g->root,
+        .path = path,
+        .recorded = recorded,
+        .sign = signatures_key(g->signatures),
+        .stop = g->stop,
+    };
+    enum status st = scan_read(&options, &content);
     struct finding *f;
 
     if (st == ST_OK && !object_equal(&content.object, object)) {
@@ -211,6 +231,7 @@ static bool read_entry(struct gathering *g, const char *path, const struct objec
         g->bytes_read += content.size;
         f = add_finding(g, FINDING_PRESENT, path);
         f->content = content;
+        keep_signature(g, f);
         f->parent = *parent;
         f->known = known;
         f->holder_gone = holder_gone;
@@ -453,11 +474,23 @@ static void look_absent(struct gathering *g, const char *path, const struct obje
 
     if (!parent_id ||
         !store.ops->get_by_name(store.arg, parent_id, span_of_string(name), &record)) {
-        add_finding(g, FINDING_FINE, path);
+        add_finding(g, FINDING_ABSENT, path)->parent = *parent;
         return;
     }
     locate_missing(g, &record, path, parent);
     record_fini(&record);
+}
+
+/* The directory does not stand there: whether it is still recorded there is for its own place to find. */
+static void look_above(struct gathering *g, const char *path)
+{
+    scope_free char *above = mem_copy_string(path);
+    char *slash = strrchr(above, '/');
+
+    if (!slash)
+        return;
+    *slash = '\0';
+    add_finding(g, FINDING_LOOK, above);
 }
 
 /* The directory of a place does not stand there any more: go after it. */
@@ -481,8 +514,9 @@ static void follow(struct gathering *g, const struct named_place *place)
     case ROOT_LOCATED_UNKNOWN:
         add_later(g, place->path, &place->dir);
         return;
-    case ROOT_LOCATED_OUTSIDE: /* its own absence is found above it */
+    case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
+        look_above(g, place->path);
         return;
     }
 }
@@ -500,6 +534,8 @@ static void look_at(struct gathering *g, const struct named_place *place)
     if (spot_open(root_fd(g->root), path, &spot) != 0) {
         if (place->dir.size > 0)
             follow(g, place);
+        else
+            look_above(g, path);
         return;
     }
     if (beneath_look_fd(spot.dir_fd, &parent) != 0) {

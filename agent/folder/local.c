@@ -126,6 +126,7 @@ struct local *local_new(struct folder *f)
         return NULL;
     }
     l->gathering.root = f->root;
+    l->gathering.signatures = f->signatures;
     l->gathering.file_filter = &f->file_filter;
     l->gathering.dir_filter = &f->dir_filter;
     l->gathering.root_id = replica_root(f->replica);
@@ -232,16 +233,16 @@ static void remember_dir(struct recording *r, const struct object *object,
 
 /* The directory above is not recorded either. Both in one batch: each may wait for the other, when a file
  * has moved into the directory that took its name. */
-static void look_above(struct local *l, const struct finding *found)
+static void look_above(struct sight **places, const struct finding *found)
 {
     scope_free char *above = mem_copy_string(found->path);
     char *slash = strrchr(above, '/');
 
     if (slash) {
         *slash = '\0';
-        place_add(&l->later, above, NULL);
+        place_add(places, above, NULL);
     }
-    place_add(&l->later, found->path, &found->parent);
+    place_add(places, found->path, &found->parent);
 }
 
 /*
@@ -285,6 +286,8 @@ static bool record_present(struct recording *r, struct finding *found)
     enum observed observed = replica_observe(r->change, &seen, found->holder_gone, &id);
     if (observed == OBSERVED_LATER)
         return false;
+    if (found->newly_signed)
+        seeds_note(r->local->folder, &seen.hash, &found->traits);
     observed_dir(r, found, observed, &id);
     return true;
 }
@@ -418,16 +421,40 @@ static void record_later(struct recording *r)
     }
 }
 
-/* What can not be recorded now is looked at again. */
+static bool was_looked_at(const struct gathering *g, const char *path)
+{
+    for (size_t i = 0; i < g->finding_count; i++)
+        if (g->findings[i].kind != FINDING_LOOK && strcmp(g->findings[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* A holder stands where this batch has not looked. */
+static bool leads_elsewhere(const struct gathering *g)
+{
+    for (size_t i = 0; i < g->finding_count; i++)
+        if (g->findings[i].kind == FINDING_LOOK && !was_looked_at(g, g->findings[i].path))
+            return true;
+    return false;
+}
+
+/*
+ * What can not be recorded now is looked at again: together with the place that it waits for when
+ * that has not been looked at, since names that were swapped can only be recorded in one batch.
+ */
 static void look_later(struct recording *r)
 {
+    struct local *l = r->local;
     struct file_id parent;
 
+    if (r->later_count == 0)
+        return;
+    struct sight **places = leads_elsewhere(&l->gathering) ? &l->places : &l->later;
     for (size_t i = 0; i < r->later_count; i++) {
         if (parent_of(r, &r->later[i]->parent, &parent))
-            place_add(&r->local->later, r->later[i]->path, &r->later[i]->parent);
+            place_add(places, r->later[i]->path, &r->later[i]->parent);
         else
-            look_above(r->local, r->later[i]);
+            look_above(places, r->later[i]);
     }
 }
 
@@ -473,6 +500,11 @@ static void record_finding(struct recording *r, struct finding *found)
     case FINDING_FAILED:
         record_problem(l, found);
         return;
+    case FINDING_ABSENT:
+        /* a plan that was under way may have recorded what it had put there before it went */
+        if (l->plan_epoch != l->folder->plan_epoch)
+            place_add(&l->later, found->path, &found->parent);
+        break;
     case FINDING_FINE:
         break;
     }
@@ -531,6 +563,7 @@ static void record_findings(struct local *l)
     }
     if (count > 0) {
         log_debug(&f->log, "recorded local changes count=%zu", count);
+        f->stirred = loop_now(f->services->loop);
         folder_vector_grew(f, NULL);
         intake_rejudge(f->intake);
         apply_kick(f);

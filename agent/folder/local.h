@@ -11,6 +11,7 @@
 
 #include "agent/db/db.h"
 #include "agent/scan/scan.h"
+#include "agent/signatures/signatures.h"
 
 #include <stdatomic.h>
 
@@ -22,6 +23,7 @@ enum finding_kind {
     FINDING_LATER,   /* path was changing while it was read */
     FINDING_SKIPPED, /* not replicated, problem says why */
     FINDING_FAILED,  /* could not be read, problem says why */
+    FINDING_ABSENT,  /* nothing stands at path, and nothing is recorded there */
     FINDING_FINE,    /* as recorded: earlier problems of this path are over */
 };
 
@@ -43,6 +45,8 @@ struct finding {
     bool unlocated;              /* GONE: alive on the volume, but nowhere in the walked tree */
     struct object parent;        /* PRESENT, LOOK, LATER: its directory; size 0: not known */
     struct scan_content content; /* PRESENT */
+    bool newly_signed;           /* PRESENT: nothing with this content was seen before */
+    struct rdc_traits traits;    /* newly_signed: what it is like */
     const char *problem;         /* SKIPPED, FAILED */
 };
 
@@ -51,6 +55,7 @@ struct gathering {
     const struct filter *file_filter;
     const struct filter *dir_filter;
     struct db_reader *reader; /* the worker's own */
+    struct signatures *signatures;
     struct file_id root_id;
     const atomic_bool *stop;
     bool tree_walked; /* whole, since the agent began: whatever is in it was looked up */

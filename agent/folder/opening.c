@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/folder/opening.h"
 
+#include "agent/transfer/file_content.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
@@ -187,6 +188,16 @@ static enum status open_rest(struct folder *f, struct parts *out, struct buf *pr
         out->install = install_new(&install);
         st = recover(f, out);
     }
+    if (st == ST_OK) {
+        struct signatures_options signatures = {
+            .root = out->root,
+            .key = fetch_key(&f->assignment->group),
+            .bytes_max = SIGNATURES_BYTES_MAX,
+            .count_max = SIGNATURES_COUNT_MAX,
+        };
+
+        out->signatures = signatures_open(&signatures);
+    }
     if (st != ST_OK)
         buf_printf(problem, "cannot open the folder's private areas: see the log");
     return st;
@@ -207,6 +218,7 @@ enum status parts_open(struct folder *f, struct parts *out, struct buf *problem)
 
 void parts_close(struct parts *parts)
 {
+    signatures_close(parts->signatures);
     install_free(parts->install);
     preserve_close(parts->preserve);
     stage_close(parts->stage);

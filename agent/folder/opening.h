@@ -14,6 +14,7 @@ struct parts {
     struct stage *stage;
     struct preserve *preserve;
     struct install *install;
+    struct signatures *signatures;
 };
 
 /*

@@ -4,7 +4,7 @@
  *
  *   folder.c   life of a folder: opens the parts, watches the root, closes
  *   local.c    disk to replica: scans, looks at places that changed, records
- *   pull.c     partners' updates in;  fetching.c  their content
+ *   pull.c     partners' updates in;  fetching.c  their content;  seeds.c  what helps to build it
  *   apply.c    intake to disk: fetches, plans, installs, settles
  *   serve.c    our records out to partners;  content.c  reading and staging
  *   report.c   what the status says
@@ -19,11 +19,13 @@
 #include "agent/report/problems.h"
 #include "agent/session/intake.h"
 #include "agent/session/receiver.h"
+#include "agent/signatures/signatures.h"
 #include "agent/stage/stage.h"
 #include "agent/transfer/codec.h"
 #include "agent/watch/watch.h"
 
 #define BACKLOG_COUNT_MAX            10000u /* a longer backlog is shown as this */
+#define BACKLOG_COUNT_MS             1000   /* between two counts */
 
 /*
  *            parts open          first scan recorded      root or store in trouble
@@ -43,6 +45,9 @@ enum folder_state {
 
 struct pull;
 struct serve;
+struct served;
+struct seeds;
+struct fetch_seeds;
 struct fetch_client;
 struct serving;
 struct local;
@@ -71,6 +76,8 @@ struct folder {
     struct stage *stage;
     struct preserve *preserve;
     struct install *install;
+    struct signatures *signatures;
+    struct seeds *seeds;
     struct watch *watch;
     struct local *local;
     struct intake *intake;
@@ -78,6 +85,7 @@ struct folder {
     struct pull *pulls;
     struct serve *serves;
     struct serving *servings;
+    struct served *served; /* what streams that have ended moved */
     intake_source source_last;
 
     /* apply.c */
@@ -89,9 +97,8 @@ struct folder {
     size_t offer_count;
     bool applying;
     bool apply_again;
-    bool unpark_wanted;            /* a session has ended that may have parked something */
-    struct instant session_ended;  /* the last one */
-    struct instant unparked;       /* the last try while in sync with everybody */
+    struct instant expired;        /* when tombstones were dropped last */
+    struct instant stirred;        /* the last time that something was settled or recorded */
     bool return_tried;             /* what is parked had its try since the last tick */
     uint64_t plan_epoch;           /* counts settled plans */
 
@@ -144,18 +151,22 @@ void pull_settled(struct folder *f, intake_source source, const struct gvsn *gvs
 void pull_vector_grew(struct folder *f, const struct pull *except);
 void pull_try_joins(struct folder *f);
 struct fetch_client *pull_fetch_client(struct folder *f, intake_source source);
-bool pull_any_open(const struct folder *f); /* a partner may still send something */
 bool pull_is_busy(const struct folder *f);
 /* Every partner that we receive from is there, and has nothing that we lack. */
 bool pull_has_everything(const struct folder *f);
+/* Keep of @held what every partner that we receive from has; false: one of them is away. */
+bool pull_held(const struct folder *f, struct vector *held);
 
 struct pull_status {
     bool linked;
     bool open;
     bool in_sync;
     bool refused;
+    bool partner_busy; /* it opens the folder, scans it, or waits for its own initial sync */
     uint64_t unsettled;
     const char *trouble;
+    const char *held; /* the update that has waited longest to be put in place; NULL: none */
+    int64_t held_ms;
     struct walltime last_sync;
     uint64_t updates_done;
     uint64_t bytes_sent;
@@ -171,7 +182,27 @@ void fetching_start(struct folder *f, intake_source source, const struct update 
 void fetching_serve(struct folder *f, struct rpc_stream *stream,
                     const struct connection_assignment *connection);
 void fetching_close_all(struct folder *f);
+/* Adds what the partner's open Fetch streams have moved. */
+void fetching_add_bytes(const struct folder *f, const struct guid *connection, uint64_t *sent,
+                        uint64_t *received);
 void fetching_check(struct folder *f);
+
+/* --- seeds.c --- */
+struct seeds *seeds_new(struct folder *f); /* begins to look through the signatures */
+void seeds_stop(struct seeds *seeds);      /* end that soon */
+void seeds_free(struct seeds *seeds);      /* no job under way; NULL allowed */
+/* Content that the folder has, or is about to have: it may help to build others. */
+void seeds_note(struct folder *f, const struct content_hash *content,
+                const struct rdc_traits *traits);
+/* A partner says what the content of an update is like. */
+void seeds_heard(struct folder *f, const struct gvsn *gvsn, const struct rdc_traits *traits);
+/* Our files that may help to build the content of @update, best first. Without @deltas only one that
+ * has just this content. */
+void seeds_find(struct folder *f, const struct update *update, bool deltas,
+                struct fetch_seeds *out);
+/* A file in the tree with just this content. Free *out_path. */
+bool seeds_find_content(struct folder *f, const struct content_hash *content,
+                        struct record *out_record, char **out_path);
 
 /* --- apply.c --- */
 void apply_kick(struct folder *f);
@@ -181,15 +212,23 @@ void serve_open(struct folder *f, struct rpc_stream *stream,
                 const struct connection_assignment *connection);
 void serve_kick(struct folder *f);
 void serve_check(struct folder *f);
+/* Keep of @held what every partner that we send to has; false: one of them is away. */
+bool serve_held(const struct folder *f, struct vector *held);
 void serve_close_all(struct folder *f);
 
 struct serve_status {
     bool in_sync;
     uint64_t backlog;
-    uint64_t bytes_sent;
-    uint64_t bytes_received;
 };
+/* False while the partner has no session. */
 bool serve_status(const struct folder *f, const struct guid *connection, struct serve_status *out);
+/* A stream of the partner's, which is about to be forgotten, has moved this much. */
+void serve_count(struct folder *f, const struct guid *connection, uint64_t bytes_sent,
+                 uint64_t bytes_received);
+/* Of all streams on a connection since the agent began, contents included. */
+void serve_bytes(const struct folder *f, const struct guid *connection, uint64_t *out_sent,
+                 uint64_t *out_received);
+void serve_forget_counts(struct folder *f);
 
 /* --- content.c; these block, for workers --- */
 /* The content that @record claims, at most @size_max bytes; false when it is not there any more. */

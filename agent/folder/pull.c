@@ -7,6 +7,7 @@
  */
 #include "agent/folder/parts.h"
 
+#include "agent/session/held.h"
 #include "agent/transfer/codec.h"
 #include "agent/transfer/fetch.h"
 #include "common/base/limits.h"
@@ -53,6 +54,7 @@ struct pull {
     struct incoming *batch_end;
     bool batch_stale;       /* its stream has ended */
     bool join_wanted;
+    struct held held;
 
     struct walltime last_sync;
     uint64_t updates_done;
@@ -100,6 +102,7 @@ static void pull_free(struct pull *p)
     loop_timer_free(p->timer);
     free(p->partner_host);
     free(p->trouble);
+    held_clear(&p->held);
     free(p);
 }
 
@@ -136,13 +139,12 @@ static void stream_gone(struct pull *p)
     receiver_free(p->receiver);
     p->receiver = NULL;
     p->join_wanted = false;
+    held_clear(&p->held);
     p->batch_stale = p->batch != NULL;
     queue_clear(p);
     if (p->source != 0) {
         intake_source_gone(p->folder->intake, p->source);
         p->source = 0;
-        p->folder->unpark_wanted = true;
-        p->folder->session_ended = loop_now(p->folder->services->loop);
         apply_kick(p->folder);
     }
 }
@@ -217,6 +219,7 @@ static void try_join(struct pull *p)
         return;
     }
     p->last_sync = walltime_now();
+    held_clear(&p->held);
     struct receiver_event event = {.kind = RECEIVER_EVENT_JOINED};
     step(p, &event, NULL);
     folder_vector_grew(p->folder, p);
@@ -277,6 +280,7 @@ static void stage_contents(void *arg)
 static void deliver(struct pull *p, struct incoming *in)
 {
     struct receiver_event event = {.kind = RECEIVER_EVENT_UPDATE, .gvsn = in->update.gvsn};
+    struct rdc_traits traits;
 
     if (in->problem) {
         fail_session(p, in->problem);
@@ -284,6 +288,9 @@ static void deliver(struct pull *p, struct incoming *in)
     }
     if (in->status == ST_FULL || in->status == ST_IO)
         folder_stage_trouble(p->folder, in->status);
+    if (traits_from_message(in->message->update->traits, &traits))
+        seeds_heard(p->folder, &in->update.gvsn, &traits);
+    held_offered(&p->held, &in->update);
     step(p, &event, in);
 }
 
@@ -601,6 +608,7 @@ void pull_settled(struct folder *f, intake_source source, const struct gvsn *gvs
             .kind = RECEIVER_EVENT_SETTLED, .gvsn = *gvsn, .done = done};
 
         p->updates_done += done;
+        held_settled(&p->held, gvsn, done, loop_now(f->services->loop));
         step(p, &event, NULL);
         return;
     }
@@ -634,14 +642,6 @@ struct fetch_client *pull_fetch_client(struct folder *f, intake_source source)
     return NULL;
 }
 
-bool pull_any_open(const struct folder *f)
-{
-    for (const struct pull *p = f->pulls; p; p = p->next)
-        if (p->receiver)
-            return true;
-    return false;
-}
-
 bool pull_has_everything(const struct folder *f)
 {
     size_t count = 0;
@@ -650,6 +650,19 @@ bool pull_has_everything(const struct folder *f)
         if (p->removed || p->batch || p->queue || !p->receiver ||
             !receiver_in_sync(p->receiver, replica_vector(f->replica)))
             return false;
+        count++;
+    }
+    return count == f->assignment->inbound_count;
+}
+
+bool pull_held(const struct folder *f, struct vector *held)
+{
+    size_t count = 0;
+
+    for (const struct pull *p = f->pulls; p; p = p->next) {
+        if (p->removed || !p->receiver)
+            return false;
+        vector_meet(held, receiver_sender_vector(p->receiver));
         count++;
     }
     return count == f->assignment->inbound_count;
@@ -677,6 +690,7 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             continue;
         uint64_t sent;
         uint64_t received;
+        int64_t held_ms = 0;
 
         session_bytes(p, &sent, &received);
         *out = (struct pull_status){
@@ -686,11 +700,14 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             .unsettled = p->receiver ? receiver_unsettled_count(p->receiver) : 0,
             .trouble = p->trouble,
             .refused = p->last_end == RPC_END_DENIED || p->last_end == RPC_END_UNAUTHENTIC,
+            .held = held_longest(&p->held, loop_now(f->services->loop), &held_ms),
+            .partner_busy = p->last_end == RPC_END_BUSY,
             .last_sync = p->last_sync,
             .updates_done = p->updates_done,
             .bytes_sent = p->bytes_sent_before + sent,
             .bytes_received = p->bytes_received_before + received,
         };
+        out->held_ms = held_ms;
         return true;
     }
     return false;

@@ -4,6 +4,7 @@
 
 #include "agent/transfer/codec.h"
 #include "agent/transfer/fetch.h"
+#include "common/base/limits.h"
 #include "common/base/mem.h"
 
 #include <stdlib.h>
@@ -50,12 +51,22 @@ static connection_report *report_inbound(struct folder *f, const struct connecti
     } else if (s.open) {
         r->state = mem_copy_string("receiving");
         r->health = COTERIE__V1__HEALTH__HEALTH_BUSY;
+        if (s.held && s.held_ms > HELD_PROBLEM_MS) {
+            r->health = COTERIE__V1__HEALTH__HEALTH_DEGRADED;
+            set_connection_problem(r, s.held, "this update could not be put in place yet",
+                                   "it is tried again by itself; if it stays, look for this name "
+                                   "in both agents' logs");
+        }
+    } else if (s.partner_busy) {
+        r->state = mem_copy_string("waiting for the partner");
+        r->health = COTERIE__V1__HEALTH__HEALTH_BUSY;
     } else {
         r->state = mem_copy_string(s.refused ? "refused" : "connecting");
         r->health = COTERIE__V1__HEALTH__HEALTH_DEGRADED;
         if (s.trouble && s.trouble[0] != '\0')
             set_connection_problem(r, c->partner_name, s.trouble,
-                                   s.refused ? "check both members' principals in the directory"
+                                   s.refused ? "read the partner's log; check clocks, keytabs and "
+                                               "both members' principals"
                                              : "it is tried again by itself");
     }
     r->bytes_sent = s.bytes_sent;
@@ -79,8 +90,7 @@ static connection_report *report_outbound(struct folder *f, const struct connect
         r->health = s.in_sync ? COTERIE__V1__HEALTH__HEALTH_OK : COTERIE__V1__HEALTH__HEALTH_BUSY;
     }
     r->backlog_files = s.backlog;
-    r->bytes_sent = s.bytes_sent;
-    r->bytes_received = s.bytes_received;
+    serve_bytes(f, &c->connection, &r->bytes_sent, &r->bytes_received);
     return r;
 }
 

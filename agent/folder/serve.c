@@ -24,6 +24,9 @@ struct item {
     char *path;         /* of content to read; NULL: none */
     struct buf content;
     bool has_content;
+    struct rdc_traits traits; /* of content that is too large for that */
+    bool traits_wanted;
+    bool has_traits;
     uint32_t round;
     bool complete;
 };
@@ -41,6 +44,17 @@ struct serve {
     struct item *items; /* the batch under way */
     size_t item_count;
     bool reading;       /* a worker has it */
+
+    uint64_t backlog;          /* as it was at: */
+    struct instant backlog_at; /* ns 0: never counted */
+};
+
+/* What ended streams of one connection have moved. */
+struct served {
+    struct served *next;
+    struct guid connection;
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
 };
 
 static void pump(struct serve *s);
@@ -74,13 +88,83 @@ static void serve_free(struct serve *s)
     free(s);
 }
 
-/* The stream is gone; the worker, if any, still holds the batch. */
+/* --- counts --- */
+
+static struct served *find_served(const struct folder *f, const struct guid *connection)
+{
+    struct served *v = f->served;
+
+    while (v && !guid_equal(&v->connection, connection))
+        v = v->next;
+    return v;
+}
+
+void serve_count(struct folder *f, const struct guid *connection, uint64_t bytes_sent,
+                 uint64_t bytes_received)
+{
+    struct served *v = find_served(f, connection);
+
+    if (!v) {
+        v = MEM_NEW(struct served);
+        v->connection = *connection;
+        v->next = f->served;
+        f->served = v;
+    }
+    v->bytes_sent += bytes_sent;
+    v->bytes_received += bytes_received;
+}
+
+void serve_bytes(const struct folder *f, const struct guid *connection, uint64_t *out_sent,
+                 uint64_t *out_received)
+{
+    const struct served *v = find_served(f, connection);
+
+    *out_sent = v ? v->bytes_sent : 0;
+    *out_received = v ? v->bytes_received : 0;
+    for (const struct serve *s = f->serves; s; s = s->next) {
+        uint64_t sent;
+        uint64_t received;
+
+        if (!s->stream || !guid_equal(&s->connection, connection))
+            continue;
+        rpc_stream_bytes(s->stream, &sent, &received);
+        *out_sent += sent;
+        *out_received += received;
+    }
+    fetching_add_bytes(f, connection, out_sent, out_received);
+}
+
+void serve_forget_counts(struct folder *f)
+{
+    for (struct served *v = f->served, *next; v; v = next) {
+        next = v->next;
+        free(v);
+    }
+    f->served = NULL;
+}
+
+/* --- ends --- */
+
+/* The stream ends; the worker, if any, still holds the batch. */
 static void serve_end(struct serve *s)
 {
+    uint64_t sent;
+    uint64_t received;
+
+    rpc_stream_bytes(s->stream, &sent, &received);
+    serve_count(s->folder, &s->connection, sent, received);
     s->stream = NULL;
     loop_timer_stop(s->timer);
     if (!s->reading)
         serve_free(s);
+}
+
+static void drop(struct serve *s)
+{
+    struct rpc_stream *stream = s->stream;
+
+    serve_end(s);
+    rpc_stream_cancel(stream);
 }
 
 static void violation(struct serve *s, const char *rule)
@@ -108,6 +192,7 @@ static void send_update(struct serve *s, struct item *item)
 {
     Coterie__V1__SessionResponse message = COTERIE__V1__SESSION_RESPONSE__INIT;
     struct update_message update;
+    uint8_t traits[TRAITS_SIZE];
 
     update_to_message(&item->record.update, &update);
     if (item->has_content) {
@@ -115,6 +200,8 @@ static void send_update(struct serve *s, struct item *item)
         update.update.inline_content =
             (ProtobufCBinaryData){.data = item->content.data, .len = item->content.size};
     }
+    if (item->has_traits)
+        update.update.traits = traits_to_message(&item->traits, traits);
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_UPDATE;
     message.update = &update.update;
     s->writable = rpc_stream_send(s->stream, &message.base);
@@ -162,6 +249,9 @@ static void read_contents(void *arg)
         if (item->path)
             item->has_content = content_read_whole(s->folder, item->path, &item->record,
                                                    INLINE_SIZE_MAX, &item->content);
+        if (item->traits_wanted)
+            item->has_traits = signatures_traits(s->folder->signatures, &item->record.update.hash,
+                                                 &item->traits);
     }
 }
 
@@ -185,6 +275,15 @@ static bool travels_inline(const struct record *record)
 
     return u->present && record->place == PLACE_TREE && u->kind != FILE_DIRECTORY &&
            u->size <= INLINE_SIZE_MAX;
+}
+
+/* True when a receiver may look for files that are like this one. */
+static bool has_traits(const struct record *record)
+{
+    const struct update *u = &record->update;
+
+    return u->present && record->place == PLACE_TREE && u->kind == FILE_REGULAR &&
+           signatures_want(u->size);
 }
 
 /* Collect what the sender has to say, up to one batch. Returns whether content is to be read. */
@@ -218,6 +317,8 @@ static bool collect(struct serve *s)
                 bytes += item.record.update.size;
                 read = true;
             }
+            item.traits_wanted = has_traits(&item.record);
+            read = read || item.traits_wanted;
         }
         s->items[s->item_count++] = item;
     }
@@ -319,10 +420,8 @@ void serve_open(struct folder *f, struct rpc_stream *stream,
     /* a newer session of a connection replaces an older one, whose end may not have reached us */
     for (struct serve *old = f->serves, *next; old; old = next) {
         next = old->next;
-        if (old->stream && guid_equal(&old->connection, &connection->connection)) {
-            rpc_stream_cancel(old->stream);
-            serve_end(old);
-        }
+        if (old->stream && guid_equal(&old->connection, &connection->connection))
+            drop(old);
     }
     struct serve *s = MEM_NEW(struct serve);
     s->folder = f;
@@ -350,6 +449,21 @@ void serve_kick(struct folder *f)
     }
 }
 
+bool serve_held(const struct folder *f, struct vector *held)
+{
+    for (size_t i = 0; i < f->assignment->outbound_count; i++) {
+        const struct guid *connection = &f->assignment->outbound[i].connection;
+        const struct serve *s = f->serves;
+
+        while (s && (!s->stream || !guid_equal(&s->connection, connection)))
+            s = s->next;
+        if (!s)
+            return false;
+        vector_meet(held, sender_receiver_vector(s->sender));
+    }
+    return true;
+}
+
 void serve_check(struct folder *f)
 {
     for (struct serve *s = f->serves, *next; s; s = next) {
@@ -368,16 +482,28 @@ void serve_close_all(struct folder *f)
 {
     for (struct serve *s = f->serves, *next; s; s = next) {
         next = s->next;
-        if (s->stream) {
-            rpc_stream_cancel(s->stream);
-            serve_end(s);
-        }
+        if (s->stream)
+            drop(s);
     }
+}
+
+/* Counting reads each record that the partner lacks: not at every question. */
+static uint64_t backlog_of(struct serve *s)
+{
+    struct folder *f = s->folder;
+    struct instant now = loop_now(f->services->loop);
+
+    if (s->backlog_at.ns == 0 || instant_ms_since(s->backlog_at, now) >= BACKLOG_COUNT_MS) {
+        s->backlog = sender_backlog(s->sender, &f->reader, replica_vector(f->replica),
+                                    BACKLOG_COUNT_MAX);
+        s->backlog_at = now;
+    }
+    return s->backlog;
 }
 
 bool serve_status(const struct folder *f, const struct guid *connection, struct serve_status *out)
 {
-    for (const struct serve *s = f->serves; s; s = s->next) {
+    for (struct serve *s = f->serves; s; s = s->next) {
         if (!s->stream || !guid_equal(&s->connection, connection))
             continue;
         const struct vector *theirs = sender_receiver_vector(s->sender);
@@ -386,9 +512,7 @@ bool serve_status(const struct folder *f, const struct guid *connection, struct 
             .in_sync = vector_covers(theirs, replica_vector(f->replica)),
         };
         if (!out->in_sync)
-            out->backlog = sender_backlog(s->sender, &f->reader, replica_vector(f->replica),
-                                          BACKLOG_COUNT_MAX);
-        rpc_stream_bytes(s->stream, &out->bytes_sent, &out->bytes_received);
+            out->backlog = backlog_of(s);
         return true;
     }
     return false;

@@ -84,6 +84,19 @@ bool clash_resolve(struct plan *plan, const struct update *u, const struct rulin
     return true;
 }
 
+void clash_lose(struct plan *plan, const struct update *u, const struct ruling *ruling)
+{
+    scope(record) struct record dead = {0};
+
+    if (ruling->has_ours && ruling->ours.place != PLACE_NOWHERE)
+        plan_remove(plan, &ruling->ours, PRESERVE_NAME_CONFLICT);
+    update_copy(&dead.update, u);
+    make_name_conflict(&dead.update, &ruling->holder.update.id);
+    plan_stamp(plan, &dead.update, ruling->holder.update.clock);
+    plan_put(plan, &dead);
+    plan_claim(plan, u);
+}
+
 /* A parked record of ours and the holder of its name: one of them goes. False: not now. */
 static bool decide_parked(struct plan *plan, const struct record *parked,
                           const struct record *holder)
@@ -98,6 +111,9 @@ static bool decide_parked(struct plan *plan, const struct record *parked,
     bool same = update_same_content(&parked->update, &holder->update);
 
     if (!plan_knows_object(loser) || !plan_knows_object(winner))
+        return false;
+    /* A read-only member decides nothing: its partners do. */
+    if (plan->replica->options.read_only && !replica_is_unheard(plan->replica, loser))
         return false;
     if (parked_is_dir && holder_is_dir)
         return merge_dirs(plan, &loser->update.id, &winner->update.id);

@@ -8,10 +8,9 @@
 #include "agent/replica/replica.h"
 #include "agent/replica/view.h"
 
-/* A version that left our vector. */
+/* A version that left our vector; without its attributes. */
 struct undone {
-    struct file_id id;
-    struct gvsn gvsn;
+    struct update version;
 };
 
 struct replica {
@@ -51,10 +50,11 @@ NODISCARD enum status replica_commit(struct replica *replica, struct replica_sta
 
 /* Rule 9: whether what changes here counts at all. */
 bool replica_has_say(const struct replica *replica);
-/* Whether our version of this file yields to everything: stamped by us, who have no say. */
-bool replica_yields(const struct replica *replica, const struct record *record);
 /* Whether nobody else has ever heard of the file. */
 bool replica_is_unheard(const struct replica *replica, const struct record *record);
+/* Whether our version of this file yields to everything: such a file, or a change by a read-only
+ * member. */
+bool replica_yields(const struct replica *replica, const struct record *record);
 
 /* --- what the rules say of one update (judge.c) --- */
 
@@ -70,6 +70,7 @@ enum ruling_kind {
     RULING_PLACE,      /* its name is free */
     RULING_PARK,       /* the holder of its name has moved on */
     RULING_CLASH,      /* it takes the name from the holder */
+    RULING_LOSE,       /* the holder keeps the name: the update's file goes */
 };
 
 struct ruling {
@@ -77,21 +78,25 @@ struct ruling {
     bool has_ours;
     struct record ours;   /* our record of the file */
     struct record holder; /* PARK, CLASH */
-    bool is_concurrent;   /* ours is present and the sender does not know it */
+    bool is_concurrent;   /* ours is present, and neither the sender nor the author knew it */
     bool needs_content;
 };
 
 void ruling_fini(struct ruling *ruling);
 
-/* Where the children of a merged directory belong. */
+/* Whether @u was made, or is told, in knowledge of that version. A database numbers its versions as
+ * it makes them, so each is made in knowledge of the lesser ones: a sender that passes @u on may not
+ * have heard of them yet. */
+bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn);
+
+/* Where the children of a directory belong whose tombstone @merged says that it was merged. */
 enum heir {
     HEIR_LIVE,    /* *out_id is a live directory */
     HEIR_DEAD,    /* *out_id was deleted since */
     HEIR_UNKNOWN, /* we have not heard of it yet */
     HEIR_NONE,    /* two merges contradict each other: there is none */
 };
-enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
-                     struct file_id *out_id);
+enum heir merge_heir(const struct view *view, const struct update *merged, struct file_id *out_id);
 
 /* @processed: what counts as processed; @out is overwritten. */
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,

@@ -15,13 +15,15 @@ bool replica_has_say(const struct replica *replica)
 
 bool replica_yields(const struct replica *replica, const struct record *record)
 {
-    return !replica_has_say(replica) &&
-           guid_equal(&record->update.gvsn.database, &replica->state.database);
+    return replica_is_unheard(replica, record) ||
+           (replica->options.read_only &&
+            guid_equal(&record->update.gvsn.database, &replica->state.database));
 }
 
 bool replica_is_unheard(const struct replica *replica, const struct record *record)
 {
-    return replica_yields(replica, record) &&
+    return !replica_has_say(replica) &&
+           guid_equal(&record->update.gvsn.database, &replica->state.database) &&
            guid_equal(&record->update.id.database, &replica->state.database);
 }
 
@@ -40,13 +42,12 @@ static enum ruling_kind rule_lesser(const struct update *u, const struct update 
     return RULING_BEHIND;
 }
 
-enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
-                     struct file_id *out_id)
+enum heir merge_heir(const struct view *view, const struct update *merged, struct file_id *out_id)
 {
     scope(record) struct record record = {0};
 
-    *out_id = *merged_into;
-    for (unsigned hop = 0; hop < MERGE_HOP_MAX; hop++) {
+    *out_id = merged->merged_into;
+    for (unsigned hop = 0; hop < MERGE_HOP_MAX && !file_id_equal(out_id, &merged->id); hop++) {
         if (!view_get(view, out_id, &record))
             return HEIR_UNKNOWN;
         if (record.update.present)
@@ -58,7 +59,23 @@ enum heir merge_heir(const struct view *view, const struct file_id *merged_into,
     return HEIR_NONE;
 }
 
-/* Rule 3 for a greater tombstone. One child decides: the others are asked when it is gone. */
+bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn)
+{
+    return vector_contains(sender_vector, gvsn) ||
+           (guid_equal(&gvsn->database, &u->gvsn.database) && gvsn->number < u->gvsn.number);
+}
+
+/* Whether who made @holder knew that @u's file had left the name, and we have not heard where to.
+ */
+static bool is_older_sister(const struct update *u, const struct update *holder)
+{
+    return guid_equal(&u->gvsn.database, &holder->gvsn.database) &&
+           u->gvsn.number < holder->gvsn.number;
+}
+
+/* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is gone.
+ * Were it any child, two directories could wait for each other's: a child moved from one to the other
+ * is refused while that one is dead. Of those that wait so the least is unknown to one of the sides. */
 static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
                                        const struct vector *sender_vector,
                                        const struct ruling *ruling)
@@ -69,11 +86,11 @@ static enum ruling_kind rule_tombstone(const struct view *view, const struct upd
     if (!ruling->has_ours || !ruling->ours.update.present || u->kind != FILE_DIRECTORY ||
         !view_next_child(view, &u->id, NULL, &child))
         return RULING_BURY;
-    if (vector_contains(sender_vector, &child.update.gvsn))
+    if (knew_of(u, sender_vector, &child.update.gvsn))
         return RULING_WAIT;
     if (!u->merged)
         return RULING_REVIVE;
-    return merge_heir(view, &u->merged_into, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
+    return merge_heir(view, u, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
 }
 
 /* Rule 4 between two files that both want the name: whether @u takes it from @holder. */
@@ -88,6 +105,23 @@ static bool wins_name(const struct replica *replica, const struct update *u,
     if (is_dir != holder_is_dir)
         return is_dir;
     return update_compare(u, &holder->update) > 0;
+}
+
+/*
+ * Rule 4 for an update that does not get its name. To refuse it until its member has seen the winner
+ * is not enough: the winner may be waiting at that member, for what is refused here. Where the member
+ * does better it is refused all the same: it need not preserve what equals the winner, and knows what
+ * to do with a directory's children.
+ */
+static enum ruling_kind rule_loser(const struct replica *replica, const struct update *u,
+                                   const struct ruling *ruling)
+{
+    bool is_dir = u->kind == FILE_DIRECTORY;
+
+    if (!replica_has_say(replica) || (is_dir && ruling->has_ours && ruling->ours.update.present) ||
+        (!is_dir && update_same_content(u, &ruling->holder.update)))
+        return RULING_BEHIND;
+    return RULING_LOSE;
 }
 
 static enum ruling_kind rule_present(const struct replica *replica, const struct view *view,
@@ -113,9 +147,13 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
     if (!view_get_by_name(view, &u->parent, update_name(u), &ruling->holder) ||
         file_id_equal(&ruling->holder.update.id, &u->id))
         return RULING_PLACE;
-    if (vector_contains(sender_vector, &ruling->holder.update.gvsn))
+    /* What a read-only member moved there comes again too. */
+    if (knew_of(u, sender_vector, &ruling->holder.update.gvsn) ||
+        (replica_yields(replica, &ruling->holder) && !replica_is_unheard(replica, &ruling->holder)))
         return RULING_PARK;
-    return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : RULING_BEHIND;
+    if (is_older_sister(u, &ruling->holder.update))
+        return RULING_WAIT;
+    return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : rule_loser(replica, u, ruling);
 }
 
 static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,
@@ -144,11 +182,33 @@ static bool has_content(const struct update *u, const struct ruling *ruling)
 {
     bool on_disk = ruling->has_ours && ruling->ours.place != PLACE_NOWHERE;
 
-    if (!u->present || u->kind == FILE_DIRECTORY)
+    if (!u->present || u->kind == FILE_DIRECTORY || ruling->kind == RULING_LOSE)
         return true;
     if (on_disk)
         return update_same_content(u, &ruling->ours.update);
     return ruling->kind == RULING_CLASH && update_same_content(u, &ruling->holder.update);
+}
+
+/* A read-only member answers nothing: what is in the way is its own and goes, or comes again. */
+static enum ruling_kind rule_silently(enum ruling_kind kind)
+{
+    switch (kind) {
+    case RULING_REVIVE:
+    case RULING_REHOME:
+    case RULING_KEEP_PLACE:
+        return RULING_WAIT;
+    case RULING_KNOWN:
+    case RULING_CLAIM:
+    case RULING_BEHIND:
+    case RULING_WAIT:
+    case RULING_BURY:
+    case RULING_PLACE:
+    case RULING_PARK:
+    case RULING_CLASH:
+    case RULING_LOSE:
+        break;
+    }
+    return kind;
 }
 
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,
@@ -159,8 +219,10 @@ void rule(const struct replica *replica, const struct view *view, const struct v
         return;
     out->has_ours = view_get(view, &update->id, &out->ours);
     out->is_concurrent = out->has_ours && out->ours.update.present &&
-                         !vector_contains(sender_vector, &out->ours.update.gvsn);
+                         !knew_of(update, sender_vector, &out->ours.update.gvsn);
     out->kind = rule_kind(replica, view, update, sender_vector, out);
+    if (replica->options.read_only)
+        out->kind = rule_silently(out->kind);
     out->needs_content = !has_content(update, out);
 }
 
@@ -187,6 +249,7 @@ enum verdict replica_judge(struct replica *replica, const struct update *update,
     case RULING_REVIVE:
     case RULING_REHOME:
     case RULING_KEEP_PLACE:
+    case RULING_LOSE:
         verdict = VERDICT_READY;
         break;
     case RULING_PLACE:

@@ -67,7 +67,11 @@ static void undo(struct change *change, const struct update *u)
         return;
     vector_remove(&change->vector, &u->gvsn);
     change->undone = mem_resize(change->undone, change->undone_count + 1, sizeof(*change->undone));
-    change->undone[change->undone_count++] = (struct undone){.id = u->id, .gvsn = u->gvsn};
+    struct undone *undone = &change->undone[change->undone_count++];
+
+    *undone = (struct undone){.version = *u};
+    undone->version.attributes = NULL;
+    undone->version.attributes_size = 0;
 }
 
 /* Stamp and store a record that changed here. */
@@ -76,9 +80,7 @@ static void put_fresh(struct change *change, struct record *record)
     const struct replica *replica = change->replica;
     uint64_t fence = fence_now(replica);
 
-    /* Before the first sync, an edited file keeps its edit until a partner has something newer. */
-    if (record->update.gvsn.number != 0 && !replica_has_say(replica) &&
-        (replica->options.read_only || record->update.kind == FILE_DIRECTORY))
+    if (replica->options.read_only && record->update.gvsn.number != 0)
         undo(change, &record->update);
 
     if (record->update.fence < fence)
@@ -88,14 +90,14 @@ static void put_fresh(struct change *change, struct record *record)
     view_put(&change->view, record);
 }
 
-/* Without a say a deletion is forgotten: what partners know comes again, the rest nobody misses. */
+/* Without a say a deletion is forgotten: what partners know comes again, the rest nobody misses.
+ * But a version of ours that succeeds one of theirs does not: nobody would bring that one again. */
 static bool bury_silently(struct change *change, const struct record *record)
 {
     const struct replica *replica = change->replica;
-    bool was_undone = replica->options.read_only || record->update.kind == FILE_DIRECTORY;
+    bool is_ours = guid_equal(&record->update.gvsn.database, &change->stamper.database);
 
-    if (replica_has_say(replica) ||
-        (replica_yields(replica, record) && !was_undone && !replica_is_unheard(replica, record)))
+    if (replica_has_say(replica) || (is_ours && !replica_yields(replica, record)))
         return false;
     undo(change, &record->update);
     view_forget(&change->view, &record->update.id);
@@ -213,7 +215,7 @@ enum status replica_change_commit(struct change *change, size_t *out_count)
                change->undone_count * sizeof(*change->undone));
         replica->undone_count = count;
     }
-    *out_count = st == ST_OK ? change->stamper.count : 0;
+    *out_count = st == ST_OK ? change->stamper.count + change->undone_count : 0;
     change_free(change);
     return st;
 }

@@ -136,7 +136,7 @@ static bool merge_children(struct plan *plan, const struct file_id *loser,
         bool held = view_get_by_name(&plan->view, &top.winner, update_name(&child.update), &holder);
 
         if (!plan_knows_object(&child) || !plan_knows_object(&holder) ||
-            (is_first && known != NULL && vector_contains(known, &child.update.gvsn)))
+            (is_first && known != NULL && knew_of(tombstone, known, &child.update.gvsn)))
             going = false;
         else if (held)
             decide_children(plan, &stack, &child, &holder);
@@ -212,22 +212,15 @@ static bool inherit_place(const struct plan *plan, struct update *u, const struc
     return find_free_name(plan, u);
 }
 
-/* A child of the loser as it stands becomes the winner's; a parked one gets a name that is free. */
+/* A child of the loser becomes the winner's where it stands, in the directory or parked: without a
+ * step, so that no child is ever recorded beneath the loser's tombstone. */
 static void inherit_child(struct plan *plan, const struct record *child,
                           const struct file_id *parent)
 {
     scope(record) struct record next = {0};
-    scope(record) struct record other = {0};
 
     record_copy(&next, child);
     set_parent(plan, &next, parent);
-    if (child->place == PLACE_PARKED) {
-        next.place = PLACE_TREE;
-        if (view_get_by_name(&plan->view, parent, update_name(&next.update), &other) &&
-            !find_free_name(plan, &next.update))
-            return;
-        plan_move(plan, child, &next);
-    }
     plan_put(plan, &next);
 }
 
@@ -267,9 +260,25 @@ static void take_over(struct plan *plan, struct record *next, const struct recor
 }
 
 /*
+ * What those who have a say put there takes the name of a directory that has none, and can not take in
+ * its children: the directory is not thrown away for it, it is set aside under a name of its own.
+ */
+static bool set_aside(struct plan *plan, const struct record *holder)
+{
+    scope(record) struct record aside = {0};
+
+    record_copy(&aside, holder);
+    if (!find_free_name(plan, &aside.update))
+        return false;
+    plan_move(plan, holder, &aside);
+    plan_put(plan, &aside);
+    return true;
+}
+
+/*
  * The winner stands elsewhere, with children of its own: the loser's move to it there, then it
  * takes the place. If it stands beneath the loser it can not: it is taken out of it beside the
- * loser, by a fresh version under a free name, and both live on.
+ * loser, by a fresh version under a free name, and both live on; or the loser is set aside.
  */
 static bool bring_together(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
@@ -283,27 +292,17 @@ static bool bring_together(struct plan *plan, const struct update *u, const stru
         place_update(plan, u, ruling);
         return true;
     }
+    if (replica_is_unheard(plan->replica, loser)) {
+        if (!set_aside(plan, loser))
+            return false;
+        place_update(plan, u, ruling);
+        return true;
+    }
     record_copy(&beside, ours);
     update_copy(&beside.update, u);
     if (!move_beside(plan, ours, &beside, u))
         return false;
     plan_claim(plan, u);
-    return true;
-}
-
-/*
- * A file of those who have a say takes the name of a directory that has none: the directory is not
- * thrown away for it, it is set aside under a name of its own.
- */
-static bool set_aside(struct plan *plan, const struct record *holder)
-{
-    scope(record) struct record aside = {0};
-
-    record_copy(&aside, holder);
-    if (!find_free_name(plan, &aside.update))
-        return false;
-    plan_move(plan, holder, &aside);
-    plan_put(plan, &aside);
     return true;
 }
 
@@ -326,26 +325,11 @@ bool merge_update(struct plan *plan, const struct update *u, const struct ruling
     return true;
 }
 
-/* Whether a child lives in the directory whose own update is on the way. */
-static bool has_known_child(const struct plan *plan, const struct file_id *dir)
-{
-    const struct vector *known = plan->offers[plan->offer_index].sender_vector;
-    scope(record) struct record child = {0};
-    struct file_id last;
-    const struct file_id *after = NULL;
-
-    while (view_next_child(&plan->view, dir, after, &child)) {
-        if (vector_contains(known, &child.update.gvsn))
-            return true;
-        last = child.update.id;
-        after = &last;
-    }
-    return false;
-}
-
 /*
  * Where the others went is no directory any more. Deleted since: it is revived, in the loser's
- * stead. Lost in merges that contradict each other: a new directory takes over.
+ * stead. Lost in merges that contradict each other: a new directory takes over. All children go with it,
+ * those too whose own update is on the way: it may be refused because its directory lost in the other
+ * of these merges, whose tombstone waits at its member for a child of ours.
  */
 static bool replace_heir(struct plan *plan, const struct update *u, const struct record *loser,
                          enum heir kind, const struct file_id *heir)
@@ -353,8 +337,6 @@ static bool replace_heir(struct plan *plan, const struct update *u, const struct
     scope(record) struct record next = {0};
     uint64_t saw_clock = u->clock;
 
-    if (has_known_child(plan, &u->id))
-        return false;
     if (kind == HEIR_DEAD && view_get(&plan->view, heir, &next)) {
         next.update.present = true;
         saw_clock = next.update.clock;
@@ -376,7 +358,7 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
     scope(record) struct record winner = {0};
     scope(record) struct record beside = {0};
     struct file_id heir;
-    enum heir kind = merge_heir(&plan->view, &u->merged_into, &heir);
+    enum heir kind = merge_heir(&plan->view, u, &heir);
 
     if (kind != HEIR_LIVE)
         return replace_heir(plan, u, &ruling->ours, kind, &heir);

@@ -52,7 +52,7 @@ static struct order_node *walk(const struct order *order, const void *key, bool 
     struct order_node *before = NULL;
     struct order_node *next = NULL;
 
-    for (unsigned level = ORDER_LEVEL_COUNT; level-- > 0;) {
+    for (unsigned level = order->level_count; level-- > 0;) {
         next = before != NULL ? before->next[level] : order->first[level];
         while (next != NULL && order->compare(next->item, key) < (above ? 1 : 0)) {
             before = next;
@@ -75,6 +75,8 @@ void order_insert(struct order *order, void *item)
     walk(order, item, false, links);
     node->item = item;
     node->level_count = level_count;
+    if (level_count > order->level_count)
+        order->level_count = level_count;
     for (unsigned level = 0; level < level_count; level++) {
         node->next[level] = *links[level];
         *links[level] = node;

@@ -19,6 +19,7 @@ struct order_node;
 struct order {
     int (*compare)(const void *a, const void *b);
     struct order_node *first[ORDER_LEVEL_COUNT];
+    unsigned level_count; /* the most that a node has had */
     uint32_t dice;
     size_t count;
 };

@@ -51,21 +51,12 @@ static void adjust(struct plan *plan, struct record *next, struct record *ours)
     bool changes = !update_same_attributes(&next->update, &ours->update);
     bool moves = ours->place == PLACE_PARKED || !update_same_place(&next->update, &ours->update);
 
-    if (changes && moves) {
+    if (changes && moves)
         park(plan, ours);
-        plan_attributes_at(plan, next, ours);
-        /* Again, with what the step will show: nothing but this record knows a parked object. */
-        plan_put(plan, ours);
-    } else if (changes) {
+    else if (changes)
         plan_attributes(plan, next, ours);
-    }
-    if (moves) {
-        scope(record) struct record standing = {0};
-
-        record_copy(&standing, ours);
-        standing.witness = changes ? (struct witness){0} : ours->witness;
-        plan_move(plan, &standing, next);
-    }
+    if (moves)
+        plan_move(plan, ours, next);
 }
 
 /*

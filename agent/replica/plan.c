@@ -214,6 +214,10 @@ void plan_make_dir(struct plan *plan, const struct record *at)
 
 void plan_move(struct plan *plan, const struct record *from, struct record *to)
 {
+    /* A plan that stopped may have changed the attributes of what is parked: no record tells. */
+    if (from->place == PLACE_PARKED)
+        plan_attributes_at(plan, to, from);
+
     struct step *step = add_step(plan, STEP_MOVE, &to->update);
 
     step->from_path = path_of(plan, from);
@@ -340,6 +344,9 @@ static bool carry_out(struct plan *plan, const struct update *u, const struct ru
         return true;
     case RULING_CLASH:
         return clash_resolve(plan, u, ruling);
+    case RULING_LOSE:
+        clash_lose(plan, u, ruling);
+        return true;
     }
     return false;
 }
@@ -360,50 +367,6 @@ static enum settled decide(struct plan *plan, const struct offer *offer)
     return verdict;
 }
 
-/* The first parked record above @after whose name is free. */
-static bool next_returnable(const struct view *view, const struct file_id *after,
-                            struct record *out)
-{
-    struct file_id last;
-
-    while (view->store->ops->next_parked(view->store->arg, after, out)) {
-        scope(record) struct record holder = {0};
-
-        last = out->update.id;
-        after = &last;
-        if (view_get(view, &last, out) && out->place == PLACE_PARKED && plan_knows_object(out) &&
-            !view_get_by_name(view, &out->update.parent, update_name(&out->update), &holder))
-            return true;
-    }
-    return false;
-}
-
-bool replica_can_return(struct replica *replica)
-{
-    struct view view;
-    scope(record) struct record parked = {0};
-    bool can;
-
-    view_init(&view, &replica->options.store, &replica->root);
-    can = next_returnable(&view, NULL, &parked);
-    view_fini(&view);
-    return can;
-}
-
-/* Whatever is parked goes back when its name has become free meanwhile. */
-static void return_parked(struct plan *plan)
-{
-    scope(record) struct record parked = {0};
-    struct file_id last;
-    const struct file_id *after = NULL;
-
-    while (next_returnable(&plan->view, after, &parked)) {
-        last = parked.update.id;
-        after = &last;
-        plan_unpark(plan, &parked, false);
-    }
-}
-
 enum status replica_plan(struct replica *replica, struct walltime now, const struct offer *offers,
                          size_t offer_count, struct plan **out_plan)
 {
@@ -414,7 +377,7 @@ enum status replica_plan(struct replica *replica, struct walltime now, const str
         plan->offer_index = i;
         plan->verdicts[i] = decide(plan, &offers[i]);
     }
-    return_parked(plan);
+    return_all(plan);
     if (replica->options.store.ops->failed(replica->options.store.arg)) {
         plan_free(plan);
         return ST_IO;

@@ -71,6 +71,7 @@ void plan_unpark(struct plan *plan, const struct record *parked, bool fresh);
 void plan_install(struct plan *plan, const struct record *at, const struct record *displaced,
                   const struct offer *offer, enum preserve_reason preserve);
 void plan_make_dir(struct plan *plan, const struct record *at);
+/* What was parked gets the attributes of @to first. */
 void plan_move(struct plan *plan, const struct record *from, struct record *to);
 void plan_park(struct plan *plan, struct record *record);
 void plan_remove(struct plan *plan, const struct record *record, enum preserve_reason preserve);
@@ -85,6 +86,8 @@ void plan_attributes_at(struct plan *plan, const struct record *record,
 void place_update(struct plan *plan, const struct update *u, const struct ruling *ruling);
 /* The holder of the name gives way, then the update is placed (clash.c). False: not now. */
 bool clash_resolve(struct plan *plan, const struct update *u, const struct ruling *ruling);
+/* The update's file does not get its name: it goes. Whoever has its content preserves that. */
+void clash_lose(struct plan *plan, const struct update *u, const struct ruling *ruling);
 /* The loser of a name clash: a name-conflict tombstone, or forgotten when nobody has heard of it. */
 void clash_yield(struct plan *plan, const struct record *loser, const struct update *winner);
 /*
@@ -101,6 +104,8 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
 /* Two directories of ours: all of @loser moves into @winner, which is not beneath it, and @loser goes.
  * False: not now. */
 bool merge_dirs(struct plan *plan, const struct file_id *loser, const struct file_id *winner);
+/* Parked files whose name is free return; a read-only member's own go (return.c). */
+void return_all(struct plan *plan);
 /* A tombstone comes true (remove.c). */
 void remove_bury(struct plan *plan, const struct update *u, const struct ruling *ruling);
 /* A child that its sender does not know lives in it: it stays. False: not now. */

@@ -4,7 +4,9 @@
 void record_fini(struct record *record)
 {
     update_fini(&record->update);
-    *record = (struct record){0};
+    record->place = PLACE_NOWHERE;
+    record->object = (struct object){0};
+    record->witness = (struct witness){0};
 }
 
 void record_copy(struct record *to, const struct record *from)

@@ -120,6 +120,14 @@ enum status replica_recover(struct replica *replica, const bool *done,
     return replica_commit(replica, &state);
 }
 
+bool replica_has_parked(struct replica *replica)
+{
+    const struct store *store = &replica->options.store;
+    scope(record) struct record parked = {0};
+
+    return store->ops->next_parked(store->arg, NULL, &parked);
+}
+
 enum status replica_plan_unpark(struct replica *replica, struct walltime now,
                                 struct plan **out_plan)
 {

@@ -130,13 +130,15 @@ static void keep_undone(struct replica *replica, struct vector *joined)
     size_t kept = 0;
 
     for (size_t i = 0; i < replica->undone_count; i++) {
-        const struct undone undone = replica->undone[i];
+        const struct update *undone = &replica->undone[i].version;
         scope(record) struct record record = {0};
 
-        if (store->ops->get(store->arg, &undone.id, &record) && !replica_yields(replica, &record))
+        /* A lesser version that came meanwhile is not what is to come. */
+        if (store->ops->get(store->arg, &undone->id, &record) &&
+            !replica_yields(replica, &record) && update_compare(&record.update, undone) >= 0)
             continue;
-        vector_remove(joined, &undone.gvsn);
-        replica->undone[kept++] = undone;
+        vector_remove(joined, &undone->gvsn);
+        replica->undone[kept++] = replica->undone[i];
     }
     replica->undone_count = kept;
 }
@@ -167,8 +169,28 @@ enum status replica_round_ended(struct replica *replica)
     return commit_state(replica, &state);
 }
 
+/* A tombstone came for it: nothing is to come again. */
+static void drop_undone(struct replica *replica, const struct file_id *id)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < replica->undone_count; i++) {
+        if (!file_id_equal(&replica->undone[i].version.id, id))
+            replica->undone[kept++] = replica->undone[i];
+    }
+    replica->undone_count = kept;
+}
+
+static bool expires_any(const struct store *store, uint64_t before, const struct vector *held)
+{
+    scope(record) struct record record = {0};
+
+    return store->ops->next_expired(store->arg, before, &record) &&
+           vector_contains(held, &record.update.gvsn);
+}
+
 enum status replica_expire(struct replica *replica, struct walltime now, int64_t life_ms,
-                           size_t *out_count)
+                           const struct vector *held, size_t *out_count)
 {
     const struct store *store = &replica->options.store;
     int64_t before = now.ns - life_ms * NS_PER_MS;
@@ -179,13 +201,17 @@ enum status replica_expire(struct replica *replica, struct walltime now, int64_t
     *out_count = 0;
     if (before <= 0)
         return ST_OK;
+    if (!expires_any(store, (uint64_t)before, held))
+        return ST_OK;
     store->ops->begin(store->arg);
     while (count < EXPIRE_COUNT_MAX) {
         scope(record) struct record record = {0};
 
-        if (!store->ops->next_expired(store->arg, (uint64_t)before, &record))
+        if (!store->ops->next_expired(store->arg, (uint64_t)before, &record) ||
+            !vector_contains(held, &record.update.gvsn))
             break;
         store->ops->forget(store->arg, &record.update.id);
+        drop_undone(replica, &record.update.id);
         count++;
     }
     replica_state_copy(&state, &replica->state);

@@ -7,7 +7,8 @@
  * commit of the store (store.h). The same code runs in the agent (agent/folder) and in tests/sim.
  *
  * Rules, all of them functions of (our record, the update, the sender's vector), so that every
- * member decides alike. "The sender knows" a version when its vector contains the gvsn. Everywhere
+ * member decides alike. "The sender knows" a version when its vector contains the gvsn, or when the
+ * update itself comes from the same database and has a greater number: its author knew. Everywhere
  * one law holds: a vector that contains a gvsn belongs to a member whose record of that file is that
  * version or a greater one, and whatever content it gave up for that is superseded or preserved.
  *
@@ -31,8 +32,9 @@
  *     Otherwise it is a name clash. A directory beats what is not one, else the greater update wins.
  *     Two directories merge: the lesser one's children move to the greater with fresh versions, it
  *     becomes a name-conflict tombstone that says where they went. Else the lesser becomes a
- *     name-conflict tombstone and its content is preserved. Who holds the loser does this: an arriving
- *     loser is behind, its own member will see the winner.
+ *     name-conflict tombstone, and whoever has its content preserves that. Whoever sees both first does
+ *     this; but an arriving loser with the winner's content, or a directory that we have elsewhere, is
+ *     behind: its own member will see the winner.
  *  5. A move that would make a directory its own ancestor is answered with a fresh version of the
  *     moved directory that keeps our place for it.
  *  6. A fresh version has the next number of our database and clock = max(all it saw + 1, now).
@@ -42,12 +44,13 @@
  *  8. Content on disk that we have not seen is never touched: each step names what it expects to
  *     find; when the disk shows something else the update waits and the folder looks again.
  *  9. Before its first sync a member that is not primary has no say, and serves nobody; a read-only
- *     member never has. Whatever it stamped itself yields to any update of the same file or name. What
- *     it found of its own at such a name is forgotten rather than tombstoned, since nobody has ever
- *     heard of it: equal content and directories are taken over where they stand, without transfer,
- *     differing content is preserved, a directory in the way of a file is set aside under another
- *     name. What it received and then deleted (read-only: or changed) leaves its vector and comes
- *     again.
+ *     member never has. What it found of its own yields to any update of the same name, and is
+ *     forgotten then rather than tombstoned, since nobody has ever heard of it: equal content and
+ *     directories are taken over where they stand, without transfer, differing content is preserved, a
+ *     directory in the way of a file is set aside under another name. What it received and then
+ *     deleted leaves its vector and comes again; what it received and then changed is changed as by
+ *     anybody, except that a read-only member's change yields, and what it changed comes again. What a read-only
+ *     member still has of its own after its first sync is preserved and removed.
  *
  * Use. Local:   change = replica_change_begin(); observe…; replica_change_commit().
  *      Remote:  replica_judge() on arrival (is content needed?); when content is staged:
@@ -130,7 +133,8 @@ void replica_observe_gone(struct change *change, const struct file_id *id);
  * its new place in the same change. */
 void replica_observe_displaced(struct change *change, const struct file_id *id);
 
-/* Durable; the vector contains the new gvsns afterwards. @out_count: updates issued. */
+/* Durable; the vector contains the new gvsns afterwards. @out_count: updates issued, and those that
+ * left the vector to come again: partners are to hear of either. */
 NODISCARD enum status replica_change_commit(struct change *change, size_t *out_count);
 void replica_change_abort(struct change *change);
 
@@ -211,7 +215,8 @@ struct plan;
 /*
  * Decide a batch of offers in order, at most PLAN_OFFER_COUNT_MAX. Later ones see the effect of earlier
  * ones. *out_plan holds the steps; offers that turn out to be known or to wait have none. At the end
- * parked files go back whose name has become free: a plan of no offers (NULL, 0) does only that.
+ * parked files go back whose name has become free, and a read-only member preserves and removes
+ * files of its own: a plan of no offers (NULL, 0) does only that.
  */
 NODISCARD enum status replica_plan(struct replica *replica, struct walltime now,
                                    const struct offer *offers, size_t offer_count,
@@ -248,16 +253,19 @@ NODISCARD enum status replica_round_ended(struct replica *replica);
 /* A complete round's sender vector, after all its updates were settled as done. Durable. */
 NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
 
-/* Whether a plan of no offers would bring something back: ask when there is nothing else to do, after
- * local changes above all. When a step of such a plan fails, look, and wait before the next. */
+/* Whether a plan of no offers would bring something back, or take away what users of a read-only
+ * member made: ask when there is nothing else to do, after local changes above all. When a step of
+ * such a plan fails, look, and wait before the next. */
 bool replica_can_return(struct replica *replica);
 
 /*
  * Parked records whose update did not come: plan their way back to their place, or resolve the name
- * clash that now stands. For when no partner is left that could still bring the update: a clash is
- * final, and the file would have moved elsewhere. Steps and settling as for replica_plan(), with no
- * offers.
+ * clash that now stands. For when nothing is in hand and nothing was settled for PARKED_WAIT_MS:
+ * deciding earlier is valid too, but the update may be on its way, and a clash is final. Members
+ * may wait for each other, so this depends on stillness alone, never on what partners say. Steps and
+ * settling as for replica_plan(), with no offers.
  */
+bool replica_has_parked(struct replica *replica);
 NODISCARD enum status replica_plan_unpark(struct replica *replica, struct walltime now,
                                           struct plan **out_plan);
 
@@ -274,9 +282,20 @@ bool replica_intent(struct replica *replica, size_t index, struct intent *out_in
 NODISCARD enum status replica_recover(struct replica *replica, const bool *done,
                                       const struct step_result *results, size_t count);
 
-/* Drop tombstones older than @life_ms; returns how many through *out_count. */
+/*
+ * Drop tombstones older than @life_ms, the oldest first and at most EXPIRE_COUNT_MAX, up to the first
+ * one that @held lacks.
+ *
+ * @held       what every partner holds, those that pull from us and those that we pull from: then
+ *             no version that the deletion had superseded can ever reach us again, however long its member
+ *             was away, since it would have to come through one of them
+ * @out_count  how many were dropped
+ *
+ * While a partner is away nothing expires. A partner that loses its database in the meantime no longer
+ * holds what it held: against that stands only that @life_ms is long.
+ */
 NODISCARD enum status replica_expire(struct replica *replica, struct walltime now, int64_t life_ms,
-                                     size_t *out_count);
+                                     const struct vector *held, size_t *out_count);
 
 /* Path of a live record beneath the root ("" for the root), or false when it is not in the tree.
  * Free the text. */

@@ -94,7 +94,7 @@ struct store_ops {
                          struct record *out);
     /* Parked records, ascending by file id. */
     bool (*next_parked)(void *arg, const struct file_id *after, struct record *out);
-    /* Tombstones whose clock is below @clock, any order; for their garbage collection. */
+    /* The tombstone with the least clock, if that is below @clock; for their garbage collection. */
     bool (*next_expired)(void *arg, uint64_t clock, struct record *out);
     bool (*get_state)(void *arg, struct replica_state *out);
     /* Intents in the order in which they were put, by index. */

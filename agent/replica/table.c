@@ -15,6 +15,7 @@ struct table {
     struct order by_child;  /* parent, id */
     struct order by_object; /* object, id: a hard link may be recorded twice for a moment */
     struct order by_version;
+    struct order by_parked; /* id, of those only */
 };
 
 static uint8_t fold_byte(uint8_t byte)
@@ -105,6 +106,7 @@ struct table *table_new(bool fold)
     order_init(&table->by_child, compare_child);
     order_init(&table->by_object, compare_object);
     order_init(&table->by_version, compare_version);
+    order_init(&table->by_parked, compare_id);
     return table;
 }
 
@@ -124,6 +126,7 @@ void table_free(struct table *table)
     order_fini(&table->by_child);
     order_fini(&table->by_object);
     order_fini(&table->by_version);
+    order_fini(&table->by_parked);
     while ((record = order_first(&table->by_id)) != NULL) {
         order_remove(&table->by_id, record);
         free_record(record);
@@ -148,6 +151,8 @@ static void link_indexes(struct table *table, struct record *record)
     order_insert(&table->by_child, record);
     if (record->place == PLACE_TREE)
         order_insert(&table->by_name, record);
+    else if (record->place == PLACE_PARKED)
+        order_insert(&table->by_parked, record);
     if (record->object.size > 0)
         order_insert(&table->by_object, record);
 }
@@ -160,6 +165,8 @@ static void unlink_indexes(struct table *table, struct record *record)
     order_remove(&table->by_child, record);
     if (record->place == PLACE_TREE)
         order_remove(&table->by_name, record);
+    else if (record->place == PLACE_PARKED)
+        order_remove(&table->by_parked, record);
     if (record->object.size > 0)
         order_remove(&table->by_object, record);
 }
@@ -261,4 +268,14 @@ const struct record *table_next(const struct table *table, const struct file_id 
     struct record key = {.update.id = *after};
 
     return order_after(&table->by_id, &key);
+}
+
+const struct record *table_next_parked(const struct table *table, const struct file_id *after)
+{
+    if (after == NULL)
+        return order_first(&table->by_parked);
+
+    struct record key = {.update.id = *after};
+
+    return order_after(&table->by_parked, &key);
 }

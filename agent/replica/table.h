@@ -29,6 +29,7 @@ const struct record *table_next_child(const struct table *table, const struct fi
                                       const struct file_id *after);
 const struct record *table_next_version(const struct table *table, const struct guid *database,
                                         struct interval numbers);
+const struct record *table_next_parked(const struct table *table, const struct file_id *after);
 /* All records, ascending by file id; NULL: from the first. */
 const struct record *table_next(const struct table *table, const struct file_id *after);
 

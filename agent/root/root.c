@@ -47,6 +47,7 @@ struct root {
 static const char *const purpose_name[PRIVATE_DIR_COUNT] = {
     [PRIVATE_STAGE] = "stage",       [PRIVATE_SWAP] = "swap",   [PRIVATE_PARKED] = "parked",
     [PRIVATE_PRESERVE] = "preserve", [PRIVATE_TRASH] = "trash", [PRIVATE_DATABASE] = "database",
+    [PRIVATE_SIGNATURES] = "signatures",
 };
 
 /* Say what is wrong with a root and give the status back. */

@@ -35,8 +35,9 @@ enum private_dir {
     PRIVATE_PRESERVE, /* the preserve area */
     PRIVATE_TRASH,    /* trees on their way out */
     PRIVATE_DATABASE,
+    PRIVATE_SIGNATURES, /* of contents, by their hashes */
 };
-#define PRIVATE_DIR_COUNT 6
+#define PRIVATE_DIR_COUNT 7
 
 struct root_options {
     const char *path;          /* absolute */

@@ -10,6 +10,7 @@
 #include "agent/attributes/attributes.h"
 #include "agent/root/beneath.h"
 #include "agent/root/lease.h"
+#include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 
@@ -22,20 +23,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct job {
-    const struct root *root;
-    const char *path;
-    struct span recorded;
-    const atomic_bool *stop;
-};
-
 void scan_content_fini(struct scan_content *content)
 {
     buf_fini(&content->attributes);
+    rdc_signature_free(content->signature);
     *content = (struct scan_content){0};
 }
 
-static enum status report(const struct job *job, const char *what, int err)
+static enum status report(const struct scan_read_options *job, const char *what, int err)
 {
     scope(buf) struct buf escaped = {0};
 
@@ -46,7 +41,7 @@ static enum status report(const struct job *job, const char *what, int err)
 }
 
 /* ELOOP: a symbolic link stands there, or on the way. */
-static enum status open_failed(const struct job *job)
+static enum status open_failed(const struct scan_read_options *job)
 {
     return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? ST_GONE
                                                                  : report(job, "open", errno);
@@ -84,42 +79,81 @@ static void digest_end(EVP_MD_CTX *digest, struct content_hash *out)
         abort();
 }
 
-/* Hash @size bytes and not one more; ST_AGAIN when the file turns out shorter. */
-static enum status hash_content(const struct job *job, int fd, uint64_t size,
-                                struct content_hash *out)
-{
-    __attribute__((cleanup(free_digest))) EVP_MD_CTX *digest = digest_begin();
-    size_t block_size = size < READ_BLOCK_SIZE ? (size_t)size : READ_BLOCK_SIZE;
-    scope_free uint8_t *block = mem_resize(NULL, block_size, 1);
-    uint64_t at = 0;
+/* One file, read from front to back: each byte goes into the digest as it passes. */
+struct passage {
+    const struct scan_read_options *job;
+    int fd;
+    EVP_MD_CTX *digest;
+    uint64_t at;
+};
 
-    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    while (at < size) {
-        size_t want = size - at < block_size ? (size_t)(size - at) : block_size;
+/* The next @size bytes; ST_AGAIN when the file turns out shorter. */
+static enum status pass(void *arg, uint64_t offset, void *out, size_t size)
+{
+    struct passage *p = arg;
+    uint8_t *place = out;
+
+    assert(offset == p->at);
+    while (size > 0) {
         ssize_t got;
 
-        if (job->stop && atomic_load(job->stop))
+        if (p->job->stop && atomic_load(p->job->stop))
             return ST_STOP;
-        got = pread(fd, block, want, (off_t)at);
+        got = pread(p->fd, place, size, (off_t)p->at);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return report(job, "read", errno);
+            return report(p->job, "read", errno);
         if (got == 0)
             return ST_AGAIN;
-        digest_add(digest, block, (size_t)got);
-        at += (uint64_t)got;
+        digest_add(p->digest, place, (size_t)got);
+        p->at += (uint64_t)got;
+        place += got;
+        size -= (size_t)got;
     }
+    return ST_OK;
+}
+
+static enum status pass_unsigned(struct passage *p, uint64_t size)
+{
+    size_t block_size = size < READ_BLOCK_SIZE ? (size_t)size : READ_BLOCK_SIZE;
+    scope_free uint8_t *block = mem_resize(NULL, block_size, 1);
+    enum status st = ST_OK;
+
+    while (st == ST_OK && p->at < size)
+        st = pass(p, p->at, block, size - p->at < block_size ? (size_t)(size - p->at) : block_size);
+    return st;
+}
+
+/* Hash @size bytes and not one more, and sign them on the way. */
+static enum status hash_content(const struct scan_read_options *job, int fd, uint64_t size,
+                                struct scan_content *out)
+{
+    __attribute__((cleanup(free_digest))) EVP_MD_CTX *digest = digest_begin();
+    struct passage passage = {.job = job, .fd = fd, .digest = digest};
+    enum status st;
+
+    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    if (job->sign && size >= SIGNED_SIZE_MIN && size <= SIGNED_SIZE_MAX) {
+        struct rdc_content content = {.size = size, .read = pass, .arg = &passage};
+        struct rdc_signature_options options = {.key = *job->sign};
+
+        st = rdc_signature_of(&content, &options, &out->signature);
+    } else {
+        st = pass_unsigned(&passage, size);
+    }
+    if (st != ST_OK)
+        return st;
     /* A large file, read once, should not push what others use out of the page cache. */
     if (size > READ_KEEP_BYTES)
         posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    digest_end(digest, out);
+    digest_end(digest, &out->hash);
     return ST_OK;
 }
 
 /* --- files --- */
 
-static enum status read_regular(const struct job *job, int fd, struct standing *before,
+static enum status read_regular(const struct scan_read_options *job, int fd, struct standing *before,
                                 struct scan_content *out)
 {
     struct standing after;
@@ -140,7 +174,7 @@ static enum status read_regular(const struct job *job, int fd, struct standing *
         return report(job, "writing dirty pages out", errno);
     if (beneath_look_fd(fd, before) < 0)
         return report(job, "stat", errno);
-    st = hash_content(job, fd, before->witness.size, &out->hash);
+    st = hash_content(job, fd, before->witness.size, out);
     if (st != ST_OK)
         return st;
     if (beneath_look_fd(fd, &after) < 0)
@@ -151,7 +185,7 @@ static enum status read_regular(const struct job *job, int fd, struct standing *
     return ST_OK;
 }
 
-static enum status read_symlink(const struct job *job, int fd, struct scan_content *out)
+static enum status read_symlink(const struct scan_read_options *job, int fd, struct scan_content *out)
 {
     __attribute__((cleanup(free_digest))) EVP_MD_CTX *digest = digest_begin();
     char target[SYMLINK_SIZE_MAX + 1];
@@ -168,7 +202,7 @@ static enum status read_symlink(const struct job *job, int fd, struct scan_conte
 }
 
 /* The owner of the directory that holds the object: attributes.h, fallback. */
-static enum status read_fallback(const struct job *job, struct attributes_fallback *out)
+static enum status read_fallback(const struct scan_read_options *job, struct attributes_fallback *out)
 {
     scope_free char *parent = mem_copy_string(job->path);
     char *slash = strrchr(parent, '/');
@@ -184,7 +218,7 @@ static enum status read_fallback(const struct job *job, struct attributes_fallba
 }
 
 /* Open for reading what an O_PATH descriptor found to be a regular file or a directory. */
-static int open_content(const struct job *job, enum file_kind kind)
+static int open_content(const struct scan_read_options *job, enum file_kind kind)
 {
     int flags = O_RDONLY | O_NONBLOCK | (kind == FILE_DIRECTORY ? O_DIRECTORY : 0);
     int fd = beneath_open(root_fd(job->root), job->path, flags | O_NOATIME);
@@ -192,7 +226,7 @@ static int open_content(const struct job *job, enum file_kind kind)
     return fd < 0 && errno == EPERM ? beneath_open(root_fd(job->root), job->path, flags) : fd;
 }
 
-static enum status read_object(const struct job *job, struct scan_content *out)
+static enum status read_object(const struct scan_read_options *job, struct scan_content *out)
 {
     struct attributes_fallback fallback;
     struct standing standing;
@@ -237,12 +271,10 @@ static enum status read_object(const struct job *job, struct scan_content *out)
     return ST_OK;
 }
 
-enum status scan_read(const struct root *root, const char *path, struct span recorded,
-                      const atomic_bool *stop, struct scan_content *out_content)
+enum status scan_read(const struct scan_read_options *options, struct scan_content *out_content)
 {
-    struct job job = {.root = root, .path = path, .recorded = recorded, .stop = stop};
     struct scan_content content = {0};
-    enum status st = read_object(&job, &content);
+    enum status st = read_object(options, &content);
 
     scan_content_fini(out_content);
     if (st != ST_OK) {
@@ -258,7 +290,7 @@ enum status scan_read(const struct root *root, const char *path, struct span rec
 enum status scan_open(const struct root *root, const char *path, const struct object *object,
                       const struct witness *witness, int *out_fd)
 {
-    struct job job = {.root = root, .path = path};
+    struct scan_read_options job = {.root = root, .path = path};
     scope_fd int fd = open_content(&job, FILE_REGULAR);
     struct standing standing;
 

@@ -18,6 +18,7 @@
 
 #include "agent/root/root.h"
 #include "common/model/filter.h"
+#include "common/rdc/signature.h"
 
 #include <stdatomic.h>
 
@@ -89,23 +90,29 @@ struct scan_content {
     struct buf attributes;
     uint64_t create_time;
     uint32_t link_count;
+    struct rdc_signature *signature; /* NULL unless asked for and of a size that is signed */
 };
 void scan_content_fini(struct scan_content *content);
 
+struct scan_read_options {
+    const struct root *root;
+    const char *path;
+    struct span recorded;       /* its recorded attributes, may be empty (attributes_read()) */
+    const struct rdc_key *sign; /* sign content of a size that is worth it; NULL: none */
+    const atomic_bool *stop;    /* may be NULL; ends a long read with ST_STOP */
+};
+
 /*
- * Read what stands at a path.
- *
- * @recorded  its recorded attributes, may be empty (attributes_read())
- * @stop      may be NULL; ends a long read with ST_STOP
+ * Read what stands at a path; content is read once, however much is asked of it.
  *
  * Errors: ST_AGAIN (open for writing, mapped writable, or changed while it was read: come back
  * later), ST_GONE (nothing there), ST_BADDATA (not a kind that is replicated), ST_REFUSED, ST_FULL
  * (attributes above the limit), ST_STOP, ST_IO. @out_content is finished first, filled on ST_OK only.
  *
- * Never a mixture: the hash is of bytes that all stood in the file when the witness was taken.
+ * Never a mixture: hash and signature are of bytes that all stood in the file when the witness was taken.
  */
-NODISCARD enum status scan_read(const struct root *root, const char *path, struct span recorded,
-                                const atomic_bool *stop, struct scan_content *out_content);
+NODISCARD enum status scan_read(const struct scan_read_options *options,
+                                struct scan_content *out_content);
 
 /*
  * Open a regular file for reading its content to a partner, as the object and witness that a record

@@ -46,7 +46,7 @@ enum receiver_event_kind {
     RECEIVER_EVENT_ROUND_DONE,  /* round, complete */
     RECEIVER_EVENT_SETTLED,     /* gvsn, done: an update handed out before */
     RECEIVER_EVENT_JOINED,      /* the JOIN action is durable */
-    RECEIVER_EVENT_VECTOR_GREW, /* our own vector, from elsewhere */
+    RECEIVER_EVENT_VECTOR_GREW, /* our own vector, from elsewhere; or it gave something up */
     RECEIVER_EVENT_TICK,        /* now has reached receiver_deadline() */
 };
 

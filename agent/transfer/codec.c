@@ -247,3 +247,21 @@ void opened_to_message(const struct guid *database, Coterie__V1__SessionOpened *
     out_message->protocol_version = REPLICATION_PROTOCOL_VERSION;
     out_message->database_guid = guid_to_message(database);
 }
+
+bool traits_from_message(ProtobufCBinaryData field, struct rdc_traits *out)
+{
+    struct reader r = reader_of(span_of(field.data, field.len));
+
+    for (unsigned i = 0; i < RDC_TRAIT_COUNT; i++)
+        out->values[i] = reader_u16(&r);
+    return reader_finished(&r);
+}
+
+ProtobufCBinaryData traits_to_message(const struct rdc_traits *traits, uint8_t *place)
+{
+    for (unsigned i = 0; i < RDC_TRAIT_COUNT; i++) {
+        place[2 * i] = (uint8_t)traits->values[i];
+        place[2 * i + 1] = (uint8_t)(traits->values[i] >> 8);
+    }
+    return (ProtobufCBinaryData){.data = place, .len = TRAITS_SIZE};
+}

@@ -8,6 +8,7 @@
 
 #include "agent/version/update.h"
 #include "agent/version/vector.h"
+#include "common/rdc/similarity.h"
 
 #include "proto/replication.pb-c.h"
 #include "proto/types.pb-c.h"
@@ -39,6 +40,12 @@ void opening_to_message(const struct guid *connection, const struct guid *folder
                         const struct guid *database, bool fetch_only,
                         Coterie__V1__SessionOpen *out_message);
 void opened_to_message(const struct guid *database, Coterie__V1__SessionOpened *out_message);
+
+/* What content is like: false when the field is empty or of no use. */
+#define TRAITS_SIZE (2 * RDC_TRAIT_COUNT)
+bool traits_from_message(ProtobufCBinaryData field, struct rdc_traits *out);
+/* Written to @place, of TRAITS_SIZE, which the field borrows. */
+ProtobufCBinaryData traits_to_message(const struct rdc_traits *traits, uint8_t *place);
 
 /* A guid field: false unless 16 bytes. */
 bool guid_from_message(ProtobufCBinaryData field, struct guid *out);

@@ -11,17 +11,19 @@
 
 #include "agent/replica/store.h"
 #include "agent/root/root.h"
+#include "agent/signatures/signatures.h"
 #include "agent/stage/stage.h"
+#include "common/base/limits.h"
 #include "common/rpc/rpc.h"
 
 /* What both ends share. */
 struct fetch_services {
     struct loop *loop;
     const struct root *root;
+    struct signatures *signatures;
     struct guid connection;
     struct guid folder;
     struct guid database; /* ours */
-    struct guid group;    /* keys the chunk hashes */
     const struct log_ctx *log;
     /* A job runs on a worker between these two: who owns root and stage waits for them. */
     void (*job_begin)(void *arg);
@@ -33,14 +35,24 @@ struct fetch_services {
 
 struct fetch_client;
 
-/* A local file that may resemble what is fetched. */
+/* A local file that may resemble what is fetched, or be just that. */
 struct fetch_seed {
-    char *path; /* owned by the call's caller */
+    char *path;
     struct object object;
     struct witness witness;
     struct content_hash hash;
     uint64_t size;
 };
+
+/* Best first. */
+struct fetch_seeds {
+    struct fetch_seed items[RDC_SEED_COUNT_MAX];
+    unsigned count;
+};
+
+/* The file that @record claims, at @path, which is taken over; dropped when there is no room left. */
+void fetch_seeds_take(struct fetch_seeds *seeds, const struct record *record, char *path);
+void fetch_seeds_fini(struct fetch_seeds *seeds);
 
 struct fetch_result {
     struct gvsn gvsn;
@@ -48,6 +60,8 @@ struct fetch_result {
     struct staged staged; /* when ok: the caller's to use or drop */
     const char *reason;   /* when not ok */
     enum status status;   /* when not ok: ST_FULL and ST_IO are of this machine */
+    struct content_hash content;
+    struct rdc_traits traits; /* when ok: of the content; zero when it was not signed now */
 };
 
 struct fetch_client_options {
@@ -64,9 +78,15 @@ struct fetch_client *fetch_client_open(const struct fetch_client_options *option
 /* Ends all transfers without callbacks; what workers hold is dropped when they come back. NULL allowed. */
 void fetch_client_close(struct fetch_client *client);
 
-/* Fetch the content of @update, which is copied; @seed may be NULL. The result comes later. */
+/*
+ * Fetch the content of @update, which is copied, with the help of @seeds, which are taken over and
+ * left empty. The result comes later. When a seed is the content, the partner hears nothing of it.
+ */
 void fetch_client_start(struct fetch_client *client, const struct update *update,
-                        const struct fetch_seed *seed);
+                        struct fetch_seeds *seeds);
+
+/* On which connection; borrowed. */
+const struct guid *fetch_client_connection(const struct fetch_client *client);
 
 void fetch_client_bytes(const struct fetch_client *client, uint64_t *out_sent,
                         uint64_t *out_received);
@@ -78,14 +98,20 @@ struct fetch_server;
 struct fetch_server_options {
     struct fetch_services services;
     struct rpc_stream *stream;
-    /* The record of this version, or false when we do not have it any more. *out_path is freed by
-     * the caller. */
+    /* The record of this version, or false when we do not have it any more. Free *out_path. */
     bool (*find)(const struct file_id *id, const struct gvsn *gvsn, struct record *out_record,
                  char **out_path, void *arg);
+    /* A file that has this content, under whatever name and version; the same way. */
+    bool (*find_content)(const struct content_hash *content, struct record *out_record,
+                         char **out_path, void *arg);
     /* The stream has ended; the server frees itself afterwards. */
     void (*on_end)(struct fetch_server *server, void *arg);
     void *arg;
 };
+
+/* Of the whole stream; also when it has ended. */
+void fetch_server_bytes(const struct fetch_server *server, uint64_t *out_sent,
+                        uint64_t *out_received);
 
 /* Accepts the stream, whose opening has been read and allowed. */
 struct fetch_server *fetch_server_open(const struct fetch_server_options *options);

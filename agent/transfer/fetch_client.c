@@ -13,6 +13,7 @@
 
 #include "proto/replication.pb-c.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,8 +22,9 @@ struct transfer {
     struct fetch_client *client;
     uint32_t number;
     struct update update;
-    struct fetch_seed seed; /* path owned; NULL: no seed */
-    struct frames in;       /* wait for the worker */
+    struct fetch_seeds seeds;
+    struct frames in; /* wait for the worker */
+    bool started;     /* the partner knows of it */
     bool working;
     bool begun;
     bool dead; /* nobody wants it any more: freed when the worker comes back */
@@ -31,14 +33,19 @@ struct transfer {
     struct frames job_in;
     struct frames job_out;
     struct rdc_receiver *receiver;
-    struct rdc_seed rdc_seed;
-    struct rdc_hash seed_hash;
-    struct file_content seed_content;
+    struct open_seed {
+        struct file_content content;
+        struct rdc_hash hash;
+        struct rdc_signature *signature;
+    } open_seeds[RDC_SEED_COUNT_MAX];
+    struct rdc_seed rdc_seeds[RDC_SEED_COUNT_MAX]; /* of open_seeds */
+    unsigned open_count;
     struct stage_file *file;
     enum rdc_progress progress;
     enum status status; /* of our own disk; ST_OK while it works */
     const char *reason;
     struct staged staged;
+    struct rdc_traits traits;
 };
 
 struct fetch_client {
@@ -64,13 +71,38 @@ static void transfer_free(struct transfer *t)
     stage_abandon(t->file);
     if (t->staged.number != 0)
         stage_drop(t->client->options.stage, t->staged.number);
-    file_content_close(&t->seed_content);
+    for (unsigned i = 0; i < t->open_count; i++) {
+        file_content_close(&t->open_seeds[i].content);
+        rdc_signature_free(t->open_seeds[i].signature);
+    }
     frames_clear(&t->in);
     frames_clear(&t->job_in);
     frames_clear(&t->job_out);
     update_fini(&t->update);
-    free(t->seed.path);
+    fetch_seeds_fini(&t->seeds);
     free(t);
+}
+
+void fetch_seeds_take(struct fetch_seeds *seeds, const struct record *record, char *path)
+{
+    if (seeds->count == RDC_SEED_COUNT_MAX) {
+        free(path);
+        return;
+    }
+    seeds->items[seeds->count++] = (struct fetch_seed){
+        .path = path,
+        .object = record->object,
+        .witness = record->witness,
+        .hash = record->update.hash,
+        .size = record->update.size,
+    };
+}
+
+void fetch_seeds_fini(struct fetch_seeds *seeds)
+{
+    for (unsigned i = 0; i < seeds->count; i++)
+        free(seeds->items[i].path);
+    *seeds = (struct fetch_seeds){0};
 }
 
 static void client_free(struct fetch_client *c)
@@ -92,10 +124,9 @@ static enum status sink_copy(void *arg, unsigned seed_index, uint64_t seed_offse
                              uint64_t size)
 {
     struct transfer *t = arg;
-    enum status st;
+    enum status st =
+        stage_copy(t->file, offset, t->open_seeds[seed_index].content.fd, seed_offset, size);
 
-    (void)seed_index;
-    st = stage_copy(t->file, offset, t->seed_content.fd, seed_offset, size);
     return st == ST_GONE || st == ST_REFUSED ? ST_AGAIN : st;
 }
 
@@ -107,13 +138,45 @@ static enum status sink_restart(void *arg)
     return t->status;
 }
 
+static bool is_the_content(const struct transfer *t, const struct fetch_seed *seed)
+{
+    return seed->size == t->update.size &&
+           memcmp(seed->hash.bytes, t->update.hash.bytes, sizeof(seed->hash.bytes)) == 0;
+}
+
+/* Those of the seeds that still are what their records say. Signatures are for finding what is equal,
+ * not for copying all. */
+static void open_seeds(struct transfer *t)
+{
+    bool copied = false;
+
+    for (unsigned i = 0; i < t->seeds.count; i++) {
+        const struct fetch_seed *seed = &t->seeds.items[i];
+        struct open_seed *open = &t->open_seeds[t->open_count];
+
+        if (!file_content_open(&open->content, t->client->options.services.root, seed->path,
+                               &seed->object, &seed->witness, seed->size))
+            continue;
+        memcpy(open->hash.bytes, seed->hash.bytes, sizeof(open->hash.bytes));
+        copied = copied || is_the_content(t, seed);
+        if (!copied && signatures_want(seed->size))
+            signatures_get(t->client->options.services.signatures, &seed->hash, &open->signature);
+        t->rdc_seeds[t->open_count] = (struct rdc_seed){
+            .content = file_content_rdc(&open->content),
+            .signature = open->signature,
+            .hash = &open->hash,
+        };
+        t->open_count++;
+    }
+}
+
 static bool begin(struct transfer *t)
 {
     const struct fetch_services *s = &t->client->options.services;
     struct rdc_receive_options options = {
         .size = t->update.size,
         .sink = {.write = sink_write, .copy = sink_copy, .restart = sink_restart, .arg = t},
-        .key = fetch_key(&s->group),
+        .key = *signatures_key(s->signatures),
     };
 
     memcpy(options.hash.bytes, t->update.hash.bytes, sizeof(options.hash.bytes));
@@ -122,14 +185,9 @@ static bool begin(struct transfer *t)
         t->reason = "no room in the staging area";
         return false;
     }
-    if (t->seed.path && file_content_open(&t->seed_content, s->root, t->seed.path, &t->seed.object,
-                                          &t->seed.witness, t->seed.size)) {
-        memcpy(t->seed_hash.bytes, t->seed.hash.bytes, sizeof(t->seed_hash.bytes));
-        t->rdc_seed = (struct rdc_seed){.content = file_content_rdc(&t->seed_content),
-                                        .hash = &t->seed_hash};
-        options.seeds = &t->rdc_seed;
-        options.seed_count = 1;
-    }
+    open_seeds(t);
+    options.seeds = t->rdc_seeds;
+    options.seed_count = t->open_count;
     t->receiver = rdc_receive_new(&options);
     return true;
 }
@@ -143,6 +201,21 @@ static void step(struct transfer *t, struct span in)
         frames_take(&t->job_out, &out);
         in = (struct span){0};
     } while (t->progress == RDC_MORE_OUTPUT);
+}
+
+/* The content stands in the stage and is proven: it will be a seed, and others may fetch it. */
+static void sign(struct transfer *t)
+{
+    struct signatures *signatures = t->client->options.services.signatures;
+    struct file_content staged = {.fd = stage_file_fd(t->file), .size = t->update.size};
+    struct rdc_signature *signature;
+
+    if (signatures_have(signatures, &t->update.hash))
+        return;
+    signature = file_content_signature(&staged, signatures, &t->update.hash, NULL);
+    if (signature)
+        t->traits = signature->traits;
+    rdc_signature_free(signature);
 }
 
 static void work(void *arg)
@@ -165,6 +238,7 @@ static void work(void *arg)
     if (t->progress == RDC_DONE) {
         struct stage_file *file = t->file;
 
+        sign(t);
         t->file = NULL;
         t->status = stage_finish(file, &t->staged);
         if (t->status != ST_OK) {
@@ -192,8 +266,39 @@ static void send_end(struct fetch_client *c, uint32_t number)
         rpc_stream_send(c->stream, &message.base);
 }
 
-static void send_frames(struct fetch_client *c, const struct transfer *t)
+static bool open_stream(struct fetch_client *c);
+
+static void send_start(struct fetch_client *c, struct transfer *t)
 {
+    Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
+    Coterie__V1__FetchStart start = COTERIE__V1__FETCH_START__INIT;
+    ProtobufCBinaryData hashes[RDC_SEED_COUNT_MAX];
+    struct update_message update;
+
+    for (unsigned i = 0; i < t->open_count; i++)
+        hashes[i] = (ProtobufCBinaryData){.data = t->open_seeds[i].hash.bytes, .len = RDC_HASH_SIZE};
+    update_to_message(&t->update, &update);
+    start.transfer = t->number;
+    start.seed_hashes = hashes;
+    start.n_seed_hashes = t->open_count;
+    start.file_id = update.update.file_id;
+    start.gvsn = update.update.gvsn;
+    start.content_hash = update.update.content_hash;
+    message.body_case = COTERIE__V1__FETCH_REQUEST__BODY_START;
+    message.start = &start;
+    rpc_stream_send(c->stream, &message.base);
+}
+
+/* What the worker has to say; the first of it makes the partner know of the transfer. False: there
+ * is no connection. */
+static bool send_frames(struct fetch_client *c, struct transfer *t)
+{
+    if (t->job_out.first && !t->started) {
+        if (!c->stream && !open_stream(c))
+            return false;
+        send_start(c, t);
+        t->started = true;
+    }
     for (const struct frame *f = t->job_out.first; f && c->stream; f = f->next) {
         Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
         Coterie__V1__FetchFrame frame = COTERIE__V1__FETCH_FRAME__INIT;
@@ -204,6 +309,7 @@ static void send_frames(struct fetch_client *c, const struct transfer *t)
         message.frame = &frame;
         rpc_stream_send(c->stream, &message.base);
     }
+    return true;
 }
 
 static void resume_if_drained(struct fetch_client *c)
@@ -223,6 +329,7 @@ static void finish(struct transfer *t, const char *reason, enum status status)
     struct fetch_client *c = t->client;
     struct fetch_result result = {
         .gvsn = t->update.gvsn,
+        .content = t->update.hash,
         .ok = reason == NULL,
         .reason = reason,
         .status = status,
@@ -232,6 +339,7 @@ static void finish(struct transfer *t, const char *reason, enum status status)
         t->dead = true; /* what the worker has in hand is not looked at */
     } else if (result.ok) {
         result.staged = t->staged;
+        result.traits = t->traits;
         t->staged.number = 0; /* the owner's now */
     }
     c->options.on_fetched(&result, c->options.source, c->options.arg);
@@ -239,17 +347,31 @@ static void finish(struct transfer *t, const char *reason, enum status status)
         transfer_free(t);
 }
 
+static void log_arrival(const struct transfer *t)
+{
+    const struct rdc_stats *stats = rdc_receive_stats(t->receiver);
+    scope(buf) struct buf name = {0};
+
+    buf_append_escaped(&name, t->update.name, t->update.name_size);
+    log_debug(t->client->options.services.log,
+              "content is complete name=\"%s\" way=%s size=%" PRIu64 " received=%" PRIu64
+              " rounds=%u",
+              buf_text(&name), rdc_way_name(stats->way), t->update.size, stats->bytes_in,
+              stats->rounds);
+}
+
 static void worked(void *arg)
 {
     struct transfer *t = arg;
     struct fetch_client *c = t->client;
     bool ended = t->progress == RDC_DONE || t->progress == RDC_FAILED;
+    bool connected = true;
 
     t->working = false;
     c->working_count--;
     frames_clear(&t->job_in);
     if (!t->dead)
-        send_frames(c, t);
+        connected = send_frames(c, t);
     frames_clear(&t->job_out);
     c->options.services.job_end(c->options.services.arg);
     if (t->dead) {
@@ -259,9 +381,13 @@ static void worked(void *arg)
         return;
     }
     if (ended) {
-        if (t->progress == RDC_FAILED)
+        if (t->progress == RDC_FAILED && t->started)
             send_end(c, t->number);
+        if (t->progress == RDC_DONE)
+            log_arrival(t);
         finish(t, t->progress == RDC_DONE ? NULL : t->reason, t->status);
+    } else if (!connected) {
+        finish(t, "the connection was lost", ST_AGAIN);
     } else if (t->in.first) {
         start_work(t);
     }
@@ -405,45 +531,24 @@ void fetch_client_close(struct fetch_client *c)
         client_free(c);
 }
 
-static void send_start(struct fetch_client *c, struct transfer *t)
-{
-    Coterie__V1__FetchRequest message = COTERIE__V1__FETCH_REQUEST__INIT;
-    Coterie__V1__FetchStart start = COTERIE__V1__FETCH_START__INIT;
-    struct update_message update;
-
-    update_to_message(&t->update, &update);
-    start.transfer = t->number;
-    start.file_id = update.update.file_id;
-    start.gvsn = update.update.gvsn;
-    start.content_hash = update.update.content_hash;
-    message.body_case = COTERIE__V1__FETCH_REQUEST__BODY_START;
-    message.start = &start;
-    rpc_stream_send(c->stream, &message.base);
-}
-
 void fetch_client_start(struct fetch_client *c, const struct update *update,
-                        const struct fetch_seed *seed)
+                        struct fetch_seeds *seeds)
 {
     struct transfer *t = MEM_NEW(struct transfer);
 
     t->client = c;
     t->number = ++c->number_last;
     update_copy(&t->update, update);
-    if (seed) {
-        t->seed = *seed;
-        t->seed.path = mem_copy_string(seed->path);
-    }
-    t->seed_content.fd = -1;
+    t->seeds = *seeds;
+    *seeds = (struct fetch_seeds){0};
     t->next = c->transfers;
     c->transfers = t;
-    if (c->stream || open_stream(c)) {
-        send_start(c, t);
-    } else {
-        /* told like any other failure, not from within this call */
-        t->reason = "the connection was lost";
-        t->status = ST_AGAIN;
-    }
     start_work(t);
+}
+
+const struct guid *fetch_client_connection(const struct fetch_client *c)
+{
+    return &c->options.services.connection;
 }
 
 void fetch_client_bytes(const struct fetch_client *c, uint64_t *out_sent, uint64_t *out_received)

@@ -19,7 +19,10 @@ struct transfer {
     uint32_t number;
     struct record record;
     char *path;
-    struct frames in; /* wait for the worker */
+    struct content_hash seeds[RDC_SEED_COUNT_MAX]; /* contents that the receiver has */
+    unsigned seed_count;
+    struct fetch_seeds known; /* our files with such content */
+    struct frames in;         /* wait for the worker */
     bool working;
     bool dead; /* freed when the worker comes back */
 
@@ -28,6 +31,11 @@ struct transfer {
     struct frames job_out;
     struct rdc_sender *sender;
     struct file_content content;
+    struct rdc_signature *signature; /* of content */
+    struct file_content base_file; /* what the receiver has, when a file of ours has the same */
+    struct rdc_content base_content;
+    struct rdc_signature *base_signature;
+    struct rdc_base base;
     enum rdc_progress progress;
     bool changed; /* the file is not the record's any more */
 };
@@ -40,6 +48,8 @@ struct fetch_server {
     unsigned working_count;
     bool writable;
     bool closed;
+    uint64_t bytes_sent; /* of the stream when it had ended */
+    uint64_t bytes_received;
 };
 
 static void transfer_free(struct transfer *t)
@@ -52,6 +62,10 @@ static void transfer_free(struct transfer *t)
     t->server->transfer_count--;
     rdc_send_free(t->sender);
     file_content_close(&t->content);
+    rdc_signature_free(t->signature);
+    file_content_close(&t->base_file);
+    rdc_signature_free(t->base_signature);
+    fetch_seeds_fini(&t->known);
     frames_clear(&t->in);
     frames_clear(&t->job_in);
     frames_clear(&t->job_out);
@@ -62,10 +76,50 @@ static void transfer_free(struct transfer *t)
 
 /* --- on the worker --- */
 
+static void set_base(struct transfer *t, const struct content_hash *content)
+{
+    memcpy(t->base.hash.bytes, content->bytes, sizeof(t->base.hash.bytes));
+    t->base.signature = t->base_signature;
+}
+
+/* The bytes of something that the receiver has are best; one is enough. */
+static bool open_base_file(struct transfer *t)
+{
+    const struct fetch_services *s = &t->server->options.services;
+
+    for (unsigned i = 0; i < t->known.count; i++) {
+        const struct fetch_seed *known = &t->known.items[i];
+
+        if (!file_content_open(&t->base_file, s->root, known->path, &known->object, &known->witness,
+                               known->size))
+            continue;
+        t->base_content = file_content_rdc(&t->base_file);
+        t->base.content = &t->base_content;
+        t->base_signature =
+            file_content_signature(&t->base_file, s->signatures, &known->hash, &known->witness);
+        set_base(t, &known->hash);
+        return true;
+    }
+    return false;
+}
+
+/* Otherwise what it looked like: the version before, as a rule. */
+static bool find_base_signature(struct transfer *t)
+{
+    for (unsigned i = 0; i < t->seed_count; i++) {
+        if (signatures_get(t->server->options.services.signatures, &t->seeds[i],
+                           &t->base_signature)) {
+            set_base(t, &t->seeds[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool begin(struct transfer *t)
 {
     const struct fetch_services *s = &t->server->options.services;
-    struct rdc_send_options options = {.key = fetch_key(&s->group)};
+    struct rdc_send_options options = {.key = *signatures_key(s->signatures)};
 
     if (!file_content_open(&t->content, s->root, t->path, &t->record.object, &t->record.witness,
                            t->record.update.size)) {
@@ -73,6 +127,14 @@ static bool begin(struct transfer *t)
         return false;
     }
     options.content = file_content_rdc(&t->content);
+    if (t->seed_count > 0)
+        t->signature = file_content_signature(&t->content, s->signatures, &t->record.update.hash,
+                                              &t->record.witness);
+    if (open_base_file(t) || find_base_signature(t)) {
+        options.bases = &t->base;
+        options.base_count = 1;
+    }
+    options.signature = t->signature;
     t->sender = rdc_send_new(&options);
     return true;
 }
@@ -219,6 +281,30 @@ static struct transfer *find(struct fetch_server *s, uint32_t number)
     return NULL;
 }
 
+/* What the receiver has, and who of us has the same. False: it is malformed. */
+static bool note_seeds(struct transfer *t, const Coterie__V1__FetchStart *start)
+{
+    const struct fetch_server_options *options = &t->server->options;
+
+    if (start->n_seed_hashes > RDC_SEED_COUNT_MAX)
+        return false;
+    for (size_t i = 0; i < start->n_seed_hashes; i++) {
+        struct content_hash *hash = &t->seeds[t->seed_count];
+        struct record record = {0};
+        char *path;
+
+        if (start->seed_hashes[i].len != sizeof(hash->bytes))
+            return false;
+        memcpy(hash->bytes, start->seed_hashes[i].data, sizeof(hash->bytes));
+        t->seed_count++;
+        if (!options->find_content(hash, &record, &path, options->arg))
+            continue;
+        fetch_seeds_take(&t->known, &record, path);
+        record_fini(&record);
+    }
+    return true;
+}
+
 static const char *on_start(struct fetch_server *s, const Coterie__V1__FetchStart *start)
 {
     struct file_id id;
@@ -246,11 +332,12 @@ static const char *on_start(struct fetch_server *s, const Coterie__V1__FetchStar
     t->record = record;
     t->path = path;
     t->content.fd = -1;
+    t->base_file.fd = -1;
     t->progress = RDC_WAIT;
     t->next = s->transfers;
     s->transfers = t;
     s->transfer_count++;
-    return NULL;
+    return note_seeds(t, start) ? NULL : "seeds that are none";
 }
 
 static const char *on_frame(struct fetch_server *s, const Coterie__V1__FetchFrame *message)
@@ -297,9 +384,9 @@ static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text
 {
     struct fetch_server *s = arg;
 
-    (void)stream;
     (void)end;
     (void)text;
+    rpc_stream_bytes(stream, &s->bytes_sent, &s->bytes_received);
     s->stream = NULL;
     s->closed = true;
     s->options.on_end(s, s->options.arg);
@@ -322,6 +409,14 @@ struct fetch_server *fetch_server_open(const struct fetch_server_options *option
     message.opened = &opened;
     s->writable = rpc_stream_send(s->stream, &message.base);
     return s;
+}
+
+void fetch_server_bytes(const struct fetch_server *s, uint64_t *out_sent, uint64_t *out_received)
+{
+    *out_sent = s->bytes_sent;
+    *out_received = s->bytes_received;
+    if (s->stream)
+        rpc_stream_bytes(s->stream, out_sent, out_received);
 }
 
 void fetch_server_finish(struct fetch_server *s, enum rpc_end end, const char *text)

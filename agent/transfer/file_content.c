@@ -45,6 +45,26 @@ struct rdc_content file_content_rdc(struct file_content *content)
     return (struct rdc_content){.size = content->size, .read = read_at, .arg = content};
 }
 
+struct rdc_signature *file_content_signature(struct file_content *content,
+                                             struct signatures *signatures,
+                                             const struct content_hash *hash,
+                                             const struct witness *witness)
+{
+    struct rdc_signature_options options = {.key = *signatures_key(signatures)};
+    struct rdc_content bytes = file_content_rdc(content);
+    struct rdc_signature *signature;
+
+    if (!signatures_want(content->size))
+        return NULL;
+    if (signatures_get(signatures, hash, &signature))
+        return signature;
+    if (rdc_signature_of(&bytes, &options, &signature) != ST_OK)
+        return NULL;
+    if (!witness || scan_check_open(content->fd, witness))
+        signatures_put(signatures, hash, signature);
+    return signature;
+}
+
 struct rdc_key fetch_key(const struct guid *group)
 {
     struct rdc_key key;

@@ -5,6 +5,7 @@
 
 #include "agent/replica/store.h"
 #include "agent/root/root.h"
+#include "agent/signatures/signatures.h"
 #include "common/rdc/content.h"
 #include "common/rdc/signature.h"
 
@@ -19,6 +20,17 @@ bool file_content_open(struct file_content *content, const struct root *root, co
 void file_content_close(struct file_content *content);
 /* Borrows @content. */
 struct rdc_content file_content_rdc(struct file_content *content);
+
+/*
+ * The signature of an open file whose content has this hash: what is kept, else made now, and kept
+ * if the file still shows @witness after that (NULL: nobody else can write to it).
+ *
+ * NULL when it can not be read, or contents of its size are not signed. Blocks.
+ */
+struct rdc_signature *file_content_signature(struct file_content *content,
+                                             struct signatures *signatures,
+                                             const struct content_hash *hash,
+                                             const struct witness *witness);
 
 /* The key of all exchanges in a replication group. */
 struct rdc_key fetch_key(const struct guid *group);

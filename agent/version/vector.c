@@ -297,6 +297,15 @@ void vector_difference(const struct vector *a, const struct vector *b,
     *out_difference = out;
 }
 
+void vector_meet(struct vector *v, const struct vector *other)
+{
+    struct vector lacking = {0};
+
+    vector_difference(v, other, &lacking);
+    vector_difference(v, &lacking, v);
+    vector_fini(&lacking);
+}
+
 void vector_encode(const struct vector *v, struct buf *out)
 {
     write_varint(out, v->entry_count);

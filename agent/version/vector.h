@@ -55,6 +55,9 @@ bool vector_equal(const struct vector *a, const struct vector *b);
 bool vector_is_empty(const struct vector *v);
 uint64_t vector_number_count(const struct vector *v);
 
+/* Keep only what @other contains too. */
+void vector_meet(struct vector *v, const struct vector *other);
+
 /* What @a contains and @b does not; @out_difference is finished first. */
 void vector_difference(const struct vector *a, const struct vector *b,
                        struct vector *out_difference);

@@ -11,6 +11,7 @@
 
 #include "common/base/status.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -36,9 +37,19 @@ struct guid_text guid_format(const struct guid *id);
  * guid_parse(guid_format(x)) gives x. */
 bool guid_parse(const char *text, struct guid *out_id);
 
+/* As memcmp, which every search through records would call: by halves instead. */
 static inline int guid_compare(const struct guid *a, const struct guid *b)
 {
-    return memcmp(a->bytes, b->bytes, GUID_SIZE);
+    for (size_t at = 0; at < GUID_SIZE; at += sizeof(uint64_t)) {
+        uint64_t x;
+        uint64_t y;
+
+        memcpy(&x, a->bytes + at, sizeof(x));
+        memcpy(&y, b->bytes + at, sizeof(y));
+        if (x != y)
+            return be64toh(x) < be64toh(y) ? -1 : 1;
+    }
+    return 0;
 }
 
 static inline bool guid_equal(const struct guid *a, const struct guid *b)

@@ -132,13 +132,16 @@
 #define SESSION_CREDIT_COUNT_MAX   65536u         /* credits that a receiver may give at once */
 #define SESSION_SEARCH_COUNT_MAX   4096u          /* records looked at before a search rests */
 #define SESSION_RETRY_MS_FIRST     1000
-#define SESSION_RETRY_MS_MAX       300000
+#define SESSION_RETRY_MS_MAX       60000
+#define HELD_COUNT_MAX             16u            /* updates that could not be put in place, named */
+#define HELD_PROBLEM_MS            30000          /* before the status names one */
 #define SESSION_FORWARD_DELAY_MS   50             /* before updates of others are passed on */
 #define FETCH_ACTIVE_MAX           16u            /* transfers at a time in one folder */
 #define FETCH_LARGE_ACTIVE_MAX     4u             /* of these, transfers of large content */
 #define FETCH_LARGE_SIZE_MIN       (1u << 20)     /* bytes from which content counts as large */
 #define PLAN_OFFER_COUNT_MAX       512u           /* offers in one plan */
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
+#define EXPIRE_INTERVAL_MS         60000          /* between looks for old tombstones */
 #define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
 #define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
 #define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
@@ -174,11 +177,24 @@
 #define EXAMINE_BATCH_BYTES        (64u << 20)    /* bytes read before they are recorded */
 #define WALK_ECHO_MS               10000          /* events of what moved during a walk may come after it */
 #define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
+#define SIGNED_SIZE_MIN            (256u << 10)   /* content whose signature is kept … */
+#define SIGNED_SIZE_MAX            (UINT64_C(64) << 30) /* … up to this: 160 MB in memory */
+#define SIGNATURES_BYTES_MAX       (UINT64_C(1) << 30) /* signatures of one folder, on disk */
+#define SIGNATURES_COUNT_MAX       (256u << 10)   /* and their number: 40 bytes each in memory */
+#define SIGNATURES_FREE_BYTES_MIN  (256u << 20)   /* what they leave free on the file system */
+#define SIGNATURE_FILE_SIZE_MAX    (256u << 20)
+#define SIGNATURE_USE_S            3600           /* the last use of one is noted as exactly as this */
+#define SEED_SIZE_MIN              (INLINE_SIZE_MAX + 1) /* content for which seeds are looked for, and kept known */
+#define SEEDS_FRESH_COUNT_MAX      1024u          /* contents noted that have not been installed yet */
+#define SEEDS_HEARD_COUNT_MAX      4096u          /* likenesses heard of updates that are not settled yet */
+#define SEEDS_BYTES_MAX            (UINT64_C(8) << 30) /* seeds of one fetch, beside the first: 80 MB of signatures */
+#define SEEDS_DUPLICATE_MAX        2u             /* files with just the content that is wanted */
+#define SEEDS_TRY_MAX              8u             /* searches for similar files when those found are gone */
 #define FETCH_JOB_BYTES            (2u << 20)     /* what one step of a sending transfer may produce */
 #define FETCH_SERVED_MAX           64u            /* transfers that one stream may have under way */
 #define FETCH_FRAME_QUEUE_MAX      16u            /* frames of one transfer waiting for a worker */
-#define UNPARK_DELAY_MS            600000         /* without any session, before what is parked is put back */
-#define UNPARK_RETRY_MS            2000           /* between tries, when partners have nothing that we lack */
+#define PARKED_WAIT_MS             20000          /* of stillness, before a parked file no longer waits for its update */
+#define PARKED_WAIT_IN_SYNC_MS     2000           /* the same, when partners have nothing that we lack */
 #define PARTNER_RETRY_MS           1000           /* a session refused or lost, first delay */
 #define PARTNER_RETRY_MS_MAX       10000
 #define REPORT_INTERVAL_MS         2000           /* agent to controller */

@@ -8,13 +8,13 @@ set -euo pipefail
 
 initial_sync_is_equal_on_all() {
     local start took before files
+    touch "$lab_dir/no-sync"
     files=$(find "$(tree a1)" -type f | wc -l)
     [ -n "${COTERIE_DEMO_TREE:-}" ] || ((files >= files_min)) || fail "only $files files to begin with"
     before=$(lab_wire "${nodes[@]}")
     start=$(milliseconds)
     # a4 too: a member of the second group that is away would rightly be named as not in sync
     start_agents "${spare_nodes[@]}"
-    touch "$lab_dir/no-sync"
     settled 300
     rm "$lab_dir/no-sync"
     took=$(($(milliseconds) - start))

@@ -62,6 +62,21 @@ spare_group_works() {
     note "a second group with a fourth member, a4, beside the first"
 }
 
+skewed_clock_is_named_and_recovers() {
+    local library
+    # what the command faketime sets, but without a process between
+    library=$(dpkg -L libfaketime | grep -m1 'libfaketimeMT.so.1$')
+    lab_stop a4
+    lab_agent_start a4 env LD_PRELOAD="$library" FAKETIME=+20m
+    named 40 "small/spare.*a4\.$lab_domain.*clock|a4\.$lab_domain.*skew.*clock"
+    echo "of a skewed machine" > "$lab_dir/trees/a4/small/spare/skewed"
+    log_says a4 'clock skew too great' || fail "a4's log does not name the skew"
+    lab_stop a4
+    lab_agent_start a4
+    arrives 60 small/spare/skewed a4 a1 a2 a3
+    lab_wait 30 no_problem_named skew || fail "the status still names it"
+}
+
 stranger_is_refused_by_peers() {
     lab_stop a4
     delete_member Spare "CN=A4,CN=Computers,$lab_base"

@@ -94,6 +94,8 @@ static void one_event(struct run *run)
         member_scan(member);
     else if (dice < 57 && run->has_crashes)
         member_crash(member);
+    else if (dice == 57)
+        member_unpark(member);
     else if (member != other)
         (void)member_pull(member, other, &chaos);
     check(run, member);
@@ -122,21 +124,41 @@ static void end(struct run *run)
         member_fini(&run->members[i]);
 }
 
+static void run_one(uint64_t seed, bool crashes)
+{
+    struct run run;
+    unsigned events;
+
+    begin(&run, seed, crashes);
+    events = 5 + (unsigned)random_below(&run.random, 60);
+    while (events-- > 0)
+        one_event(&run);
+    end(&run);
+}
+
+/* What failed once. */
+static void runs_that_failed_once_do_not_fail_again(void **state)
+{
+    static const struct {
+        uint64_t seed;
+        bool crashes;
+    } known[] = {
+        {13188, false}, /* an older version took the place of an edit, whose base was claimed */
+        {387352, true}, /* two dead directories waited for each other's children */
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        run_one(known[i].seed, known[i].crashes);
+}
+
 static void run_many(const char *name, bool crashes)
 {
     uint64_t seed = random_seed(name);
     unsigned runs = run_count();
 
-    for (unsigned i = 0; i < runs; i++) {
-        struct run run;
-        unsigned events;
-
-        begin(&run, seed + i, crashes);
-        events = 5 + (unsigned)random_below(&run.random, 60);
-        while (events-- > 0)
-            one_event(&run);
-        end(&run);
-    }
+    for (unsigned i = 0; i < runs; i++)
+        run_one(seed + i, crashes);
 }
 
 static void replicas_converge_and_lose_nothing(void **state)
@@ -154,6 +176,7 @@ static void replicas_converge_and_lose_nothing_through_crashes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runs_that_failed_once_do_not_fail_again),
         cmocka_unit_test(replicas_converge_and_lose_nothing),
         cmocka_unit_test(replicas_converge_and_lose_nothing_through_crashes),
     };

@@ -112,10 +112,12 @@ static void vector_agrees_with_a_bitmap_and_its_laws_hold(void **state)
         struct vector ab = {0};
         struct vector ba = {0};
         struct vector minus = {0};
+        struct vector meet = {0};
         struct model ma;
         struct model mb;
         struct model both;
         struct model only_a;
+        struct model in_both;
 
         random_vector(&random, &a, &ma);
         random_vector(&random, &b, &mb);
@@ -124,16 +126,20 @@ static void vector_agrees_with_a_bitmap_and_its_laws_hold(void **state)
         vector_copy(&ba, &b);
         vector_join(&ba, &a);
         vector_difference(&a, &b, &minus);
+        vector_copy(&meet, &a);
+        vector_meet(&meet, &b);
 
         bool covered = true;
         for (unsigned i = 0; i < DATABASES; i++) {
             both.words[i] = ma.words[i] | mb.words[i];
             only_a.words[i] = ma.words[i] & ~mb.words[i];
+            in_both.words[i] = ma.words[i] & mb.words[i];
             covered = covered && only_a.words[i] == 0;
         }
         assert_is(&a, &ma);
         assert_is(&ab, &both);
         assert_is(&minus, &only_a);
+        assert_is(&meet, &in_both);
         assert_true(vector_equal(&ab, &ba));
         assert_true(vector_covers(&ab, &a) && vector_covers(&ab, &b));
         assert_int_equal(vector_covers(&b, &a), covered);
@@ -158,6 +164,7 @@ static void vector_agrees_with_a_bitmap_and_its_laws_hold(void **state)
         vector_fini(&b);
         vector_fini(&ab);
         vector_fini(&ba);
+        vector_fini(&meet);
         vector_fini(&minus);
     }
 }

@@ -168,6 +168,51 @@ static bool copy(struct member *member, struct random_source *random)
     return true;
 }
 
+/* Where a directory stands, for disk_resolve(). */
+static void path_of(const struct node *node, char path[DISK_PATH_SIZE])
+{
+    char tail[DISK_PATH_SIZE] = "";
+
+    for (; node->parent; node = node->parent) {
+        snprintf(path, DISK_PATH_SIZE, "%s%s%s", node->name, *tail ? "/" : "", tail);
+        snprintf(tail, sizeof(tail), "%s", path);
+    }
+}
+
+static void move_into(struct member *member, struct node *node, struct node *dir)
+{
+    struct node *old_dir = node->parent;
+    char name[DISK_NAME_SIZE];
+
+    memcpy(name, node->name, sizeof(name));
+    member->disk.now_ns = member_walltime(member).ns;
+    if (!disk_rename(&member->disk, node, dir, name))
+        return;
+    look_dirty(member, old_dir);
+    look_dirty(member, dir);
+}
+
+/* Two users move two directories into each other, each at another member: a cycle, when both meet. */
+static bool cross(struct member *member, struct random_source *random)
+{
+    struct world *world = member->world;
+    struct member *other = world->members[random_below(random, world->plan.member_count)];
+    struct node *a = choose(member, random, false, true);
+    struct node *b = choose(member, random, false, true);
+    char path[DISK_PATH_SIZE];
+
+    if (!a || a == b || disk_is_below(a, b) || disk_is_below(b, a))
+        return false;
+    path_of(a, path);
+    struct node *other_a = disk_resolve(&other->disk, path);
+    path_of(b, path);
+    struct node *other_b = disk_resolve(&other->disk, path);
+    move_into(member, a, b);
+    if (other != member && other_a && other_b && other_a->kind == FILE_DIRECTORY)
+        move_into(other, other_b, other_a);
+    return true;
+}
+
 static bool remove_tree(struct member *member, struct random_source *random, bool dirs)
 {
     struct node *node = choose(member, random, !dirs, dirs);
@@ -223,6 +268,8 @@ static bool operate(struct member *member, struct random_source *random, enum si
         return recreate(member, random);
     case OPERATION_copy:
         return copy(member, random);
+    case OPERATION_cross:
+        return cross(member, random);
     case OPERATION_COUNT:
         break;
     }
@@ -237,11 +284,11 @@ bool actions_operate(struct world *world, struct member *member, struct random_s
 #undef X
     };
     static const unsigned char weights[OPERATION_COUNT] = {
-        [OPERATION_create] = 20, [OPERATION_make_dir] = 14,    [OPERATION_make_link] = 2,
+        [OPERATION_create] = 18, [OPERATION_make_dir] = 14,    [OPERATION_make_link] = 2,
         [OPERATION_write] = 16,  [OPERATION_attributes] = 5,   [OPERATION_rename] = 8,
         [OPERATION_move] = 16,   [OPERATION_delete] = 5,       [OPERATION_delete_tree] = 3,
         [OPERATION_replace] = 4, [OPERATION_swap] = 2,         [OPERATION_recreate] = 2,
-        [OPERATION_copy] = 3,
+        [OPERATION_copy] = 3,    [OPERATION_cross] = 2,
     };
     uint64_t at = random_below(random, 100);
     unsigned op = 0;
@@ -325,6 +372,9 @@ static void fault(struct world *world, struct random_source *random)
         memstore_fail_commit(member->memory, 1 + (unsigned)random_below(random, 3));
     } else if (kind < 82) {
         member_lose_database(member);
+    } else if (kind < 84 && world->plan.tombstone_life_ms == 0) {
+        topology_lay(world, random);
+        world_count_fault(world, FAULT_topology);
     } else if (kind < 91) {
         static const int64_t jumps_ms[] = {SECOND, -SECOND, HOUR, -HOUR, 24 * HOUR * 3650,
                                            -24 * HOUR * 3650};

@@ -26,6 +26,10 @@ static void finish(struct member *member)
         member_crash(member, world_delay(world, 5 * SECOND));
         return;
     }
+    for (size_t i = 0; i < member->offer_count; i++) {
+        if (settled[i] == SETTLED_DONE)
+            member->still_since_ms = world->now_ms;
+    }
     if (member->plan_has_offers)
         intake_planned(member->intake, settled, world_now(world));
     else if (failed)

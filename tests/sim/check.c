@@ -51,6 +51,38 @@ void check_records(struct member *member)
         check_record(member, table, record);
 }
 
+static bool may_have_expired(const struct world *world, const struct record *record)
+{
+    return world->plan.tombstone_life_ms > 0 && !record->update.present;
+}
+
+/* The first record above @after (NULL: of all) that every member must have. */
+static const struct record *next_kept(const struct world *world, const struct table *table,
+                                      const struct file_id *after)
+{
+    const struct record *record = table_next(table, after);
+
+    while (record && may_have_expired(world, record))
+        record = table_next(table, &record->update.id);
+    return record;
+}
+
+/* What a member without a say gave up of itself comes again (rule 9): then it has no record of the
+ * file, and lacks the greatest version of it. */
+static bool comes_again(const struct world *world, const struct member *to,
+                        const struct update *theirs)
+{
+    for (unsigned i = 0; i < world->plan.member_count; i++) {
+        const struct record *greater =
+            table_get(memstore_table(world->members[i]->memory), &theirs->id);
+
+        if (greater && update_compare(&greater->update, theirs) > 0 &&
+            !vector_contains(replica_vector(to->replica), &greater->update.gvsn))
+            return true;
+    }
+    return false;
+}
+
 void check_vectors(struct world *world, const struct member *a, const struct member *b)
 {
     const struct table *table_a = memstore_table(a->memory);
@@ -64,7 +96,8 @@ void check_vectors(struct world *world, const struct member *a, const struct mem
          theirs = table_next(table_b, &theirs->update.id)) {
         const struct record *ours = table_get(table_a, &theirs->update.id);
 
-        if (!ours || update_compare(&ours->update, &theirs->update) < 0) {
+        if (ours ? update_compare(&ours->update, &theirs->update) < 0
+                 : !may_have_expired(world, theirs) && !comes_again(world, a, &theirs->update)) {
             world_fail(world, "member %u claims to know all of member %u, but not %s", a->index,
                        b->index, (const char *)theirs->update.name);
             return;
@@ -123,12 +156,16 @@ static void check_equal(struct world *world, const struct member *a, const struc
 {
     const struct table *table_a = memstore_table(a->memory);
     const struct table *table_b = memstore_table(b->memory);
-    const struct record *x = table_next(table_a, NULL);
-    const struct record *y = table_next(table_b, NULL);
+    const struct record *x = next_kept(world, table_a, NULL);
+    const struct record *y = next_kept(world, table_b, NULL);
 
-    if (!vector_equal(replica_vector(a->replica), replica_vector(b->replica)))
+    /* what a read-only member numbered itself is known to nobody else */
+    if (member_is_reader(b)
+            ? !vector_covers(replica_vector(b->replica), replica_vector(a->replica))
+            : !vector_equal(replica_vector(a->replica), replica_vector(b->replica)))
         world_fail(world, "members %u and %u end with different vectors", a->index, b->index);
-    for (; x && y; x = table_next(table_a, &x->update.id), y = table_next(table_b, &y->update.id)) {
+    for (; x && y; x = next_kept(world, table_a, &x->update.id),
+                   y = next_kept(world, table_b, &y->update.id)) {
         if (!gvsn_equal(&x->update.gvsn, &y->update.gvsn)) {
             world_fail(world, "members %u and %u end with different versions of %s and %s",
                        a->index, b->index, (const char *)x->update.name,
@@ -161,7 +198,7 @@ static void check_sessions(struct world *world)
     for (size_t i = 0; i < world->edge_count; i++) {
         const struct edge *edge = &world->edges[i];
 
-        if (!edge->to->up || !edge->from->up)
+        if (!edge->laid || !edge->to->up || !edge->from->up)
             continue;
         if (!edge->stream || !edge->stream->receiver)
             world_fail(world, "member %u has no session with %u", edge->to->index,

@@ -251,8 +251,12 @@ void disk_drop_all_stages(struct disk *disk)
 void disk_preserve_parked(struct disk *disk, struct node *parked)
 {
     for (size_t i = 0; i < disk->node_count; i++) {
-        if (disk_is_below(disk->nodes[i], parked))
-            ledger_preserved(disk->ledger, disk->nodes[i]->content);
+        struct node *node = disk->nodes[i];
+
+        if (!disk_is_below(node, parked))
+            continue;
+        ledger_preserved(disk->ledger, node->content);
+        node->area = AREA_PRESERVE;
     }
     detach(parked, AREA_PRESERVE);
 }

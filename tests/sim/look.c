@@ -372,8 +372,10 @@ void look_commit(struct member *member)
     look_done(member, left);
     check_records(member);
     member->return_failed = false;
-    if (count > 0)
+    if (count > 0) {
+        member->still_since_ms = world->now_ms;
         member_vector_grew(member);
+    }
     if (count > 0 || member->rejudge_wanted) {
         member->rejudge_wanted = false;
         intake_rejudge(member->intake);

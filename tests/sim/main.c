@@ -42,6 +42,7 @@ struct totals {
     uint64_t seed_count;
     uint64_t event_count;
     uint64_t update_count;
+    uint64_t expired_count;
     uint64_t operations[OPERATION_COUNT];
     uint64_t faults[FAULT_COUNT];
     uint64_t classes[CLASS_COUNT];
@@ -54,6 +55,7 @@ static void add(struct totals *totals, const struct sim_result *result)
     totals->seed_count++;
     totals->event_count += result->event_count;
     totals->update_count += result->update_count;
+    totals->expired_count += result->expired_count;
     for (unsigned i = 0; i < OPERATION_COUNT; i++)
         totals->operations[i] += result->operations[i];
     for (unsigned i = 0; i < FAULT_COUNT; i++)
@@ -82,9 +84,10 @@ static void print_totals(const struct totals *totals, int64_t elapsed_ms)
     static const char *const classes[] = {SIM_CLASSES(X)};
 #undef X
 
-    printf("seeds=%llu events=%llu updates=%llu slowest_quiet_ms=%lld hash=%016llx\n",
+    printf("seeds=%llu events=%llu updates=%llu expired=%llu slowest_quiet_ms=%lld hash=%016llx\n",
            (unsigned long long)totals->seed_count, (unsigned long long)totals->event_count,
-           (unsigned long long)totals->update_count, (long long)totals->quiet_ms_max,
+           (unsigned long long)totals->update_count,
+           (unsigned long long)totals->expired_count, (long long)totals->quiet_ms_max,
            (unsigned long long)totals->hash);
     print_counts("operations", operations, totals->operations, OPERATION_COUNT);
     print_counts("faults", faults, totals->faults, FAULT_COUNT);
@@ -93,10 +96,12 @@ static void print_totals(const struct totals *totals, int64_t elapsed_ms)
            (double)totals->seed_count * 1000 / (double)(elapsed_ms > 0 ? elapsed_ms : 1));
 }
 
+/* One seed that breaks an invariant does not end the range, so that a range tells them all. */
 static int run_range(uint64_t first, uint64_t last, bool twice)
 {
     struct totals totals = {0};
     struct instant begin = instant_now();
+    int status = 0;
 
     for (uint64_t seed = first; seed <= last; seed++) {
         struct sim_options options = {.seed = seed};
@@ -106,7 +111,8 @@ static int run_range(uint64_t first, uint64_t last, bool twice)
         sim_run(&options, &result);
         if (result.failed) {
             printf("FAILED: seed %llu: %s\n", (unsigned long long)seed, result.problem);
-            return 1;
+            status = 1;
+            continue;
         }
         if (twice) {
             struct sim_result again;
@@ -114,13 +120,13 @@ static int run_range(uint64_t first, uint64_t last, bool twice)
             sim_run(&options, &again);
             if (again.trace_hash != result.trace_hash) {
                 printf("FAILED: seed %llu: two runs differ\n", (unsigned long long)seed);
-                return 1;
+                status = 1;
             }
         }
         add(&totals, &result);
     }
     print_totals(&totals, instant_ms_since(begin, instant_now()));
-    return 0;
+    return status;
 }
 
 static int run_traced(uint64_t seed, const bool *skip, size_t skip_count)

@@ -14,6 +14,13 @@ struct walltime member_walltime(const struct member *member)
         .ns = (epoch_ms + member->world->now_ms + member->skew_ms) * NS_PER_MS};
 }
 
+bool member_is_reader(const struct member *member)
+{
+    const struct plan_of_run *plan = &member->world->plan;
+
+    return plan->reader && member->index + 1 == plan->member_count;
+}
+
 struct member *member_new(struct world *world, unsigned index)
 {
     struct member *member = MEM_NEW(struct member);
@@ -62,7 +69,8 @@ static void forget_process(struct member *member)
     member->looked_count = 0;
     member->look_queued = false;
     member->look_due = false;
-    member->unpark_wanted = false;
+    member->unpark_queued = false;
+    member->unpark_due = false;
     member->rejudge_wanted = false;
     member->return_failed = false;
     member->scanned = false;
@@ -83,6 +91,7 @@ static enum status open_replica(struct member *member)
         .folder = member->world->folder,
         .store = member->store,
         .primary = member->index == 0,
+        .read_only = member_is_reader(member),
         .case_insensitive = member->world->plan.fold,
         .fresh_database = world_guid(member->world),
     };
@@ -116,11 +125,11 @@ void member_start(struct member *member)
     apply_sweep_parked(member);
     member->intake = intake_new();
     member->up = true;
-    member->alone_since_ms = world->now_ms;
+    member->still_since_ms = world->now_ms;
     world_trace(world, member, "starts");
     look_dirty_all(member);
     for (size_t i = 0; i < world->edge_count; i++) {
-        if (world->edges[i].to == member)
+        if (world->edges[i].to == member && world->edges[i].laid)
             streams_connect_later(world, &world->edges[i], world_delay(world, SECOND));
     }
 }
@@ -139,7 +148,8 @@ void member_lose_database(struct member *member)
 {
     struct world *world = member->world;
 
-    if (!member->up || member->index == 0)
+    if (!member->up || member->index == 0 || world->plan.reader ||
+        world->plan.tombstone_life_ms > 0)
         return;
     world_count_fault(world, FAULT_database_lost);
     member_crash(member, world_delay(world, 10 * SECOND));
@@ -154,10 +164,38 @@ void member_vector_grew(struct member *member)
         streams_vector_grew(member);
 }
 
-/* Some partner may still bring the update that a parked record waits for. */
-static bool awaits_updates(const struct member *member)
+/* What is parked waits for the update that moves it on, but not for ever. */
+static void queue_unpark(struct member *member)
 {
-    return intake_item_count(member->intake) > 0;
+    struct world *world = member->world;
+    int64_t due_ms = member->still_since_ms + PARKED_WAIT_MS;
+
+    if (member->unpark_queued || !replica_has_parked(member->replica))
+        return;
+    member->unpark_queued = true;
+    world_queue(world, due_ms > world->now_ms ? due_ms - world->now_ms : 1,
+                (struct event){.kind = EVENT_UNPARK,
+                               .member = member,
+                               .incarnation = member->incarnation});
+}
+
+static void expire(struct member *member)
+{
+    struct world *world = member->world;
+    int64_t life_ms = world->plan.tombstone_life_ms;
+    struct vector held = {0};
+    size_t count = 0;
+
+    if (life_ms == 0 || world->now_ms - member->expired_ms < SECOND)
+        return;
+    member->expired_ms = world->now_ms;
+    if (streams_held_by_all(member, &held) &&
+        replica_expire(member->replica, member_walltime(member), life_ms, &held, &count) != ST_OK)
+        member_crash(member, world_delay(world, 5 * SECOND));
+    if (count > 0)
+        world_trace(world, member, "drops %zu tombstones", count);
+    world->result->expired_count += count;
+    vector_fini(&held);
 }
 
 void member_run(struct member *member)
@@ -193,12 +231,15 @@ void member_run(struct member *member)
             return;
         if (member->look_due) {
             look_begin(member);
-        } else if (member->unpark_wanted && !awaits_updates(member)) {
-            member->unpark_wanted = false;
-            apply_unpark(member);
         } else if (!member->return_failed && replica_can_return(member->replica)) {
             apply_return(member);
+        } else if (member->unpark_due && intake_item_count(member->intake) == 0) {
+            member->unpark_due = false;
+            member->still_since_ms = world->now_ms;
+            apply_unpark(member);
         } else {
+            queue_unpark(member);
+            expire(member);
             return;
         }
     }

@@ -42,9 +42,11 @@ struct member {
     struct intake *intake;
     int64_t skew_ms;
     enum work work;
-    bool unpark_wanted;
+    bool unpark_queued; /* EVENT_UNPARK is on its way */
+    bool unpark_due;
     bool return_failed; /* bringing parked files back; look first */
-    int64_t alone_since_ms; /* the last stream's end, or the start */
+    int64_t expired_ms;     /* when tombstones were expired last */
+    int64_t still_since_ms; /* the last time that something was settled or seen, or the start */
     uint64_t stage_last;
 
     /* plan */
@@ -70,11 +72,15 @@ struct member {
 };
 
 struct member *member_new(struct world *world, unsigned index);
+bool member_is_reader(const struct member *member);
 void member_free(struct member *member);
 void member_start(struct member *member);
 /* Loses all but the disk and what was committed; comes back after @away_ms. */
 void member_crash(struct member *member, int64_t away_ms);
-/* A crash after which the store is empty. Not of the primary, whose word the others wait for. */
+/* A crash after which the store is empty. Not of the primary, whose word the others wait for, and not
+ * beside a read-only member, which may be left with what only the lost store knew: it can tell nobody,
+ * and stays honestly out of sync; nor where tombstones expire, since it may have been the last to hold
+ * one for a partner that is away. */
 void member_lose_database(struct member *member);
 void member_run(struct member *member);
 struct walltime member_walltime(const struct member *member);
@@ -132,6 +138,8 @@ void streams_member_down(struct member *member);
 void streams_tick(struct world *world, struct stream *stream, enum event_kind kind);
 void streams_try_joins(struct member *member);
 void streams_vector_grew(struct member *member);
+/* What every partner is known to hold; false: one of them is away. */
+bool streams_held_by_all(const struct member *member, struct vector *out_held);
 struct stream *streams_by_id(struct world *world, uint32_t id);
 void streams_fetch(struct member *member, const struct intake_next *next);
 void streams_settled(struct member *member, const struct intake_next *next);
@@ -145,6 +153,11 @@ void actions_heal(struct world *world);
 /* --- classify.c --- */
 void classify_offer(struct member *member, const struct update *update,
                     const struct vector *sender_vector);
+
+/* --- print.c --- */
+#define PRINT_UPDATE_SIZE 200
+void print_update(const struct update *u, char text[PRINT_UPDATE_SIZE]);
+void print_member(const struct member *member);
 
 /* --- check.c --- */
 /* The member's records: one root, no cycle, no orphan, names unique. After every commit. */

@@ -14,6 +14,8 @@ root=$(cd "$here/../.." && pwd)
 seed_count=3000
 
 # name | file | what is wrong | sed script
+# Who wins a name clash is all one to the simulation, as long as all agree and the loser is kept: that
+# the greater one does is for tests/unit/core/replica_test.c.
 mutants() {
     cat <<'LIST'
 older_wins|agent/version/update.c|the lesser clock wins|s/rank_compare(a->clock, b->clock)/rank_compare(b->clock, a->clock)/
@@ -27,7 +29,6 @@ cycle_ignored|agent/replica/judge.c|a move may close a cycle|s/return RULING_KEE
 new_child_ignored|agent/replica/judge.c|a directory is deleted over a new child|s/return RULING_REVIVE;/return RULING_BURY;/
 tombstone_not_waiting|agent/replica/judge.c|a directory's tombstone revives it over children on their way|s/^        return RULING_WAIT;$/        return RULING_REVIVE;/
 clash_as_move|agent/replica/judge.c|a name clash is taken for a move of the holder|s/return wins_name(replica, u, &ruling->holder) ? RULING_CLASH : RULING_BEHIND/return RULING_PARK/
-name_won_by_arrival|agent/replica/judge.c|who comes last takes the name|s/    return update_compare(u, &holder->update) > 0;/    return true;/
 conflict_not_preserved|agent/replica/place.c|the loser of concurrent edits is not kept|s/ruling->is_concurrent ? PRESERVE_CONFLICT : PRESERVE_NONE/PRESERVE_NONE/
 clash_not_preserved|agent/replica/clash.c|the loser of a name clash is not kept|s/PRESERVE_NAME_CONFLICT/PRESERVE_NONE/
 clash_loser_forgotten|agent/replica/clash.c|the loser of a name clash leaves no tombstone|s/if (replica_is_unheard(plan->replica, loser))/if (true)/
@@ -43,6 +44,13 @@ joined_in_spite|agent/session/receiver.c|the sender's vector is joined though an
 always_complete|agent/session/sender.c|every round is called complete|s/\*out_complete = .*;/*out_complete = true;/
 tombstones_not_sent|agent/session/sender.c|tombstones are left out|s/s->phase = PHASE_TOMBSTONES;/s->phase = PHASE_LIVE;/
 failure_called_done|agent/session/intake.c|an update that could not be settled is called done|s/settle(intake, item, false);/settle(intake, item, true);/
+parked_for_ever|agent/replica/clash.c|what is parked waits for ever|s/    if (!plan_knows_object(&parked))/    if (true)/
+parked_attributes_kept|agent/replica/plan.c|what was parked returns with attributes that a stopped plan gave it|s/    if (from->place == PLACE_PARKED)/    if (false)/
+merged_into_itself|agent/replica/judge.c|a directory whose merges lead back to it is its own heir|s/hop < MERGE_HOP_MAX \&\& !file_id_equal(out_id, \&merged->id)/hop < MERGE_HOP_MAX/
+read_only_answers|agent/replica/judge.c|a read-only member answers updates|s/    if (replica->options.read_only)/    if (false)/
+read_only_keeps|agent/replica/return.c|what users of a read-only member made stays|s/if (!replica->options.read_only ||/if (true ||/
+undone_joined|agent/replica/replica.c|what was undone is claimed with the round that was running|s/        vector_remove(joined, &undone->gvsn);/        (void)joined;/
+expired_too_early|agent/replica/replica.c|tombstones expire though a partner lacks them|s/!vector_contains(held, &record.update.gvsn)/false/;s/vector_contains(held, &record.update.gvsn)/true/
 vain_wait_called_done|agent/session/intake.c|what waits in vain is called done|s/tell_settled(intake, source, &item->update.gvsn, false);/tell_settled(intake, source, \&item->update.gvsn, true);/
 LIST
 }

@@ -88,51 +88,6 @@ void world_count_fault(struct world *world, enum sim_fault fault)
 
 /* --- setting up --- */
 
-static void add_edge(struct world *world, unsigned from, unsigned to)
-{
-    world->edges[world->edge_count++] = (struct edge){
-        .from = world->members[from], .to = world->members[to], .open = true};
-}
-
-static void add_both(struct world *world, unsigned a, unsigned b)
-{
-    add_edge(world, a, b);
-    add_edge(world, b, a);
-}
-
-static void lay_edges(struct world *world)
-{
-    unsigned count = world->plan.member_count;
-
-    switch (random_below(&world->random, 6)) {
-    case 0:
-    case 1: /* mesh */
-        for (unsigned a = 0; a < count; a++) {
-            for (unsigned b = a + 1; b < count; b++)
-                add_both(world, a, b);
-        }
-        return;
-    case 2: /* hub */
-        for (unsigned a = 1; a < count; a++)
-            add_both(world, 0, a);
-        return;
-    case 3: /* chain */
-        for (unsigned a = 1; a < count; a++)
-            add_both(world, a - 1, a);
-        return;
-    case 4: /* ring */
-        for (unsigned a = 0; a < count; a++) {
-            if (count > 2 || a == 0)
-                add_both(world, a, (a + 1) % count);
-        }
-        return;
-    default: /* ring, one way */
-        for (unsigned a = 0; a < count; a++)
-            add_edge(world, a, (a + 1) % count);
-        return;
-    }
-}
-
 static void draw_plan(struct world *world)
 {
     struct random_source *random = &world->random;
@@ -154,6 +109,9 @@ static void draw_plan(struct world *world)
     plan->inline_percent = (unsigned)random_below(random, 101);
     plan->fold = random_chance(random, 15);
     plan->seeded = random_chance(random, 40);
+    plan->reader = random_chance(random, 10);
+    if (random_chance(random, 30))
+        plan->tombstone_life_ms = 1 + (int64_t)random_below(random, 30 * SECOND);
 }
 
 static void seed_disk(struct world *world, struct member *member)
@@ -175,7 +133,7 @@ static void set_up(struct world *world)
         if (random_chance(&world->random, 30))
             world->members[i]->skew_ms = (int64_t)random_below(&world->random, 20 * HOUR) - 10 * HOUR;
     }
-    lay_edges(world);
+    topology_lay(world, &world->random);
     for (unsigned i = 0; i < world->plan.member_count; i++) {
         if (world->plan.seeded)
             seed_disk(world, world->members[i]);
@@ -247,6 +205,10 @@ static void handle(struct world *world, const struct event *event)
     case EVENT_RESTART:
         member_start(member);
         break;
+    case EVENT_UNPARK:
+        member->unpark_queued = false;
+        member->unpark_due = world->now_ms - member->still_since_ms >= PARKED_WAIT_MS;
+        break;
     }
     if (member)
         member_run(member);
@@ -278,7 +240,7 @@ static bool all_connected(const struct world *world)
 {
     for (size_t i = 0; i < world->edge_count; i++) {
         const struct edge *edge = &world->edges[i];
-        if (edge->from->up && edge->to->up && !edge->stream)
+        if (edge->laid && edge->from->up && edge->to->up && !edge->stream)
             return false;
     }
     return true;
@@ -354,5 +316,7 @@ void sim_run(const struct sim_options *options, struct sim_result *out_result)
         check_quiet(&world);
     if (!out_result->failed)
         epilogue(&world);
+    for (unsigned i = 0; i < world.plan.member_count && options->trace && out_result->failed; i++)
+        print_member(world.members[i]);
     tear_down(&world);
 }

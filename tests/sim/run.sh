@@ -3,6 +3,7 @@
 # Run the simulation (see world.h).
 #
 #   run.sh --seeds A..B [--twice] [--jobs N]   a range, spread over N processes (default: all cores)
+#   run.sh --known                             the seeds that failed once (seeds.txt)
 #   run.sh --trace SEED                        what happens in one run
 #   run.sh --shrink SEED                       the fewest actions with which a seed still fails
 #
@@ -27,7 +28,7 @@ find_program() {
 }
 
 usage() {
-    sed -n '4,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '4,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -62,8 +63,8 @@ add_up() {
             show("operations:")
             show("faults:")
             show("classes:")
-            printf "seeds=%d events=%d updates=%d slowest_quiet_ms=%d", total["seeds"],
-                total["events"], total["updates"], slowest
+            printf "seeds=%d events=%d updates=%d expired=%d slowest_quiet_ms=%d", total["seeds"],
+                total["events"], total["updates"], total["expired"], slowest
         }' "$@"
 }
 
@@ -97,6 +98,21 @@ run_range() {
         'BEGIN { printf " seconds=%.1f seeds_per_second=%.1f violations=0\n", ns / 1e9, count * 1e9 / ns }'
 }
 
+run_known() {
+    local seed _ status=0 count=0
+
+    while read -r seed _; do
+        [[ $seed =~ ^[0-9]+$ ]] || continue
+        count=$((count + 1))
+        "$program" "$seed" "$seed" >/dev/null || {
+            echo "FAILED: seed $seed, which failed once, fails again" >&2
+            status=1
+        }
+    done <"$here/seeds.txt"
+    echo "known=$count"
+    return "$status"
+}
+
 program=$(find_program)
 seeds=""
 twice=""
@@ -113,6 +129,10 @@ while [ $# -gt 0 ]; do
         [ $# -ge 2 ] || usage
         jobs=$2
         shift
+        ;;
+    --known)
+        run_known
+        exit
         ;;
     --trace | --shrink)
         [ $# -ge 2 ] || usage

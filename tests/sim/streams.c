@@ -214,10 +214,8 @@ static void pull_end(struct stream *stream)
     receiver_free(stream->receiver);
     stream->receiver = NULL;
     stream->edge->stream = NULL;
-    if (member->up) {
+    if (member->up)
         intake_source_gone(member->intake, stream->id);
-        member->alone_since_ms = member->world->now_ms;
-    }
     streams_connect_later(member->world, stream->edge,
                           world_delay(member->world, 5 * SECOND));
 }
@@ -257,6 +255,7 @@ static struct message *update_message(struct stream *stream, const struct record
 {
     struct member *member = stream->from;
     struct message *message = new_message(MESSAGE_UPDATE);
+    char text[PRINT_UPDATE_SIZE];
 
     update_copy(&message->update, &record->update);
     if (record->update.present && record->update.kind != FILE_DIRECTORY &&
@@ -264,9 +263,8 @@ static struct message *update_message(struct stream *stream, const struct record
         world_chance(member->world, member->world->plan.inline_percent * 10))
         message->content = read_content(member, record);
     member->world->result->update_count++;
-    world_trace(member->world, member, "sends %u %.*s clock=%llu present=%d", stream->to->index,
-                (int)record->update.name_size, (const char *)record->update.name,
-                (unsigned long long)record->update.clock, record->update.present);
+    print_update(&record->update, text);
+    world_trace(member->world, member, "sends %u %s", stream->to->index, text);
     return message;
 }
 
@@ -391,23 +389,11 @@ static bool can_serve(const struct member *member)
     return state->initial_scan_done && state->initial_sync_done;
 }
 
-static bool has_stream(const struct world *world, const struct member *to)
-{
-    for (size_t i = 0; i < world->edge_count; i++) {
-        if (world->edges[i].to == to && world->edges[i].stream)
-            return true;
-    }
-    return false;
-}
-
 void streams_connect(struct world *world, struct edge *edge)
 {
     edge->connecting = false;
-    if (edge->stream || !edge->to->up)
+    if (edge->stream || !edge->to->up || !edge->laid)
         return;
-    /* Who has been without partners for long no longer waits for their updates. */
-    if (!has_stream(world, edge->to) && world->now_ms - edge->to->alone_since_ms > 15 * SECOND)
-        edge->to->unpark_wanted = true;
     if (!edge->open || world->parted[edge->from->index][edge->to->index] ||
         !can_serve(edge->from) || !edge->to->scanned) {
         /* While nothing else happens the wait for a partner who is away can be long. */
@@ -519,4 +505,23 @@ void streams_vector_grew(struct member *member)
         if (stream->from == member && stream->sender)
             serve_pump(stream);
     }
+}
+
+bool streams_held_by_all(const struct member *member, struct vector *out_held)
+{
+    const struct world *world = member->world;
+
+    vector_copy(out_held, replica_vector(member->replica));
+    for (size_t i = 0; i < world->edge_count; i++) {
+        const struct edge *edge = &world->edges[i];
+        const struct stream *stream = edge->stream;
+
+        if (!edge->laid || (edge->from != member && edge->to != member))
+            continue;
+        if (!stream || stream->cut || !stream->sender || !stream->receiver)
+            return false;
+        vector_meet(out_held, edge->from == member ? sender_receiver_vector(stream->sender)
+                                                   : receiver_sender_vector(stream->receiver));
+    }
+    return true;
 }

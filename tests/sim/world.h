@@ -36,7 +36,7 @@
 #define SIM_FAULTS(X)                                                                              \
     X(cut) X(partition) X(heal) X(crash) X(crash_at_step) X(store_failure) X(step_full) X(step_io) \
     X(stage_full) X(fetch_failure) X(clock_jump) X(watch_overflow) X(schedule) X(absence)          \
-    X(edit_during_plan) X(database_lost)
+    X(edit_during_plan) X(database_lost) X(topology)
 enum sim_fault {
 #define X(name) FAULT_##name,
     SIM_FAULTS(X)
@@ -57,7 +57,7 @@ enum sim_class {
 
 #define SIM_OPERATIONS(X)                                                                          \
     X(create) X(make_dir) X(make_link) X(write) X(attributes) X(rename) X(move) X(delete)          \
-    X(delete_tree) X(replace) X(swap) X(recreate) X(copy)
+    X(delete_tree) X(replace) X(swap) X(recreate) X(copy) X(cross)
 enum sim_operation {
 #define X(name) OPERATION_##name,
     SIM_OPERATIONS(X)
@@ -82,6 +82,7 @@ struct sim_result {
     int64_t quiet_ms;      /* from healing to quiet */
     uint64_t operations[OPERATION_COUNT];
     uint64_t faults[FAULT_COUNT];
+    uint64_t expired_count;
     uint64_t classes[CLASS_COUNT];
 };
 
@@ -105,6 +106,7 @@ enum event_kind {
     EVENT_CONNECT,
     EVENT_STREAM_LOST,
     EVENT_RESTART,
+    EVENT_UNPARK,
 };
 
 /* One session: the receiver @to pulls from the sender @from. */
@@ -137,6 +139,7 @@ struct event {
 struct edge {
     struct member *from;
     struct member *to;
+    bool laid; /* part of the topology now */
     bool open; /* by schedule */
     bool connecting;
     struct stream *stream; /* the receiver's current one */
@@ -156,6 +159,8 @@ struct plan_of_run {
     unsigned inline_percent;
     bool fold;
     bool seeded; /* members start with files of their own */
+    bool reader; /* the last member is read-only */
+    int64_t tombstone_life_ms; /* 0: for ever */
 };
 
 struct world {
@@ -193,6 +198,12 @@ void world_fail(struct world *world, const char *format, ...) PRINTF_LIKE(2, 3);
 void world_trace(struct world *world, const struct member *member, const char *format, ...)
     PRINTF_LIKE(3, 4);
 void world_count_fault(struct world *world, enum sim_fault fault);
+
+/* --- topology.c --- */
+
+/* Draw the topology, at first or anew. Every member hears of every other's changes, but nobody of a
+ * read-only member's. */
+void topology_lay(struct world *world, struct random_source *random);
 
 /* --- events.c --- */
 

@@ -12,7 +12,7 @@
 #   agents_down DIR              end everything; false when an agent did not end cleanly
 #
 # Needs root, COTERIE_BUILD and COTERIE_SOURCE. AGENTS_LOG is the log level, AGENTS_WRAP a command
-# that runs each agent (valgrind …).
+# that runs each agent (valgrind …), AGENTS_IN how an agent receives (make_assignment.c).
 
 agents_name() { echo "a$1.agents.test"; }
 agents_address() { echo "127.91.0.$1"; }
@@ -53,7 +53,7 @@ agents_write() { # DIR N COUNT
     [ "$n" = 1 ] && role=primary
     for m in $(seq "$count"); do
         [ "$m" = "$n" ] && continue
-        connections+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$n" "$m")" in
+        connections+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$n" "$m")" "${AGENTS_IN:-in}"
             "$(agents_name "$m")" 7722 "host/$(agents_name "$m")@$KDC_REALM")
         connections+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$m" "$n")" out
             "$(agents_name "$m")" 7722 "host/$(agents_name "$m")@$KDC_REALM")

@@ -3,7 +3,9 @@
  * make_assignment: an assignment file for one agent, for tests that need no controller.
  *
  *   make_assignment OUT COMPUTER GROUP_GUID FOLDER_GUID MEMBER_GUID ROOT primary|member
- *                   [CONNECTION_GUID in|out PARTNER_NAME PORT PRINCIPAL]...
+ *                   [CONNECTION_GUID in|in-whole|out PARTNER_NAME PORT PRINCIPAL]...
+ *
+ * in-whole: without remote differential compression.
  */
 #include "common/base/mem.h"
 #include "common/model/assignment.h"
@@ -25,7 +27,7 @@ static struct guid guid_argument(const char *text)
 
 static void add_connection(struct folder_assignment *f, char **arg)
 {
-    bool inbound = strcmp(arg[1], "in") == 0;
+    bool inbound = strcmp(arg[1], "out") != 0;
     struct connection_assignment **list = inbound ? &f->inbound : &f->outbound;
     size_t *count = inbound ? &f->inbound_count : &f->outbound_count;
     struct connection_assignment *c;
@@ -42,7 +44,7 @@ static void add_connection(struct folder_assignment *f, char **arg)
         .partner_principal_count = 1,
         .schedule = schedule_always(),
         .enabled = true,
-        .rdc_enabled = true,
+        .rdc_enabled = strcmp(arg[1], "in-whole") != 0,
         .rdc_size_min = 65536,
     };
     c->partner_principals[0] = arg[4];

@@ -499,27 +499,21 @@ static size_t run_steps(struct round *round, const struct plan *plan, struct ste
     return count;
 }
 
-/* One batch; returns whether anything was settled as done. */
-static bool run_batch(struct round *round, const struct batch *batch)
+/* A plan of a batch, or of none; returns whether anything was settled as done. */
+static bool run_plan(struct round *round, const struct batch *batch, struct plan *plan)
 {
     static const char *const outcomes[] = {"done", "wait", "behind", "again"};
     struct member *to = round->to;
-    struct plan *plan;
     size_t count;
     size_t issued;
     enum settled settled[PLAN_OFFER_COUNT_MAX];
     bool progress = false;
 
-    to->now.ns++;
-
-    enum status st = replica_plan(to->replica, to->now, batch->offers, batch->count, &plan);
-
-    assert(st == ST_OK);
     replica_plan_steps(plan, &count);
 
     scope_free struct step_result *results = mem_new(count, sizeof(*results));
+    enum status st = replica_intend(plan);
 
-    st = replica_intend(plan);
     assert(st == ST_OK);
     count = run_steps(round, plan, results);
     if (round->has_crashed)
@@ -548,6 +542,20 @@ static bool run_batch(struct round *round, const struct batch *batch)
         member_scan(to);
     }
     return progress;
+}
+
+static bool run_batch(struct round *round, const struct batch *batch)
+{
+    struct member *to = round->to;
+    struct plan *plan;
+
+    to->now.ns++;
+
+    enum status st = replica_plan(to->replica, to->now, batch->offers, batch->count, &plan);
+
+    assert(st == ST_OK);
+    (void)st;
+    return run_plan(round, batch, plan);
 }
 
 enum pull_result member_pull(struct member *to, struct member *from,
@@ -608,28 +616,58 @@ void member_return_parked(struct member *member)
         (void)run_batch(&round, &batch);
 }
 
+void member_unpark(struct member *member)
+{
+    struct round round = {.to = member};
+    struct batch batch = {.count = 0};
+    struct plan *plan;
+
+    if (!replica_has_parked(member->replica))
+        return;
+    member->now.ns++;
+
+    enum status st = replica_plan_unpark(member->replica, member->now, &plan);
+
+    assert(st == ST_OK);
+    (void)st;
+    (void)run_plan(&round, &batch, plan);
+}
+
+/* Grows with whatever a member learns or does. */
+static uint64_t progress_of(const struct member *members, size_t count)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += vector_number_count(replica_vector(members[i].replica)) +
+               replica_state(members[i].replica)->number_last;
+    return sum;
+}
+
 bool members_converge(struct member *members, size_t count, unsigned cycle_count_max)
 {
     for (unsigned cycle = 0; cycle < cycle_count_max; cycle++) {
-        uint64_t before = 0;
-        uint64_t after = 0;
+        uint64_t before;
         bool quiet = true;
 
         for (size_t i = 0; i < count; i++) {
             member_scan(&members[i]);
             member_return_parked(&members[i]);
-            before += replica_state(members[i].replica)->number_last;
         }
+        before = progress_of(members, count);
         for (size_t i = 0; i < count; i++) {
             for (size_t j = 0; j < count; j++) {
                 if (i != j && member_pull(&members[i], &members[j], NULL) != PULL_NOTHING)
                     quiet = false;
             }
         }
-        for (size_t i = 0; i < count; i++)
-            after += replica_state(members[i].replica)->number_last;
-        if (quiet && before == after)
+        if (before != progress_of(members, count))
+            continue;
+        if (quiet)
             return true;
+        /* Still, and not in sync: what is parked waits for nothing any more. */
+        for (size_t i = 0; i < count; i++)
+            member_unpark(&members[i]);
     }
     return false;
 }

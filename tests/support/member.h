@@ -60,6 +60,9 @@ enum pull_result member_pull(struct member *to, struct member *from,
 /* What is parked goes back if its name has become free. */
 void member_return_parked(struct member *member);
 
+/* What is parked does not wait any longer. */
+void member_unpark(struct member *member);
+
 /* Scan and pull in all directions until nothing changes any more; false: not within @cycle_count_max. */
 bool members_converge(struct member *members, size_t count, unsigned cycle_count_max);
 

@@ -149,21 +149,22 @@ static bool op_next_version(void *arg, const struct guid *database, struct inter
 static bool op_next_parked(void *arg, const struct file_id *after, struct record *out)
 {
     struct memstore *store = arg;
-    const struct record *record = table_next(store->table, after);
 
-    while (record != NULL && record->place != PLACE_PARKED)
-        record = table_next(store->table, &record->update.id);
-    return answer(store, record, out);
+    return answer(store, table_next_parked(store->table, after), out);
 }
 
 static bool op_next_expired(void *arg, uint64_t clock, struct record *out)
 {
     struct memstore *store = arg;
-    const struct record *record = table_next(store->table, NULL);
+    const struct record *oldest = NULL;
 
-    while (record != NULL && (record->update.present || record->update.clock >= clock))
-        record = table_next(store->table, &record->update.id);
-    return answer(store, record, out);
+    for (const struct record *record = table_next(store->table, NULL); record != NULL;
+         record = table_next(store->table, &record->update.id)) {
+        if (!record->update.present && record->update.clock < clock &&
+            (oldest == NULL || record->update.clock < oldest->update.clock))
+            oldest = record;
+    }
+    return answer(store, oldest, out);
 }
 
 static bool op_get_state(void *arg, struct replica_state *out)

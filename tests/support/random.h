@@ -13,7 +13,8 @@ struct random_source {
     uint64_t state;
 };
 
-/* The seed of COTERIE_SEED, else a fresh one; printed, so that a failure can be repeated. */
+/* The seed of COTERIE_SEED, else always the same one, so that the ordinary tests do not change from run
+ * to run: exploring is for whom asks. Printed, so that a failure can be repeated. */
 uint64_t random_seed(const char *test);
 
 struct random_source random_from(uint64_t seed);

@@ -195,7 +195,8 @@ a_file_moves_into_what_takes_its_name() {
 }
 
 names_go_round() {
-    local n
+    local n before
+    before=$(conflicts)
     for n in 1 2 3 4; do mkdir "$r1/ring$n"; echo "$n" > "$r1/ring$n/f"; done
     settle
     # while the whole tree is looked at, too
@@ -211,6 +212,8 @@ names_go_round() {
     settle
     holds "$r3/ring2/f" 1
     holds "$r3/ring2/deeper/f" 2
+    # nobody else writes: what the others pass on to each other, old and new, contradicts nothing
+    check test "$(conflicts)" = "$before"
 }
 
 a_tree_is_moved_in_and_out() {

@@ -95,6 +95,23 @@ everybody_restarts() {
     holds "$r3/all-down" all
 }
 
+# Each is met without the other: one look at the disk holds only so many files.
+directories_far_apart_trade_places_while_down() {
+    local dir n
+    for dir in north south; do
+        mkdir -p "$r1/$dir/seat"
+        echo "of the $dir" > "$r1/$dir/seat/origin"
+        for n in $(seq 700); do echo "$n" > "$r1/$dir/$n"; done
+    done
+    settle 60
+    stop 2
+    mv "$r2/north/seat" "$r2/t" && mv "$r2/south/seat" "$r2/north/seat" && mv "$r2/t" "$r2/south/seat"
+    start 2
+    settle 60
+    holds "$r3/north/seat/origin" "of the south"
+    holds "$r1/south/seat/origin" "of the north"
+}
+
 scenario_up
 promise "changes made while down are found" changes_made_while_down_are_found
 promise "changes of others are caught up" changes_of_others_are_caught_up
@@ -102,5 +119,6 @@ promise "a restart while a partner is away keeps both sides' changes" \
     a_restart_while_a_partner_is_away_keeps_both_sides_changes
 promise "both sides change while one is down" both_sides_change_while_one_is_down
 promise "an unchanged restart sends nothing" an_unchanged_restart_sends_nothing
+promise "directories far apart trade places while down" directories_far_apart_trade_places_while_down
 promise "everybody restarts" everybody_restarts
 scenario_down

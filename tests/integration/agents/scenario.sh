@@ -12,7 +12,8 @@
 #   pause N, resume N        SIGSTOP, SIGCONT
 #   cut_network, join_network   no packet passes between anybody; it does again
 #   preserved TEXT           how many preserved files on all members hold TEXT
-#   received N               bytes of content and updates that agent N got since it started
+#   conflicts                how many losing versions all members have preserved
+#   received N, sent N       bytes of content and updates that agent N got, gave, since it started
 #   scenario_down            ends everything; checks that each agent ends cleanly
 #
 # A failure prints what differs and the ends of the logs, and ends the script.
@@ -103,11 +104,18 @@ preserved() {
     grep -rlxF -- "$1" "$scenario_dir"/*/root/.coterie/preserve 2>/dev/null | wc -l
 }
 
-received() {
+conflicts() {
+    cat "$scenario_dir"/*/root/.coterie/preserve/manifest 2>/dev/null | grep -c conflict
+}
+
+received() { moved "$1" inbound bytes_received; }
+sent() { moved "$1" outbound bytes_sent; }
+
+moved() { # N DIRECTION COUNTER
     "$COTERIE_BUILD/cli/coterie" agent status --json --socket "$scenario_dir/$1/agent.sock" |
         python3 -c 'import json, sys
-print(sum(c.get("bytes_received", 0) for f in json.load(sys.stdin)["folders"]
-          for c in f["connections"] if c["direction"] == "inbound"))'
+print(sum(c.get(sys.argv[2], 0) for f in json.load(sys.stdin)["folders"]
+          for c in f["connections"] if c["direction"] == sys.argv[1]))' "$2" "$3"
 }
 
 scenario_down() {

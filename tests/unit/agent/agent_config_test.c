@@ -92,23 +92,24 @@ static void every_key_is_taken(void **state)
 static void a_bad_value_names_line_and_remedy(void **state)
 {
     (void)state;
-    refused("[agent]\ncontroller = a\nport = 0\n", "line 3", "from 1 to 65535");
-    refused("[agent]\nport = 7x\n", "line 2", "from 1 to 65535");
-    refused("[agent]\nport = -1\n", "line 2", "from 1 to 65535");
-    refused("[agent]\nport = 65536\n", "line 2", "from 1 to 65535");
-    refused("[agent]\nlog_level = loud\n", "line 2", "error, warn, info or debug");
-    refused("[agent]\ncontroller = a:b\n", "line 2", "host:port");
-    refused("[agent]\ncontroller = :7\n", "line 2", "host:port");
-    refused("[agent]\nallowed_roots = srv\n", "line 2", "absolute paths");
-    refused("[agent]\nkeytab =\n", "line 2", "leave the line out");
+    refused("[agent]\ncontroller = a\nport = 0\n", ":3:", "from 1 to 65535");
+    refused("[agent]\nport = 7x\n", ":2:", "from 1 to 65535");
+    refused("[agent]\nport = -1\n", ":2:", "from 1 to 65535");
+    refused("[agent]\nport = 65536\n", ":2:", "from 1 to 65535");
+    refused("[agent]\nlog_level = loud\n", ":2:", "error, warn, info or debug");
+    refused("[agent]\ncontroller = a:b\n", ":2:", "host:port");
+    refused("[agent]\ncontroller = :7\n", ":2:", "host:port");
+    refused("[agent]\nallowed_roots = srv\n", ":2:", "absolute paths");
+    refused("[agent]\nkeytab =\n", ":2:", "leave the line out");
 }
 
 static void what_is_unknown_is_refused(void **state)
 {
     (void)state;
-    refused("[agent]\n\n# remark\ncolour = red\n", "line 4", "colour");
-    refused("[other]\nport = 1\n", "line 2", "[other]");
-    refused("[agent]\nno assignment here\n", "line 2", "key = value");
+    refused("[agent]\n\n# remark\ncolour = red\n", ":4:", "colour");
+    refused("[other]\nport = 1\n", ":2:", "[other]");
+    refused("[agent]\nno assignment here\n", ":2:", "key = value");
+    refused("[agent]\nport = 1\nport = 2\n", ":3:", "twice");
 }
 
 static void a_controller_must_be_named(void **state)

@@ -304,6 +304,24 @@ static void no_vector_is_the_empty_one(void **state)
     assert_int_equal(out.entry_count, 0);
 }
 
+static void traits_come_back_and_other_sizes_are_no_traits(void **state)
+{
+    struct rdc_traits in;
+    struct rdc_traits out;
+    uint8_t place[TRAITS_SIZE + 1];
+
+    (void)state;
+    for (unsigned i = 0; i < RDC_TRAIT_COUNT; i++)
+        in.values[i] = (uint16_t)(i * 4099u + 1u);
+    ProtobufCBinaryData field = traits_to_message(&in, place);
+
+    assert_int_equal(field.len, TRAITS_SIZE);
+    assert_true(traits_from_message(field, &out));
+    assert_memory_equal(&in, &out, sizeof in);
+    for (field.len = 0; field.len <= TRAITS_SIZE + 1; field.len++)
+        assert_int_equal(traits_from_message(field, &out), field.len == TRAITS_SIZE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_vector_comes_back_as_it_went),
         cmocka_unit_test(a_vector_out_of_order_is_refused),
         cmocka_unit_test(no_vector_is_the_empty_one),
+        cmocka_unit_test(traits_come_back_and_other_sizes_are_no_traits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/db/db.h"
 
+#include "agent/db/connection.h"
 #include "common/base/instant.h"
+#include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "tests/unit/agent/temp_root.h"
 
@@ -509,6 +511,92 @@ static void a_copy_of_a_live_database_opens(void **state)
     free(copy);
 }
 
+/* A file of @size bytes whose content is all @tag, at a place. */
+static struct record make_content(uint64_t number, const char *name, uint64_t size, uint8_t tag)
+{
+    struct record r = make(1, number, 9, name);
+
+    r.update.size = size;
+    r.witness.size = size;
+    memset(r.update.hash.bytes, tag, CONTENT_HASH_SIZE);
+    return r;
+}
+
+static unsigned content_count(struct fixture *f, uint8_t tag)
+{
+    struct content_hash hash;
+    struct record out = {0};
+    struct db_reader *reader;
+
+    memset(hash.bytes, tag, sizeof hash.bytes);
+    assert_int_equal(db_reader_open(&f->options, &reader), ST_OK);
+    unsigned count = 0;
+    while (db_reader_find_content(reader, db_content_key(&hash), count, &out)) {
+        assert_memory_equal(out.update.hash.bytes, hash.bytes, sizeof hash.bytes);
+        count++;
+    }
+    update_fini(&out.update);
+    db_reader_close(reader);
+    return count;
+}
+
+static void content_is_found_while_it_stands_in_the_tree(void **state)
+{
+    struct fixture *f = *state;
+    struct record large = make_content(20, "large", SEED_SIZE_MIN, 1);
+    struct record small = make_content(21, "small", SEED_SIZE_MIN - 1, 2);
+    struct record parked = make_content(22, "parked", SEED_SIZE_MIN, 3);
+
+    parked.place = PLACE_PARKED;
+    put(f, &large);
+    put(f, &small);
+    put(f, &parked);
+    assert_int_equal(content_count(f, 1), 1);
+    assert_int_equal(content_count(f, 2), 0);
+    assert_int_equal(content_count(f, 3), 0);
+
+    memset(large.update.hash.bytes, 4, CONTENT_HASH_SIZE);
+    put(f, &large);
+    parked.place = PLACE_TREE;
+    put(f, &parked);
+    assert_int_equal(content_count(f, 1), 0);
+    assert_int_equal(content_count(f, 4), 1);
+    assert_int_equal(content_count(f, 3), 1);
+    memcpy(&parked.update.hash, &large.update.hash, sizeof parked.update.hash);
+    put(f, &parked);
+    assert_int_equal(content_count(f, 4), 2);
+}
+
+static void a_database_of_version_1_is_brought_up_to_date(void **state)
+{
+    struct fixture *f = *state;
+    struct record large = make_content(20, "large", SEED_SIZE_MIN, 1);
+    struct record small = make_content(21, "small", 10, 2);
+    struct record out = {0};
+    struct connection old;
+
+    put(f, &large);
+    put(f, &small);
+    db_close(f->db);
+    f->db = NULL;
+    assert_int_equal(connection_open(&old, f->path, SQLITE_OPEN_READWRITE, &f->log), ST_OK);
+    assert_int_equal(connection_exec(&old, "DROP INDEX record_contents;"
+                                           "ALTER TABLE records DROP COLUMN content;"
+                                           "PRAGMA user_version = 1"), ST_OK);
+    connection_close(&old);
+
+    reopen(f);
+
+    assert_false(db_created(f->db));
+    assert_true(f->store.ops->get(f->store.arg, &small.update.id, &out));
+    assert_int_equal(content_count(f, 1), 1);
+    assert_int_equal(content_count(f, 2), 0);
+    memset(large.update.hash.bytes, 4, CONTENT_HASH_SIZE);
+    put(f, &large);
+    assert_int_equal(content_count(f, 4), 1);
+    update_fini(&out.update);
+}
+
 static bool count_one(const struct record *record, void *arg)
 {
     ++*(size_t *)arg;
@@ -568,6 +656,8 @@ int main(void)
         TEST(a_reader_sees_what_is_committed_and_only_that),
         TEST(objects_can_be_forgotten),
         TEST(a_copy_of_a_live_database_opens),
+        TEST(content_is_found_while_it_stands_in_the_tree),
+        TEST(a_database_of_version_1_is_brought_up_to_date),
         TEST(a_hundred_thousand_records_load_fast_and_scan_in_order),
     };
 

@@ -78,6 +78,13 @@ static int close_fixture(void **state)
     return 0;
 }
 
+static enum status read_at(const struct fixture *f, const char *path, struct scan_content *out)
+{
+    struct scan_read_options options = {.root = f->t.root, .path = path};
+
+    return scan_read(&options, out);
+}
+
 static struct staged stage(struct fixture *f, const char *content)
 {
     struct stage_file *file;
@@ -788,7 +795,7 @@ static void an_intent_shows_only_when_its_whole_effect_does(void **state)
     struct scan_content content = {0};
 
     temp_write(&f->t, "a", "done");
-    assert_int_equal(scan_read(f->t.root, "a", (struct span){0}, NULL, &content), ST_OK);
+    assert_int_equal(read_at(f, "a", &content), ST_OK);
     intent.object = content.object;
     intent.update.present = true;
     intent.update.kind = FILE_REGULAR;

@@ -49,6 +49,13 @@ static int close_fixture(void **state)
     return 0;
 }
 
+static enum status read_at(const struct fixture *f, const char *path, struct scan_content *out)
+{
+    struct scan_read_options options = {.root = f->t.root, .path = path};
+
+    return scan_read(&options, out);
+}
+
 static enum status scan_all(struct fixture *f, const char *path, bool recursive)
 {
     struct scan_options options = {.root = f->t.root,
@@ -120,7 +127,7 @@ static void a_directory_that_became_a_link_is_gone(void **state)
     assert_int_equal(symlinkat("other", root_fd(f->t.root), "link"), 0);
 
     assert_int_equal(scan_all(f, "link", true), ST_GONE);
-    assert_int_equal(scan_read(f->t.root, "link/file", (struct span){0}, NULL, &content), ST_GONE);
+    assert_int_equal(read_at(f, "link/file", &content), ST_GONE);
 }
 
 static void the_private_directory_and_filtered_names_are_passed_over(void **state)
@@ -169,7 +176,7 @@ static void a_nested_mount_is_not_entered(void **state)
     temp_write(&f->t, "mount/inside", "1");
     assert_int_equal(scan_all(f, "", true), ST_OK);
     assert_string_equal(f->seen, "mount!nested mount\n");
-    assert_int_not_equal(scan_read(f->t.root, "mount/inside", (struct span){0}, NULL, &content),
+    assert_int_not_equal(read_at(f, "mount/inside", &content),
                          ST_OK);
     assert_int_equal(umount(path), 0);
     free(path);
@@ -251,7 +258,7 @@ static void content_attributes_and_witness_belong_together(void **state)
                                          0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
 
     temp_write(&f->t, "a", "abc");
-    assert_int_equal(scan_read(f->t.root, "a", (struct span){0}, NULL, &content), ST_OK);
+    assert_int_equal(read_at(f, "a", &content), ST_OK);
     now = temp_look(&f->t, "a");
 
     assert_int_equal(content.kind, FILE_REGULAR);
@@ -264,6 +271,46 @@ static void content_attributes_and_witness_belong_together(void **state)
     scan_content_fini(&content);
 }
 
+static void content_is_signed_in_the_pass_that_hashes_it(void **state)
+{
+    struct fixture *f = *state;
+    struct rdc_key key = {.seed = 5};
+    struct scan_read_options options = {.root = f->t.root, .path = "large", .sign = &key};
+    struct rdc_signature_options signing = {.key = key};
+    size_t size = SIGNED_SIZE_MIN + 4711;
+    char *text = mem_new(size + 1, 1);
+    struct span bytes = span_of(text, size);
+    struct rdc_content content = rdc_content_of(&bytes);
+    struct scan_content plain = {0};
+    struct scan_content with_signature = {0};
+    struct rdc_signature *expected;
+
+    for (size_t i = 0; i < size; i++)
+        text[i] = (char)('a' + i * i % 23 + i % 3);
+    temp_write(&f->t, "large", text);
+    assert_int_equal(rdc_signature_of(&content, &signing, &expected), ST_OK);
+    text[SIGNED_SIZE_MIN - 1] = '\0';
+    temp_write(&f->t, "small", text);
+
+    assert_int_equal(read_at(f, "large", &plain), ST_OK);
+    assert_int_equal(scan_read(&options, &with_signature), ST_OK);
+
+    assert_null(plain.signature);
+    assert_memory_equal(plain.hash.bytes, with_signature.hash.bytes, CONTENT_HASH_SIZE);
+    assert_non_null(with_signature.signature);
+    assert_int_equal(with_signature.signature->size, size);
+    assert_int_equal(with_signature.signature->chunk_count, expected->chunk_count);
+    assert_memory_equal(with_signature.signature->identities, expected->identities,
+                        expected->chunk_count * sizeof(*expected->identities));
+    options.path = "small";
+    assert_int_equal(scan_read(&options, &with_signature), ST_OK);
+    assert_null(with_signature.signature);
+    rdc_signature_free(expected);
+    scan_content_fini(&plain);
+    scan_content_fini(&with_signature);
+    free(text);
+}
+
 static void links_and_directories_are_read_and_not_followed(void **state)
 {
     struct fixture *f = *state;
@@ -272,13 +319,13 @@ static void links_and_directories_are_read_and_not_followed(void **state)
 
     temp_make_dir(&f->t, "d");
     assert_int_equal(symlink("/etc/passwd", link), 0);
-    assert_int_equal(scan_read(f->t.root, "link", (struct span){0}, NULL, &content), ST_OK);
+    assert_int_equal(read_at(f, "link", &content), ST_OK);
     assert_int_equal(content.kind, FILE_SYMLINK);
     assert_int_equal(content.size, 11);
-    assert_int_equal(scan_read(f->t.root, "d", (struct span){0}, NULL, &content), ST_OK);
+    assert_int_equal(read_at(f, "d", &content), ST_OK);
     assert_int_equal(content.kind, FILE_DIRECTORY);
     assert_int_equal(content.size, 0);
-    assert_int_not_equal(scan_read(f->t.root, "link/x", (struct span){0}, NULL, &content), ST_OK);
+    assert_int_not_equal(read_at(f, "link/x", &content), ST_OK);
     scan_content_fini(&content);
     free(link);
 }
@@ -290,9 +337,9 @@ static void what_is_not_there_or_not_replicated_is_told_apart(void **state)
     char *fifo = mem_format("%s/fifo", f->t.path);
 
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    assert_int_equal(scan_read(f->t.root, "a", (struct span){0}, NULL, &content), ST_GONE);
-    assert_int_equal(scan_read(f->t.root, "a/b", (struct span){0}, NULL, &content), ST_GONE);
-    assert_int_equal(scan_read(f->t.root, "fifo", (struct span){0}, NULL, &content), ST_BADDATA);
+    assert_int_equal(read_at(f, "a", &content), ST_GONE);
+    assert_int_equal(read_at(f, "a/b", &content), ST_GONE);
+    assert_int_equal(read_at(f, "fifo", &content), ST_BADDATA);
     free(fifo);
 }
 
@@ -306,13 +353,13 @@ static void a_file_being_written_is_left_for_later(void **state)
 
     temp_write(&f->t, "a", "abc");
     fd = open(path, O_RDWR | O_CLOEXEC);
-    assert_int_equal(scan_read(f->t.root, "a", (struct span){0}, NULL, &content), ST_AGAIN);
+    assert_int_equal(read_at(f, "a", &content), ST_AGAIN);
     map = mmap(NULL, 3, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     assert_ptr_not_equal(map, MAP_FAILED);
     close(fd);
-    assert_int_equal(scan_read(f->t.root, "a", (struct span){0}, NULL, &content), ST_AGAIN);
+    assert_int_equal(read_at(f, "a", &content), ST_AGAIN);
     munmap(map, 3);
-    assert_int_equal(scan_read(f->t.root, "a", (struct span){0}, NULL, &content), ST_OK);
+    assert_int_equal(read_at(f, "a", &content), ST_OK);
     scan_content_fini(&content);
     free(path);
 }
@@ -358,7 +405,7 @@ static void a_hash_is_never_of_two_versions(void **state)
         memset(block, 'a' + letter, 131072);
         assert_int_equal(pwrite(fd, block, 131072, 0), 131072);
         close(fd);
-        assert_int_equal(scan_read(f->t.root, "a", (struct span){0}, NULL, &content), ST_OK);
+        assert_int_equal(read_at(f, "a", &content), ST_OK);
         hashes[letter] = content.hash;
         scan_content_fini(&content);
     }
@@ -367,7 +414,7 @@ static void a_hash_is_never_of_two_versions(void **state)
         struct scan_content content = {0};
         bool known = false;
 
-        if (scan_read(f->t.root, "a", (struct span){0}, NULL, &content) != ST_OK)
+        if (read_at(f, "a", &content) != ST_OK)
             continue;
         for (int letter = 0; letter < 26; letter++)
             known |= memcmp(&hashes[letter], &content.hash, sizeof content.hash) == 0;
@@ -390,7 +437,7 @@ static void a_partner_gets_only_what_the_record_claims(void **state)
     int fd;
 
     temp_write(&f->t, "a", "abc");
-    assert_int_equal(scan_read(f->t.root, "a", (struct span){0}, NULL, &content), ST_OK);
+    assert_int_equal(read_at(f, "a", &content), ST_OK);
     assert_int_equal(scan_open(f->t.root, "a", &content.object, &content.witness, &fd), ST_OK);
     assert_true(scan_check_open(fd, &content.witness));
     temp_write(&f->t, "a", "xyz");
@@ -414,6 +461,7 @@ int main(void)
         TEST(a_tree_deeper_than_a_path_is_walked_and_discarded),
         TEST(a_scan_ends_when_it_is_told_to),
         TEST(content_attributes_and_witness_belong_together),
+        TEST(content_is_signed_in_the_pass_that_hashes_it),
         TEST(links_and_directories_are_read_and_not_followed),
         TEST(what_is_not_there_or_not_replicated_is_told_apart),
         TEST(a_file_being_written_is_left_for_later),

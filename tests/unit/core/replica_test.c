@@ -433,7 +433,13 @@ static void expired_tombstones_are_forgotten_and_do_not_come_back(void **state)
     const struct walltime later = {.ns = INT64_C(1) << 60};
 
     for (unsigned i = 0; i < MEMBERS; i++) {
-        assert_int_equal(replica_expire(M(i)->replica, later, 1000, &count), ST_OK);
+        const struct vector nothing = {0};
+
+        assert_int_equal(replica_expire(M(i)->replica, later, 1000, &nothing, &count), ST_OK);
+        assert_int_equal(count, 0);
+        assert_int_equal(replica_expire(M(i)->replica, later, 1000,
+                                        replica_vector(M((i + 1) % MEMBERS)->replica), &count),
+                         ST_OK);
         assert_int_equal(count, 1);
     }
 
@@ -457,6 +463,82 @@ static void a_broken_partner_that_changes_a_kind_is_refused(void **state)
     u.clock += 100;
 
     assert_int_equal(replica_judge(M(A)->replica, &u, &sender), VERDICT_BEHIND);
+    update_fini(&u);
+}
+
+/* --- an update that somebody passes on who has not heard of what its author knew before --- */
+
+/* The first step that C plans for A's version of @path, told by one who knows nothing else. */
+static struct step planned_when_passed_on(struct group *group, const char *path)
+{
+    struct record told = member_record(M(A), path);
+    struct vector sender = {0};
+    const struct step *steps;
+    struct step first = {.kind = STEP_REMOVE};
+    struct plan *plan;
+    enum settled settled;
+    size_t count;
+    size_t issued;
+
+    assert_true(vector_add(&sender, &told.update.gvsn));
+    struct offer offer = {
+        .update = &told.update, .sender_vector = &sender, .staged = true, .stage = 1};
+    assert_int_equal(replica_plan(M(C)->replica, M(C)->now, &offer, 1, &plan), ST_OK);
+    steps = replica_plan_steps(plan, &count);
+    if (count > 0)
+        first = steps[0];
+    assert_int_equal(replica_settle(plan, NULL, 0, &settled, &issued), ST_OK);
+    assert_int_equal(issued, 0);
+    vector_fini(&sender);
+    return first;
+}
+
+static void a_name_that_its_author_had_given_away_is_no_clash(void **state)
+{
+    struct group *group = *state;
+    share_a_tree(group);
+    member_create(M(A), "first", FILE_DIRECTORY, 0);
+    member_create(M(A), "second", FILE_DIRECTORY, 0);
+    converge(group);
+    member_move(M(A), "first", "away");
+    member_scan(M(A));
+    member_move(M(A), "second", "first");
+    member_scan(M(A));
+
+    struct step step = planned_when_passed_on(group, "first");
+    assert_int_equal(step.kind, STEP_PARK);
+    assert_int_equal(step.preserve, PRESERVE_NONE);
+}
+
+static void a_version_that_its_author_had_replaced_is_no_conflict(void **state)
+{
+    struct group *group = *state;
+    share_a_tree(group);
+    member_write(M(A), "other", 20);
+    converge(group);
+    member_write(M(A), "other", 21);
+    member_scan(M(A));
+
+    struct step step = planned_when_passed_on(group, "other");
+    assert_int_equal(step.kind, STEP_INSTALL);
+    assert_int_equal(step.preserve, PRESERVE_NONE);
+}
+
+static void a_directory_that_its_author_had_emptied_is_not_revived(void **state)
+{
+    struct group *group = *state;
+    share_a_tree(group);
+    struct update u = {0};
+    struct record dir = member_record(M(A), "dir");
+    struct vector sender = {0};
+
+    member_delete(M(A), "dir/file");
+    member_scan(M(A));
+    update_copy(&u, &dir.update);
+    u.present = false;
+    u.gvsn.number = replica_state(M(A)->replica)->number_last + 1;
+    u.clock += 1000;
+    assert_int_equal(replica_judge(M(C)->replica, &u, &sender), VERDICT_WAIT);
     update_fini(&u);
 }
 
@@ -584,6 +666,9 @@ int main(void)
         PROMISE(clocks_never_decide_against_what_was_seen),
         PROMISE(an_exhausted_clock_still_takes_edits),
         PROMISE(expired_tombstones_are_forgotten_and_do_not_come_back),
+        PROMISE(a_name_that_its_author_had_given_away_is_no_clash),
+        PROMISE(a_version_that_its_author_had_replaced_is_no_conflict),
+        PROMISE(a_directory_that_its_author_had_emptied_is_not_revived),
         PROMISE(a_read_only_members_changes_are_undone),
         cmocka_unit_test(a_pre_seeded_tree_is_adopted_without_transfer_or_tombstones),
         cmocka_unit_test(what_differs_from_the_primary_is_preserved),

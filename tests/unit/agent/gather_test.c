@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one look at the disk finds, against what is recorded. */
+#include "agent/folder/local.h"
+
+#include "agent/replica/replica.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+#include "tests/unit/agent/temp_root.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct fixture {
+    struct temp_root t;
+    struct db *db;
+    struct replica *replica;
+    struct signatures *signatures;
+    struct filter nothing;
+    atomic_bool stop;
+    struct gathering g;
+};
+
+static struct db_options db_options_of(const struct fixture *f, const char *path)
+{
+    return (struct db_options){
+        .path = path, .folder = f->t.folder, .token = root_token(f->t.root), .log = &f->t.log};
+}
+
+static int open_fixture(void **state)
+{
+    struct fixture *f = MEM_NEW(struct fixture);
+
+    temp_root_open(&f->t);
+    scope_free char *path = root_database_path(f->t.root);
+    struct db_options db = db_options_of(f, path);
+    assert_int_equal(db_open(&db, &f->db), ST_OK);
+    struct replica_options options = {.folder = f->t.folder,
+                                      .store = db_store(f->db),
+                                      .primary = true,
+                                      .fresh_database = guid_random(),
+                                      .log = &f->t.log};
+    assert_int_equal(replica_open(&options, &f->replica), ST_OK);
+    assert_int_equal(db_reader_open(&db, &f->g.reader), ST_OK);
+    f->signatures = signatures_open(&(struct signatures_options){
+        .root = f->t.root, .bytes_max = 1 << 20, .count_max = 10});
+    f->g.root = f->t.root;
+    f->g.file_filter = &f->nothing;
+    f->g.dir_filter = &f->nothing;
+    f->g.signatures = f->signatures;
+    f->g.root_id = replica_root(f->replica);
+    f->g.stop = &f->stop;
+    f->g.tree_walked = true;
+    *state = f;
+    return 0;
+}
+
+static int close_fixture(void **state)
+{
+    struct fixture *f = *state;
+
+    gathering_clear(&f->g);
+    db_reader_close(f->g.reader);
+    signatures_close(f->signatures);
+    replica_close(f->replica);
+    db_close(f->db);
+    temp_root_close(&f->t);
+    free(f);
+    return 0;
+}
+
+static void look(struct fixture *f, const char *path, const struct object *dir)
+{
+    gathering_clear(&f->g);
+    f->g.places = mem_new(1, sizeof(*f->g.places));
+    f->g.places[0] = (struct named_place){.path = mem_copy_string(path)};
+    if (dir)
+        f->g.places[0].dir = *dir;
+    f->g.place_count = 1;
+    gather(&f->g);
+    assert_int_equal(f->g.status, ST_OK);
+}
+
+static const struct finding *only(const struct fixture *f, enum finding_kind kind)
+{
+    assert_int_equal(f->g.finding_count, 1);
+    assert_int_equal(f->g.findings[0].kind, kind);
+    return &f->g.findings[0];
+}
+
+/* Make a directory and have it recorded. */
+static struct object recorded_dir(struct fixture *f, const char *name)
+{
+    struct change *change;
+    struct file_id id;
+    size_t count;
+
+    temp_make_dir(&f->t, name);
+    look(f, name, NULL);
+    const struct finding *found = only(f, FINDING_PRESENT);
+    struct observation seen = {.parent = f->g.root_id,
+                               .name = span_of_string(name),
+                               .kind = FILE_DIRECTORY,
+                               .object = found->content.object,
+                               .witness = found->content.witness,
+                               .attributes = buf_span(&found->content.attributes)};
+    change = replica_change_begin(f->replica, (struct walltime){.ns = 1});
+    assert_int_equal(replica_observe(change, &seen, true, &id), OBSERVED_NEW);
+    assert_int_equal(replica_change_commit(change, &count), ST_OK);
+    return seen.object;
+}
+
+static void what_is_as_recorded_is_fine(void **state)
+{
+    struct fixture *f = *state;
+
+    recorded_dir(f, "dir");
+    look(f, "dir", NULL);
+    only(f, FINDING_FINE);
+}
+
+static void nothing_at_a_name_that_nobody_has_is_told_as_such(void **state)
+{
+    struct fixture *f = *state;
+
+    look(f, "nothing", NULL);
+    only(f, FINDING_ABSENT);
+}
+
+static void a_directory_that_has_gone_is_found_from_a_name_within(void **state)
+{
+    struct fixture *f = *state;
+
+    recorded_dir(f, "dir");
+    temp_remove(&f->t, "dir");
+    look(f, "dir/file", NULL);
+    assert_string_equal(only(f, FINDING_LOOK)->path, "dir");
+    look(f, "dir", NULL);
+    only(f, FINDING_GONE);
+}
+
+static void an_event_within_a_directory_that_has_gone_leads_to_it(void **state)
+{
+    struct fixture *f = *state;
+    struct object dir = recorded_dir(f, "dir");
+
+    temp_remove(&f->t, "dir");
+    look(f, "dir/file", &dir);
+    assert_string_equal(only(f, FINDING_LOOK)->path, "dir");
+}
+
+static void an_event_within_a_directory_that_has_moved_follows_it(void **state)
+{
+    struct fixture *f = *state;
+    struct object dir = recorded_dir(f, "dir");
+
+    temp_rename(&f->t, "dir", "moved");
+    look(f, "dir/file", &dir);
+    assert_string_equal(only(f, FINDING_LOOK)->path, "moved/file");
+}
+
+int main(void)
+{
+#define PROMISE(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+    const struct CMUnitTest tests[] = {
+        PROMISE(what_is_as_recorded_is_fine),
+        PROMISE(nothing_at_a_name_that_nobody_has_is_told_as_such),
+        PROMISE(a_directory_that_has_gone_is_found_from_a_name_within),
+        PROMISE(an_event_within_a_directory_that_has_gone_leads_to_it),
+        PROMISE(an_event_within_a_directory_that_has_moved_follows_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
