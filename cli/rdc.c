@@ -213,7 +213,8 @@ static int run(int argc, char **argv)
         return cli_fail(CLI_USAGE, "rdc has no verb '%s'; `coterie rdc --help` lists them",
                         argv[0]);
     opterr = 0;
-    for (int id; (id = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
+    int which = 0;
+    for (int id; (id = getopt_long(argc, argv, "", OPTIONS, &which)) != -1;) {
         if (id == OPT_HELP) {
             print_usage(stdout);
             return CLI_WELL;
@@ -222,7 +223,8 @@ static int run(int argc, char **argv)
             return cli_fail(CLI_USAGE, "unknown option, or one without its value: '%s'",
                             argv[optind - 1]);
         if (!take_option(&options, id, optarg))
-            return cli_fail(CLI_USAGE, "'%s' is no value for that option; see --help", optarg);
+            return cli_fail(CLI_USAGE, "'%s' is no value for --%s; see `coterie rdc --help`",
+                            optarg, OPTIONS[which].name);
     }
     while (optind < argc && options.operand_count < RDC_OPERANDS_MAX)
         options.operands[options.operand_count++] = argv[optind++];

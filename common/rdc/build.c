@@ -23,7 +23,8 @@ struct piece {
 struct rdc_build {
     const struct rdc_receive_options *options;
     EVP_MD_CTX *hash;
-    struct rdc_unpacker *unpacker;
+    struct rdc_unpacker *unpacker;    /* of what was packed against a prefix */
+    struct rdc_unpacker *unpacker_on; /* of what goes on */
     enum status sink_status;
     uint64_t literal_bytes;
     uint64_t copied_bytes;
@@ -55,6 +56,7 @@ struct rdc_build *rdc_build_new(const struct rdc_receive_options *options)
     b->options = options;
     b->hash = EVP_MD_CTX_new();
     b->unpacker = rdc_unpacker_new();
+    b->unpacker_on = rdc_unpacker_new();
     b->block = mem_pages(BLOCK_SIZE);
     if (!b->hash)
         abort();
@@ -67,6 +69,7 @@ void rdc_build_free(struct rdc_build *b)
         return;
     EVP_MD_CTX_free(b->hash);
     rdc_unpacker_free(b->unpacker);
+    rdc_unpacker_free(b->unpacker_on);
     rdc_ranges_fini(&b->ranges);
     buf_fini(&b->prefix);
     buf_fini(&b->literals);
@@ -114,7 +117,7 @@ enum rdc_build_result rdc_build_begin(struct rdc_build *b, enum rdc_way way, uns
     b->literal_bytes = 0;
     b->copied_bytes = 0;
     buf_clear(&b->literals);
-    rdc_unpacker_restart(b->unpacker);
+    rdc_unpacker_restart(b->unpacker_on);
     if (EVP_DigestInit_ex(b->hash, EVP_sha256(), NULL) != 1)
         abort();
     return anew ? sink_result(b, sink->restart(sink->arg)) : RDC_BUILD_OK;
@@ -323,7 +326,7 @@ static enum rdc_build_result unpack(struct rdc_build *b, const struct rdc_segmen
         return RDC_BUILD_OK;
     }
     if (segment->packed_on)
-        return rdc_unpack_on(b->unpacker, segment->literals, out, segment->literal_size) == ST_OK
+        return rdc_unpack_on(b->unpacker_on, segment->literals, out, segment->literal_size) == ST_OK
                    ? RDC_BUILD_OK
                    : RDC_BUILD_MALFORMED;
     if (!read_prefix(b))

@@ -14,6 +14,8 @@
  *         │   push       a base is one of the seeds: the delta at once        1 round
  *         │   pull       hashes from a tree's level down, NEED … HASHES …     at most 5 rounds
  *         │   whole      no seed, or too small to be worth it                 1 round
+ *         │              (the receiver may ask for it, WHOLE, when a pull's first hashes show
+ *         │              that its seeds are of no use)
  *         │◀── SEGMENT, SEGMENT … last ───────────────────┤
  *         │ DONE, or WHOLE: what came out was not the content                 1 round more
  *         ├──────────────────────────────────────────────▶│

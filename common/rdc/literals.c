@@ -9,9 +9,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define STEPS_MAX       (RDC_SEGMENT_SCRIPT_MAX / 30) /* a step is three LEB128 values */
-#define EXTEND_SIZE     512u                          /* bytes compared at a time */
-#define SCRIPT_PACK_MIN 64u                           /* shorter scripts do not pack */
+#define STEPS_MAX        (RDC_SEGMENT_SCRIPT_MAX / 30) /* a step is three LEB128 values */
+#define EXTEND_SIZE      512u                          /* bytes compared at a time */
+#define PREFIX_TRIAL     4u /* segments from one look at whether a prefix serves to the next */
+#define PREFIX_TRIAL_MIN (256u << 10) /* a shorter segment is not worth the comparison */
+#define PREFIX_GAIN      32u          /* a prefix must save this part */
+#define PREFIX_CLEAR     4u           /* what packs to this part needs no comparison */
+#define PREFIX_SKIP_MAX  3u
+#define SCRIPT_PACK_MIN  64u /* shorter scripts do not pack */
 
 struct steps {
     struct rdc_step *items;
@@ -23,14 +28,17 @@ struct rdc_literals {
     struct rdc_literals_options options;
     const struct rdc_kernel *kernel;
     struct rdc_secret secret;
-    struct rdc_packer *packer;
-    struct rdc_packer *script_packer;
+    struct rdc_packer *packer;    /* of what stands alone or against a prefix */
+    struct rdc_packer *packer_on; /* of what goes on */
     struct rdc_place place;
     size_t move_at;
     uint32_t move_done; /* chunks of the move under way that were taken */
     uint32_t chunk_at;
     uint64_t total;
     bool last; /* the segment that was built is the last */
+    unsigned segment_count;
+    unsigned prefix_skip; /* segments that go without a prefix, as it made no difference before */
+    unsigned prefix_skipped; /* how many did the last time */
 
     /* the segment under way */
     struct steps steps;
@@ -39,8 +47,9 @@ struct rdc_literals {
     struct buf prefix;
     struct buf literals;
     struct buf script;
-    struct buf packed; /* what travels: packed literals, or the literals themselves */
-    size_t packed_at;  /* how much of it has gone */
+    struct buf packed;       /* what travels: packed literals, or the literals themselves */
+    size_t packed_at;        /* how much of it has gone */
+    struct buf packed_alone; /* the literals without the prefix, to compare */
 };
 
 struct rdc_literals *rdc_literals_new(const struct rdc_literals_options *options)
@@ -51,7 +60,7 @@ struct rdc_literals *rdc_literals_new(const struct rdc_literals_options *options
     l->kernel = rdc_kernel_best();
     rdc_secret_init(&l->secret, options->key.seed);
     l->packer = rdc_packer_new(options->level);
-    l->script_packer = rdc_packer_new(options->level);
+    l->packer_on = rdc_packer_new(options->level);
     l->place.size = options->content->size;
     if (options->base_signature)
         l->place.base_size = options->base_signature->size;
@@ -63,13 +72,14 @@ void rdc_literals_free(struct rdc_literals *l)
     if (!l)
         return;
     rdc_packer_free(l->packer);
-    rdc_packer_free(l->script_packer);
+    rdc_packer_free(l->packer_on);
     free(l->steps.items);
     rdc_ranges_fini(&l->ranges);
     buf_fini(&l->prefix);
     buf_fini(&l->literals);
     buf_fini(&l->script);
     buf_fini(&l->packed);
+    buf_fini(&l->packed_alone);
     free(l);
 }
 
@@ -334,24 +344,72 @@ static enum status read_prefix(struct rdc_literals *l)
     return ST_OK;
 }
 
+static bool wants_prefix(const struct rdc_literals *l)
+{
+    return !l->options.on && l->prefix_skip == 0;
+}
+
 static enum status build_segment(struct rdc_literals *l)
 {
     struct rdc_place end = l->place;
     struct span carried = rdc_prefix_carried(buf_span(&l->literals));
 
     buf_clear(&l->prefix);
-    if (!l->options.on)
+    if (wants_prefix(l))
         buf_append(&l->prefix, carried.data, carried.size);
     buf_clear(&l->literals);
     buf_clear(&l->script);
     l->steps.count = 0;
     l->prefix_wanted = l->prefix.size;
     enum status st = take_steps(l, &end);
-    if (st == ST_OK && !l->options.on)
+    if (st == ST_OK && wants_prefix(l))
         st = read_prefix(l);
     l->place = end;
     l->total += l->literals.size;
     return st;
+}
+
+/*
+ * Has the prefix made l->packed smaller than the literals alone would be? A base that the content
+ * has nothing to do with only costs time, and some bytes.
+ */
+static bool prefix_serves(struct rdc_literals *l, bool packed)
+{
+    struct span literals = buf_span(&l->literals);
+    size_t alone = literals.size;
+
+    if (literals.size < PREFIX_TRIAL_MIN)
+        return packed;
+    if (packed && (l->packed.size < literals.size / PREFIX_CLEAR ||
+                   (l->prefix_skipped == 0 && l->segment_count % PREFIX_TRIAL != 0)))
+        return true;
+    buf_clear(&l->packed_alone);
+    if (packed && rdc_pack(l->packer, (struct span){0}, literals, &l->packed_alone))
+        alone = l->packed_alone.size;
+    return packed && l->packed.size < alone - alone / PREFIX_GAIN;
+}
+
+/* The literals into l->packed; how, as a flag of the segment. */
+static uint8_t pack_literals(struct rdc_literals *l)
+{
+    struct span literals = buf_span(&l->literals);
+
+    if (wants_prefix(l)) {
+        if (prefix_serves(l, rdc_pack(l->packer, buf_span(&l->prefix), literals, &l->packed))) {
+            l->prefix_skipped = 0;
+            return SEGMENT_PACKED;
+        }
+        buf_clear(&l->packed);
+        l->prefix_skipped =
+            l->prefix_skipped < PREFIX_SKIP_MAX ? l->prefix_skipped * 2 + 1 : PREFIX_SKIP_MAX;
+        l->prefix_skip = l->prefix_skipped;
+    } else if (l->prefix_skip > 0) {
+        l->prefix_skip -= 1;
+    }
+    if (rdc_pack_on(l->packer_on, literals, l->options.content->size, &l->packed))
+        return SEGMENT_PACKED_ON;
+    buf_append(&l->packed, literals.data, literals.size);
+    return 0;
 }
 
 static void write_segment(struct rdc_literals *l, struct buf *frame)
@@ -362,16 +420,10 @@ static void write_segment(struct rdc_literals *l, struct buf *frame)
 
     buf_clear(&l->packed);
     l->packed_at = 0;
-    if (l->options.on &&
-        rdc_pack_on(l->packer, buf_span(&l->literals), l->options.content->size, &l->packed))
-        flags |= SEGMENT_PACKED_ON;
-    else if (!l->options.on &&
-             rdc_pack(l->packer, buf_span(&l->prefix), buf_span(&l->literals), &l->packed))
-        flags |= SEGMENT_PACKED;
-    else
-        buf_append(&l->packed, l->literals.data, l->literals.size);
+    flags |= pack_literals(l);
+    l->segment_count += 1;
     if (script.size >= SCRIPT_PACK_MIN &&
-        rdc_pack(l->script_packer, (struct span){0}, script, &script_packed)) {
+        rdc_pack(l->packer, (struct span){0}, script, &script_packed)) {
         script = buf_span(&script_packed);
         flags |= SEGMENT_SCRIPT_PACKED;
     }

@@ -92,7 +92,7 @@ bool rdc_pack(struct rdc_packer *p, struct span prefix, struct span literals, st
 
 /*
  * Append @literals, packed against all that this packer packed on before; @total: bytes that there
- * will be. Not together with rdc_pack().
+ * will be. A packer does either this or rdc_pack().
  *
  * Returns false when they look like noise: then nothing was appended, they travel as they are, and
  * are nothing that later ones are packed against. At most RDC_PACKED_ON_SIZE are appended.

@@ -68,7 +68,7 @@ expect 2 "not a regular file" "$coterie" rdc signature .
 expect 2 "usage" "$coterie" rdc stats old
 expect 2 "no verb" "$coterie" rdc fold
 expect 2 "no noun" "$coterie" crumple
-expect 2 "no value" "$coterie" rdc stats old new --mode t9
+expect 2 "no value for --mode" "$coterie" rdc stats old new --mode t9
 
 echo "# every way is played and verified"
 for mode in t1 t2 t3 t4; do

@@ -373,6 +373,25 @@ static void sender_with_base_bytes_pushes_in_one_round(void **state)
     assert_in_range(play.stats.bytes_in, 500, 1500);
 }
 
+static void base_that_serves_in_parts_costs_nothing_elsewhere(void **state)
+{
+    scope(play) struct play alone = {0};
+    scope(play) struct play play = {.base = BASE_BYTES, .seed_hash_known = true, .seed_count = 1};
+    (void)state;
+    text(&alone.content, 12 * MIB, 2);
+    text(&play.seeds[0], 32 * MIB, 1);
+    buf_append(&play.content, alone.content.data, alone.content.size);
+    buf_append(&play.content, play.seeds[0].data + 12 * MIB, 20 * MIB);
+    for (size_t i = 12 * MIB; i < play.content.size; i += 300)
+        play.content.data[i] ^= 1;
+
+    run(&alone);
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PUSH_BYTES);
+    assert_in_range(play.stats.bytes_in, 1, alone.stats.bytes_in * 3 / 2);
+}
+
 static void content_much_longer_than_its_base_is_pushed(void **state)
 {
     scope(play) struct play play = {.base = BASE_BYTES, .seed_hash_known = true, .seed_count = 1};
@@ -504,6 +523,7 @@ int main(void)
         cmocka_unit_test(several_seeds_serve_one_content),
         cmocka_unit_test(rearranged_blocks_are_copied_not_sent),
         cmocka_unit_test(sender_with_base_bytes_pushes_in_one_round),
+        cmocka_unit_test(base_that_serves_in_parts_costs_nothing_elsewhere),
         cmocka_unit_test(content_much_longer_than_its_base_is_pushed),
         cmocka_unit_test(sender_with_base_signature_pushes_in_one_round),
         cmocka_unit_test(seed_that_is_the_content_needs_no_sender),
