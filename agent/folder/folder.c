@@ -133,15 +133,17 @@ void folder_job_begin(void *folder)
     ((struct folder *)folder)->job_count++;
 }
 
-/* Not torn down here: the caller is still inside one of the parts. */
+/* Not torn down here: the caller is still inside one of the parts. Where nothing is open there is nothing to
+ * tear down, and a folder in trouble waits before it tries again. */
 void folder_job_end(void *folder)
 {
     struct folder *f = folder;
+    bool is_open = f->root || f->watch;
 
     assert(f->job_count > 0);
     f->job_count--;
-    if (f->job_count == 0 && (f->state == FOLDER_CLOSING || f->state == FOLDER_TROUBLE ||
-                              f->state == FOLDER_HELD))
+    if (f->job_count == 0 && (f->state == FOLDER_CLOSING || f->state == FOLDER_HELD ||
+                              (f->state == FOLDER_TROUBLE && is_open)))
         loop_timer_start(f->tick, 0);
 }
 
