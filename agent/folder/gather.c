@@ -166,6 +166,7 @@ static void locate_missing(struct gathering *g, const struct record *record, con
 
     switch (root_locate(g->root, &record->object, &now)) {
     case ROOT_LOCATED_INSIDE:
+    case ROOT_LOCATED_IN_PARKED: /* what stands in a parked directory belongs to the tree */
         if (strcmp(now, path) != 0)
             add_look(g, now);
         return;
@@ -304,6 +305,7 @@ static bool holder_has_gone(struct gathering *g, const struct file_id *parent_id
         return true;
     switch (root_locate(g->root, &out_holder->object, &now)) {
     case ROOT_LOCATED_INSIDE:
+    case ROOT_LOCATED_IN_PARKED:
         add_look(g, now);
         return false;
     case ROOT_LOCATED_DISCARDED:
@@ -505,19 +507,21 @@ static void look_above(struct gathering *g, const char *path)
 static void follow(struct gathering *g, const struct named_place *place)
 {
     scope_free char *now = NULL;
-    struct file_id id;
+    struct record record = {0};
 
     switch (root_locate(g->root, &place->dir, &now)) {
-    case ROOT_LOCATED_INSIDE: {
+    case ROOT_LOCATED_INSIDE:
+    case ROOT_LOCATED_IN_PARKED: {
         scope_free char *path = join(now, beneath_name(place->path));
         struct finding *f = add_finding(g, FINDING_LOOK, path);
 
         f->parent = place->dir;
         return;
     }
-    case ROOT_LOCATED_PRIVATE: /* parked */
-        if (directory_id(g, &place->dir, &id))
-            add_later(g, place->path, &place->dir);
+    case ROOT_LOCATED_PRIVATE: /* parked itself: it is walked, and does not hold up what waits for quiet */
+        if (store_get_by_object(g, &place->dir, &record))
+            look_parked(g, &record);
+        record_fini(&record);
         return;
     case ROOT_LOCATED_UNKNOWN:
         add_later(g, place->path, &place->dir);

@@ -43,6 +43,7 @@ struct local {
 
     struct scan *scan; /* under way */
     bool scan_is_full;
+    struct walltime scan_began; /* the last full one */
     bool walked;
     struct instant walk_ended; /* the last one */
     bool first_scan_told;
@@ -130,6 +131,15 @@ static void wants_subtree(struct local *l, const char *path)
     l->subtrees[l->subtree_count++] = mem_copy_string(path);
 }
 
+/* What a scan of everything has not met again is over. Not before its end: nobody is to see a problem go
+ * and come back. */
+static void forget_old_problems(struct local *l)
+{
+    struct walltime now = walltime_now();
+
+    problem_expire(&l->folder->problems, "file:", now, (now.ns - l->scan_began.ns) / NS_PER_MS + 1);
+}
+
 static void scan_over(struct local *l)
 {
     scan_end(l->scan);
@@ -140,6 +150,7 @@ static void scan_over(struct local *l)
     if (!l->scan_is_full)
         return;
     l->gathering.tree_walked = true;
+    forget_old_problems(l);
     log_info(&l->folder->log, "scan finished");
     if (!l->first_scan_told) {
         l->first_scan_told = true;
@@ -268,7 +279,7 @@ static void kick(struct local *l)
     }
     if (!l->scan && l->scan_wanted) {
         l->scan_wanted = false;
-        problem_clear_prefix(&l->folder->problems, "file:");
+        l->scan_began = walltime_now();
         begin_scan(l, "", true);
     }
     if (!l->scan && l->subtree_count > 0) {

@@ -91,13 +91,6 @@ bool problem_clear(struct problems *problems, const char *key)
     return true;
 }
 
-void problem_clear_prefix(struct problems *problems, const char *prefix)
-{
-    for (size_t i = problems->count; i-- > 0;)
-        if (strncmp(problems->items[i].key, prefix, strlen(prefix)) == 0)
-            drop(problems, &problems->items[i]);
-}
-
 void problem_expire(struct problems *problems, const char *prefix, struct walltime now,
                     int64_t age_ms)
 {

@@ -40,11 +40,9 @@ bool problem_set(struct problems *problems, struct walltime now, const char *key
 /* Returns true when it was there. */
 bool problem_clear(struct problems *problems, const char *key);
 /* Clears those whose key begins with @prefix and that were last set more than @age_ms ago: of what
- * comes from outside nobody sees that it is gone. */
+ * comes from outside, or is met again by each scan, nobody sees that it is gone. */
 void problem_expire(struct problems *problems, const char *prefix, struct walltime now,
                     int64_t age_ms);
-/* Clears all whose key begins with @prefix. */
-void problem_clear_prefix(struct problems *problems, const char *prefix);
 
 /* As proto messages; one allocation tree, freed by problems_proto_free(). */
 void problems_to_proto(const struct problems *problems, size_t *out_count,

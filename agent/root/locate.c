@@ -138,12 +138,14 @@ enum root_located root_locate(const struct root *root, const struct object *obje
     if (below(inside, PRIVATE_DIR_NAME "/" PRESERVE_NAME) ||
         below(inside, PRIVATE_DIR_NAME "/" TRASH_NAME))
         return ROOT_LOCATED_DISCARDED;
-    if (strcmp(inside, PRIVATE_DIR_NAME) == 0 || below(inside, PRIVATE_DIR_NAME))
+    const char *parked = below(inside, PRIVATE_DIR_NAME "/" PARKED_NAME);
+    bool in_parked = parked && strchr(parked, '/') != NULL;
+    if (!in_parked && (strcmp(inside, PRIVATE_DIR_NAME) == 0 || below(inside, PRIVATE_DIR_NAME)))
         return ROOT_LOCATED_PRIVATE;
     /* Text from /proc can mislead (a name that ends in " (deleted)", a mount in between): believe it
      * only when the path leads back to the object. */
     if (!leads_to(root, inside, object))
         return unknown(root, ESTALE);
     *out_path = mem_copy_string(inside);
-    return ROOT_LOCATED_INSIDE;
+    return in_parked ? ROOT_LOCATED_IN_PARKED : ROOT_LOCATED_INSIDE;
 }

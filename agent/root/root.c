@@ -45,7 +45,7 @@ struct root {
 };
 
 static const char *const purpose_name[PRIVATE_DIR_COUNT] = {
-    [PRIVATE_STAGE] = "stage",       [PRIVATE_SWAP] = "swap",   [PRIVATE_PARKED] = "parked",
+    [PRIVATE_STAGE] = "stage",       [PRIVATE_SWAP] = "swap",   [PRIVATE_PARKED] = PARKED_NAME,
     [PRIVATE_PRESERVE] = PRESERVE_NAME, [PRIVATE_TRASH] = TRASH_NAME, [PRIVATE_DATABASE] = "database",
     [PRIVATE_SIGNATURES] = "signatures",
 };

@@ -95,10 +95,12 @@ uint64_t root_free_bytes(const struct root *root);
 
 #define PRESERVE_NAME "preserve" /* in the private directory */
 #define TRASH_NAME    "trash"
+#define PARKED_NAME   "parked"
 
 enum root_located {
     ROOT_LOCATED_INSIDE,  /* in the tree: *out_path is its path beneath the root */
     ROOT_LOCATED_PRIVATE, /* in the private directory */
+    ROOT_LOCATED_IN_PARKED, /* there in a directory that is parked: *out_path is its path beneath the root */
     ROOT_LOCATED_DISCARDED, /* there in the preserve area or the trash */
     ROOT_LOCATED_OUTSIDE, /* alive, elsewhere on the volume */
     ROOT_LOCATED_GONE,    /* no such object any more */
@@ -111,7 +113,7 @@ enum root_located {
  * nobody has looked up by name since the file system was mounted. So after a scan that met every name in
  * the tree and not this object, UNKNOWN means outside.
  *
- * @out_path set only for INSIDE ("" for the root itself); free the text
+ * @out_path set only for INSIDE ("" for the root itself) and IN_PARKED; free the text
  *
  * An answer is true at some moment of the call; what is done with it is checked again.
  */

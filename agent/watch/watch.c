@@ -88,6 +88,7 @@ static bool resolve_dir(struct watch *watch, const struct object *dir, char **ou
     case ROOT_LOCATED_INSIDE:
         return true;
     case ROOT_LOCATED_PRIVATE:
+    case ROOT_LOCATED_IN_PARKED:
     case ROOT_LOCATED_DISCARDED:
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE: /* its parent's event tells */

@@ -189,6 +189,35 @@ static void an_event_within_a_directory_that_has_moved_follows_it(void **state)
     assert_string_equal(only(f, FINDING_LOOK)->path, "moved/file");
 }
 
+/* Never something to look at later: nothing would be still, and what is parked waits for stillness. */
+static void an_event_within_a_parked_directory_leads_into_it(void **state)
+{
+    struct fixture *f = *state;
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    struct object dir = recorded_dir(f, "dir");
+
+    temp_rename(&f->t, "dir", PARKED_DIR "/1");
+    look(f, "dir/file", &dir);
+    only(f, FINDING_WALK);
+}
+
+static void an_event_beneath_a_parked_directory_follows_it(void **state)
+{
+    struct fixture *f = *state;
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    recorded_dir(f, "dir");
+    temp_make_dir(&f->t, "dir/sub");
+    struct object sub = temp_look(&f->t, "dir/sub").object;
+
+    temp_rename(&f->t, "dir", PARKED_DIR "/1");
+    look(f, "dir/sub/file", &sub);
+    assert_string_equal(only(f, FINDING_LOOK)->path, PARKED_DIR "/1/sub/file");
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
@@ -199,6 +228,8 @@ int main(void)
         PROMISE(what_was_thrown_away_counts_as_gone_while_no_plan_runs),
         PROMISE(an_event_within_a_directory_that_has_gone_leads_to_it),
         PROMISE(an_event_within_a_directory_that_has_moved_follows_it),
+        PROMISE(an_event_within_a_parked_directory_leads_into_it),
+        PROMISE(an_event_beneath_a_parked_directory_follows_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

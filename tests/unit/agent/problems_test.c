@@ -77,16 +77,19 @@ static void a_cleared_problem_is_gone_and_news_again(void **state)
     assert_true(problem_set(p, later, "root", "/srv", "missing", "mount it"));
 }
 
-static void a_prefix_clears_only_its_own(void **state)
+static void what_was_not_set_again_expires_with_its_prefix_only(void **state)
 {
     struct problems *p = *state;
 
     (void)problem_set(p, first, "root", "/srv", "missing", "mount it");
     fill(p, 5);
 
-    problem_clear_prefix(p, "file:");
-    assert_int_equal(p->count, 1);
+    assert_false(problem_set(p, later, "file:3", "file:3", "broken", "mend it"));
+
+    problem_expire(p, "file:", (struct walltime){.ns = later.ns + NS_PER_MS}, 1);
+    assert_int_equal(p->count, 2);
     assert_string_equal(p->items[0].key, "root");
+    assert_string_equal(p->items[1].key, "file:3");
 }
 
 static void beyond_the_limit_each_is_still_news_and_is_counted(void **state)
@@ -131,7 +134,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_problem_is_news_once, begin, finish),
         cmocka_unit_test_setup_teardown(another_cause_is_news_and_keeps_the_first_time, begin, finish),
         cmocka_unit_test_setup_teardown(a_cleared_problem_is_gone_and_news_again, begin, finish),
-        cmocka_unit_test_setup_teardown(a_prefix_clears_only_its_own, begin, finish),
+        cmocka_unit_test_setup_teardown(what_was_not_set_again_expires_with_its_prefix_only, begin, finish),
         cmocka_unit_test_setup_teardown(beyond_the_limit_each_is_still_news_and_is_counted, begin, finish),
         cmocka_unit_test_setup_teardown(the_message_says_all, begin, finish),
     };

@@ -203,7 +203,13 @@ static void an_object_is_located_wherever_it_went(void **state)
     path = NULL;
     temp_rename(t, "d/b", PRIVATE_DIR_NAME "/stage/7");
     assert_int_equal(root_locate(t->root, &object, &path), ROOT_LOCATED_PRIVATE);
-    temp_rename(t, PRIVATE_DIR_NAME "/stage/7", PRIVATE_DIR_NAME "/preserve/7");
+    temp_make_dir(t, PRIVATE_DIR_NAME "/parked/8");
+    temp_rename(t, PRIVATE_DIR_NAME "/stage/7", PRIVATE_DIR_NAME "/parked/8/b");
+    assert_int_equal(root_locate(t->root, &object, &path), ROOT_LOCATED_IN_PARKED);
+    assert_string_equal(path, PRIVATE_DIR_NAME "/parked/8/b");
+    free(path);
+    path = NULL;
+    temp_rename(t, PRIVATE_DIR_NAME "/parked/8/b", PRIVATE_DIR_NAME "/preserve/7");
     assert_int_equal(root_locate(t->root, &object, &path), ROOT_LOCATED_DISCARDED);
     temp_rename(t, PRIVATE_DIR_NAME "/preserve/7", "d/b");
     assert_int_equal(rename(inside, outside), 0);
