@@ -9,7 +9,6 @@
 #include "proto/admin.pb-c.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +31,7 @@ static const struct verb verbs[] = {
 
 struct call {
     const struct verb *verb;
-    const char *socket;
-    uint64_t timeout_s;
-    bool json;
+    struct cli_query query; /* the target is the socket */
 
     struct loop *loop;
     struct rpc_channel *channel;
@@ -54,45 +51,6 @@ static void print_usage(FILE *to)
           "exit: 0 well, 1 not (idle: not in sync, or at work), 2 usage, 3 no agent there,\n"
           "      4 not authorised, 7 timed out\n",
           to);
-}
-
-/* -1: go on; otherwise the exit code. */
-static int parse_options(int argc, char **argv, struct call *call)
-{
-    static const struct option options[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"timeout", required_argument, NULL, 't'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 's':
-            call->socket = optarg;
-            break;
-        case 't':
-            if (!cli_parse_number(optarg, 1, 86400, &call->timeout_s))
-                return cli_fail(CLI_USAGE, "--timeout takes seconds from 1 to 86400, not \"%s\"",
-                                optarg);
-            break;
-        case 'j':
-            call->json = true;
-            break;
-        case 'h':
-            print_usage(stdout);
-            return CLI_WELL;
-        default:
-            print_usage(stderr);
-            return CLI_USAGE;
-        }
-    }
-    if (optind < argc)
-        return cli_fail(CLI_USAGE, "unexpected argument \"%s\"; see coterie agent --help",
-                        argv[optind]);
-    return -1;
 }
 
 /* Say what stands against the socket before gRPC, which cannot tell one from another. */
@@ -164,15 +122,15 @@ static void on_down(struct rpc_channel *channel, enum rpc_end why, const char *t
     if (!call->answer)
         give_up(call,
                 cli_fail(CLI_UNREACHABLE, "%s: no agent answers: %s; is coterie-agent running?",
-                         call->socket, text));
+                         call->query.target, text));
 }
 
 static void on_timeout(void *arg)
 {
     struct call *call = arg;
 
-    give_up(call, cli_fail(CLI_TIMED_OUT, "%s: no answer within %lu s", call->socket,
-                           (unsigned long)call->timeout_s));
+    give_up(call, cli_fail(CLI_TIMED_OUT, "%s: no answer within %lu s", call->query.target,
+                           (unsigned long)call->query.timeout_s));
 }
 
 static void perform(struct call *call, const struct log_ctx *log)
@@ -181,10 +139,10 @@ static void perform(struct call *call, const struct log_ctx *log)
     struct rpc *rpc = rpc_new(call->loop, log);
     struct loop_timer *timer = loop_timer_new(call->loop, on_timeout, call);
 
-    if (call->timeout_s > 0)
-        loop_timer_start(timer, (int64_t)call->timeout_s * 1000);
+    if (call->query.timeout_s > 0)
+        loop_timer_start(timer, (int64_t)call->query.timeout_s * 1000);
     call->channel =
-        rpc_channel_open(rpc, &(struct rpc_channel_options){.local_socket = call->socket,
+        rpc_channel_open(rpc, &(struct rpc_channel_options){.local_socket = call->query.target,
                                                             .log = log,
                                                             .on_up = on_up,
                                                             .on_down = on_down,
@@ -198,7 +156,10 @@ static void perform(struct call *call, const struct log_ctx *log)
 
 static int run(int argc, char **argv)
 {
-    struct call call = {.socket = SOCKET_DEFAULT};
+    struct call call = {.query = {.target_option = "socket",
+                                  .noun = "agent",
+                                  .print_usage = print_usage,
+                                  .target = SOCKET_DEFAULT}};
     struct log_ctx log;
 
     if (argc > 0 && strcmp(argv[0], "--help") == 0) {
@@ -212,11 +173,11 @@ static int run(int argc, char **argv)
         print_usage(stderr);
         return CLI_USAGE;
     }
-    call.timeout_s = call.verb->timeout_s;
-    int code = parse_options(argc, argv, &call);
+    call.query.timeout_s = call.verb->timeout_s;
+    int code = cli_parse_query(argc, argv, &call.query);
 
     if (code < 0)
-        code = check_socket(call.socket);
+        code = check_socket(call.query.target);
     if (code >= 0)
         return code;
     log_start("coterie", LOG_ERROR); /* what went wrong is said once, by the exit */
@@ -224,7 +185,7 @@ static int run(int argc, char **argv)
     perform(&call, &log);
     if (!call.answer)
         return call.code;
-    code = call.verb->show((const Coterie__V1__AgentStatus *)call.answer, call.json, stdout);
+    code = call.verb->show((const Coterie__V1__AgentStatus *)call.answer, call.query.json, stdout);
     protobuf_c_message_free_unpacked(call.answer, NULL);
     return code;
 }

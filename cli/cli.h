@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Exit codes; part of the interface. */
 enum cli_exit {
@@ -38,6 +39,21 @@ extern const struct cli_noun cli_status;
 
 /* One line on stderr: "coterie: …". Returns @code. */
 int cli_fail(enum cli_exit code, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* What every question to a running program takes. */
+struct cli_query {
+    const char *target_option; /* the name of the option that says whom to ask: "socket" */
+    const char *noun;          /* "agent", for messages */
+    void (*print_usage)(FILE *to);
+
+    /* The result; the caller fills in the defaults. */
+    const char *target;
+    uint64_t timeout_s;
+    bool json;
+};
+
+/* --TARGET, --timeout, --json, --help. -1: go on; otherwise the exit code. */
+int cli_parse_query(int argc, char **argv, struct cli_query *query);
 
 /* A whole decimal number in [min, max]; false otherwise. */
 bool cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *out_value);

@@ -9,19 +9,12 @@
 #include "common/base/scope.h"
 
 #include <curl/curl.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CONTROLLER_DEFAULT "http://127.0.0.1:7720"
 #define STATUS_SIZE_MAX    (256u << 20) /* bytes of the document */
 #define TIMEOUT_S_DEFAULT  10
-
-struct request {
-    const char *controller;
-    uint64_t timeout_s;
-    bool json;
-};
 
 static void print_usage(FILE *to)
 {
@@ -33,45 +26,6 @@ static void print_usage(FILE *to)
           "exit: 0 all is well or catching up, 1 something needs a look, 2 usage,\n"
           "      3 the controller cannot be reached, 4 not authorised, 7 timed out\n",
           to);
-}
-
-/* -1: go on; otherwise the exit code. */
-static int parse_options(int argc, char **argv, struct request *out)
-{
-    static const struct option options[] = {
-        {"controller", required_argument, NULL, 'c'},
-        {"timeout", required_argument, NULL, 't'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            out->controller = optarg;
-            break;
-        case 't':
-            if (!cli_parse_number(optarg, 1, 86400, &out->timeout_s))
-                return cli_fail(CLI_USAGE, "--timeout takes seconds from 1 to 86400, not \"%s\"",
-                                optarg);
-            break;
-        case 'j':
-            out->json = true;
-            break;
-        case 'h':
-            print_usage(stdout);
-            return CLI_WELL;
-        default:
-            print_usage(stderr);
-            return CLI_USAGE;
-        }
-    }
-    if (optind < argc)
-        return cli_fail(CLI_USAGE, "unexpected argument \"%s\"; see coterie status --help",
-                        argv[optind]);
-    return -1;
 }
 
 static size_t on_bytes(char *data, size_t size, size_t count, void *arg)
@@ -95,11 +49,11 @@ static int explain_answer(long code, const char *url)
 }
 
 /* -1: @body holds the document; otherwise the exit code. */
-static int fetch(const struct request *request, struct buf *body)
+static int fetch(const struct cli_query *query, struct buf *body)
 {
-    size_t size = strlen(request->controller);
-    bool slash = size > 0 && request->controller[size - 1] == '/';
-    scope_free char *url = mem_format("%s%sv1/status", request->controller, slash ? "" : "/");
+    size_t size = strlen(query->target);
+    bool slash = size > 0 && query->target[size - 1] == '/';
+    scope_free char *url = mem_format("%s%sv1/status", query->target, slash ? "" : "/");
     char detail[CURL_ERROR_SIZE] = "";
     CURL *curl = curl_easy_init();
     long code = 0;
@@ -109,7 +63,7 @@ static int fetch(const struct request *request, struct buf *body)
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "coterie/" COTERIE_VERSION);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)request->timeout_s);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)query->timeout_s);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
@@ -121,33 +75,36 @@ static int fetch(const struct request *request, struct buf *body)
     if (result == CURLE_OK)
         return explain_answer(code, url);
     if (result == CURLE_OPERATION_TIMEDOUT)
-        return cli_fail(CLI_TIMED_OUT, "%s did not answer within %ld s", request->controller,
-                        (long)request->timeout_s);
+        return cli_fail(CLI_TIMED_OUT, "%s did not answer within %ld s", query->target,
+                        (long)query->timeout_s);
     if (result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL)
         return cli_fail(CLI_USAGE, "--controller takes an http URL, not \"%s\"",
-                        request->controller);
+                        query->target);
     return cli_fail(CLI_UNREACHABLE,
                     "cannot reach the controller at %s: %s; is coterie-controller running there, "
                     "and http_listen in its controller.conf reachable from here?",
-                    request->controller, detail[0] != '\0' ? detail : curl_easy_strerror(result));
+                    query->target, detail[0] != '\0' ? detail : curl_easy_strerror(result));
 }
 
 static int run(int argc, char **argv)
 {
     const char *from_environment = getenv("COTERIE_CONTROLLER");
-    struct request request = {
-        .controller = from_environment ? from_environment : CONTROLLER_DEFAULT,
+    struct cli_query query = {
+        .target_option = "controller",
+        .noun = "status",
+        .print_usage = print_usage,
+        .target = from_environment ? from_environment : CONTROLLER_DEFAULT,
         .timeout_s = TIMEOUT_S_DEFAULT,
     };
     scope(buf) struct buf body = {0};
     /* getopt wants the program's place: the noun stands there */
-    int code = parse_options(argc + 1, argv - 1, &request);
+    int code = cli_parse_query(argc + 1, argv - 1, &query);
 
     if (code < 0)
-        code = fetch(&request, &body);
+        code = fetch(&query, &body);
     if (code >= 0)
         return code;
-    return status_show(buf_span(&body), request.json, stdout);
+    return status_show(buf_span(&body), query.json, stdout);
 }
 
 const struct cli_noun cli_status = {
