@@ -2,6 +2,7 @@
 #include "common/ad/names.h"
 
 #include "common/base/buf.h"
+#include "common/base/hex.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
@@ -9,17 +10,6 @@
 #include <string.h>
 
 /* --- reading RFC 4514 --- */
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* Two hexadecimal digits; false leaves *p. */
 static bool read_hex(const char **p, struct buf *out)
