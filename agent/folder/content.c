@@ -70,8 +70,7 @@ enum status content_stage_whole(struct folder *f, struct span content, const str
 
     /* a stranger's bytes: what they are is what they hash to */
     SHA256(content.size ? content.data : nothing, content.size, hash.bytes);
-    if (content.size != update->size ||
-        memcmp(hash.bytes, update->hash.bytes, sizeof(hash.bytes)) != 0) {
+    if (content.size != update->size || !content_hash_equal(&hash, &update->hash)) {
         *out_problem = "content inside an update is not what its hash says";
         return ST_BADDATA;
     }

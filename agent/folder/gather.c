@@ -494,13 +494,10 @@ static void look_absent(struct gathering *g, const char *path, const struct obje
 /* The directory does not stand there: whether it is still recorded there is for its own place to find. */
 static void look_above(struct gathering *g, const char *path)
 {
-    scope_free char *above = mem_copy_string(path);
-    char *slash = strrchr(above, '/');
+    scope_free char *above = beneath_above(path);
 
-    if (!slash)
-        return;
-    *slash = '\0';
-    add_finding(g, FINDING_LOOK, above);
+    if (above[0] != '\0')
+        add_finding(g, FINDING_LOOK, above);
 }
 
 /* The directory of a place does not stand there any more: go after it. */

@@ -64,13 +64,10 @@ static void remember_dir(struct recording *r, const struct object *object,
  * has moved into the directory that took its name. */
 static void look_above(struct sight **places, const struct finding *found)
 {
-    scope_free char *above = mem_copy_string(found->path);
-    char *slash = strrchr(above, '/');
+    scope_free char *above = beneath_above(found->path);
 
-    if (slash) {
-        *slash = '\0';
+    if (above[0] != '\0')
         sight_add(places, above, NULL);
-    }
     sight_add(places, found->path, &found->parent);
 }
 

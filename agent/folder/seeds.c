@@ -188,7 +188,7 @@ static bool find_duplicate(struct folder *f, const struct content_hash *content,
 
     if (!db_reader_find_content(f->db_reader, db_content_key(content), nth, &record))
         return false;
-    if (memcmp(record.update.hash.bytes, content->bytes, sizeof(content->bytes)) == 0 &&
+    if (content_hash_equal(&record.update.hash, content) &&
         replica_path(f->replica, &record.update.id, out_path)) {
         *out_record = record;
         return true;
@@ -253,7 +253,7 @@ static bool add_own(struct folder *f, const struct update *update, struct fetch_
 static bool is_among(const struct fetch_seeds *seeds, const struct content_hash *content)
 {
     for (unsigned i = 0; i < seeds->count; i++)
-        if (memcmp(seeds->items[i].hash.bytes, content->bytes, sizeof(content->bytes)) == 0)
+        if (content_hash_equal(&seeds->items[i].hash, content))
             return true;
     return false;
 }

@@ -169,7 +169,7 @@ static bool target_matches(int fd, const struct content_hash *hash)
 
     return size > 0 && size <= SYMLINK_SIZE_MAX &&
            EVP_Digest(target, (size_t)size, found.bytes, NULL, EVP_sha256(), NULL) == 1 &&
-           memcmp(found.bytes, hash->bytes, CONTENT_HASH_SIZE) == 0;
+           content_hash_equal(&found, hash);
 }
 
 static bool attributes_match(const struct install *install, int fd, const struct spot *place,

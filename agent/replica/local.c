@@ -223,7 +223,7 @@ enum status replica_change_commit(struct change *change, size_t *out_count)
 static bool same_content_seen(const struct update *u, const struct observation *seen)
 {
     return u->kind == FILE_DIRECTORY ||
-           (u->size == seen->size && memcmp(&u->hash, &seen->hash, sizeof(u->hash)) == 0);
+           (u->size == seen->size && content_hash_equal(&u->hash, &seen->hash));
 }
 
 static void set_content(struct update *u, const struct observation *seen)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/root/beneath.h"
 
+#include "common/base/mem.h"
 #include "common/base/scope.h"
 
 #include <assert.h>
@@ -83,6 +84,15 @@ const char *beneath_name(const char *path)
     const char *slash = strrchr(path, '/');
 
     return slash ? slash + 1 : path;
+}
+
+char *beneath_above(const char *path)
+{
+    char *above = mem_copy_string(path);
+    char *slash = strrchr(above, '/');
+
+    *(slash ? slash : above) = '\0';
+    return above;
 }
 
 int beneath_open(int dir_fd, const char *path, int flags)

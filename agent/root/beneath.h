@@ -25,6 +25,8 @@
 
 /* The last name of a path; points into it. */
 const char *beneath_name(const char *path);
+/* The path of the directory that holds it, "" for the root. Free the text. */
+char *beneath_above(const char *path);
 
 /* EINVAL for a path that breaks the rules above, ENAMETOOLONG for a name or depth above limits.h. */
 int beneath_open(int dir_fd, const char *path, int flags);

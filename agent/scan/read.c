@@ -204,13 +204,10 @@ static enum status read_symlink(const struct scan_read_options *job, int fd, str
 /* The owner of the directory that holds the object: attributes.h, fallback. */
 static enum status read_fallback(const struct scan_read_options *job, struct attributes_fallback *out)
 {
-    scope_free char *parent = mem_copy_string(job->path);
-    char *slash = strrchr(parent, '/');
-    scope_fd int fd = -1;
+    scope_free char *parent = beneath_above(job->path);
+    scope_fd int fd = beneath_open(root_fd(job->root), parent, O_PATH | O_DIRECTORY);
     struct stat st;
 
-    *(slash ? slash : parent) = '\0';
-    fd = beneath_open(root_fd(job->root), parent, O_PATH | O_DIRECTORY);
     if (fd < 0 || fstat(fd, &st) < 0)
         return errno == ENOENT ? ST_GONE : report(job, "opening the directory", errno);
     *out = (struct attributes_fallback){.uid = st.st_uid, .gid = st.st_gid};

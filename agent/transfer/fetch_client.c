@@ -140,8 +140,7 @@ static enum status sink_restart(void *arg)
 
 static bool is_the_content(const struct transfer *t, const struct fetch_seed *seed)
 {
-    return seed->size == t->update.size &&
-           memcmp(seed->hash.bytes, t->update.hash.bytes, sizeof(seed->hash.bytes)) == 0;
+    return seed->size == t->update.size && content_hash_equal(&seed->hash, &t->update.hash);
 }
 
 /* Those of the seeds that still are what their records say. Signatures are for finding what is equal,

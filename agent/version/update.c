@@ -91,7 +91,7 @@ bool update_same_content(const struct update *a, const struct update *b)
         return false;
     if (a->kind == FILE_DIRECTORY)
         return true;
-    return a->size == b->size && memcmp(&a->hash, &b->hash, sizeof(a->hash)) == 0;
+    return a->size == b->size && content_hash_equal(&a->hash, &b->hash);
 }
 
 bool update_same_place(const struct update *a, const struct update *b)
@@ -161,7 +161,7 @@ static const char *content_problem(const struct update *u)
     if (u->kind != FILE_REGULAR && u->kind != FILE_DIRECTORY && u->kind != FILE_SYMLINK)
         return "the kind of file is unknown";
     if (!u->present || u->kind == FILE_DIRECTORY) {
-        if (u->size != 0 || memcmp(&u->hash, &hash_none, sizeof(u->hash)) != 0)
+        if (u->size != 0 || !content_hash_equal(&u->hash, &hash_none))
             return "a directory or tombstone with content";
     } else if (u->size > INT64_MAX) {
         return "the size is beyond any file";
@@ -202,7 +202,7 @@ static uint64_t read_version(struct reader *r, struct guid *out_database)
 
 void update_encode(const struct update *u, struct buf *out)
 {
-    bool has_hash = memcmp(&u->hash, &hash_none, sizeof(u->hash)) != 0;
+    bool has_hash = !content_hash_equal(&u->hash, &hash_none);
     unsigned flags = (u->present ? FLAG_PRESENT : 0u) |
                      (u->name_conflict ? FLAG_NAME_CONFLICT : 0u) | (u->merged ? FLAG_MERGED : 0u) |
                      (has_hash ? FLAG_HASH : 0u);
@@ -261,7 +261,7 @@ void update_decode(struct reader *r, struct update *out_update)
         reader_copy(r, u.hash.bytes, sizeof(u.hash.bytes));
     update_set_attributes(&u, reader_blob(r, ATTRIBUTES_SIZE_MAX));
 
-    bool has_hash = memcmp(&u.hash, &hash_none, sizeof(u.hash)) != 0;
+    bool has_hash = !content_hash_equal(&u.hash, &hash_none);
 
     if ((flags & ~FLAG_ALL) != 0 || has_hash != ((flags & FLAG_HASH) != 0) ||
         update_problem(&u) != NULL)

@@ -15,6 +15,8 @@
 #include "common/base/limits.h"
 #include "common/base/span.h"
 
+#include <string.h>
+
 #define CONTENT_HASH_SIZE 32 /* SHA-256 */
 
 #define UPDATE_CLOCK_MAX ((uint64_t)INT64_MAX)
@@ -40,6 +42,11 @@ enum fence_class {
 struct content_hash {
     uint8_t bytes[CONTENT_HASH_SIZE];
 };
+
+static inline bool content_hash_equal(const struct content_hash *a, const struct content_hash *b)
+{
+    return memcmp(a->bytes, b->bytes, CONTENT_HASH_SIZE) == 0;
+}
 
 struct update {
     struct file_id id;

@@ -116,16 +116,13 @@ static void add_place(struct watch_batch *batch, const struct object *dir, const
 /* An event that told only the object: its directory and name are those of where it stands. */
 static void add_self(struct watch *watch, struct watch_batch *batch, char *path)
 {
-    char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    scope_free char *dir_path =
-        slash ? mem_format("%.*s", (int)(slash - path), path) : mem_copy_string("");
+    scope_free char *dir_path = beneath_above(path);
     scope_fd int fd = beneath_open(root_fd(watch->root), dir_path, O_PATH | O_DIRECTORY);
     struct standing standing;
 
     if (fd < 0 || beneath_look_fd(fd, &standing) < 0)
         return; /* it has moved on: another event tells */
-    add_place(batch, &standing.object, dir_path, name);
+    add_place(batch, &standing.object, dir_path, beneath_name(path));
 }
 
 static void tell_new_dir(struct watch *watch, const char *dir_path, const char *name)

@@ -249,9 +249,23 @@ static void paths_follow_no_link_and_leave_no_root(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
+static void a_path_is_a_name_in_what_is_above_it(void **state)
+{
+    char *above = beneath_above("a/b/c");
+
+    (void)state;
+    assert_string_equal(above, "a/b");
+    assert_string_equal(beneath_name("a/b/c"), "c");
+    free(above);
+    above = beneath_above("c");
+    assert_string_equal(above, "");
+    free(above);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_path_is_a_name_in_what_is_above_it),
         TEST(a_root_is_set_up_privately_and_adopted_again),
         TEST(another_folders_root_is_refused),
         TEST(a_wiped_marker_is_not_taken_for_an_empty_tree),
