@@ -196,6 +196,17 @@ static const struct assignment *assignment_of(const struct watching *w, const ch
     return NULL;
 }
 
+/* The one that must be there. */
+static const struct assignment *assignment_given(const struct watching *w, const char *name)
+{
+    const struct assignment *a = assignment_of(w, name);
+
+    if (a)
+        return a;
+    fail_msg("no assignment of %s", name);
+    abort();
+}
+
 static bool was_read(const struct watching *w)
 {
     return w->read_count > 0 && !w->problem;
@@ -257,8 +268,8 @@ static void the_example_group_becomes_three_assignments(void **state)
     assert_int_equal(w.plan->computer_count, 3);
     assert_string_equal(w.notification, "sync");
     assert_int_equal(w.finding_count, 0);
-    const struct assignment *hub = assignment_of(&w, "fs1.corp.example");
-    const struct assignment *leaf = assignment_of(&w, "fs3.corp.example");
+    const struct assignment *hub = assignment_given(&w, "fs1.corp.example");
+    const struct assignment *leaf = assignment_given(&w, "fs3.corp.example");
     assert_int_equal(hub->folder_count, 2);
     assert_int_equal(hub->folders[0].inbound_count, 1);
     assert_int_equal(hub->folders[0].outbound_count, 2);

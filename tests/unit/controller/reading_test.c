@@ -44,7 +44,8 @@ static const struct fleet_computer *find(const struct reading *reading, const ch
     for (size_t i = 0; i < count; i++)
         if (strcmp(computers[i].name, name) == 0)
             return &computers[i];
-    return NULL;
+    fail_msg("no computer %s", name);
+    abort();
 }
 
 static void each_computer_gets_bytes_that_its_agent_accepts(void **state)
@@ -59,7 +60,6 @@ static void each_computer_gets_bytes_that_its_agent_accepts(void **state)
     struct reading *reading = reading_new(&w.entries, "CORP.EXAMPLE", NULL, &log);
     const struct fleet_computer *fs1 = find(reading, "fs1.corp.example");
 
-    assert_non_null(fs1);
     assert_true(assignment_decode(fs1->encoded, &assignment, &problem));
     assert_memory_equal(assignment->digest, fs1->assignment->digest, ASSIGNMENT_DIGEST_SIZE);
     assert_string_equal(assignment->computer_name, "fs1.corp.example");
