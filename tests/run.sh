@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every check of the project, cheap ones first.
 #
-#   tests/run.sh            all of it: gcc and clang builds, the tests, the sanitizers, the demonstration
+#   tests/run.sh            all of it: gcc (debug, release) and clang builds, the tests, the sanitizers, the
+#                           demonstration
 #   tests/run.sh --quick    gcc build; unit, property, fuzz replay and structure checks
 #
 # Needs root for the integration tests and the demonstration; what cannot run is named, not hidden.
@@ -105,6 +106,7 @@ run_all() {
     step "packages" deploy/install-packages build lab test || return
     build dev || return
     tests dev dev -LE slow
+    build release || true
     build clang || true
     if build asan; then
         tests asan asan -L 'unit|property|fuzz'
