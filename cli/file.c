@@ -106,11 +106,28 @@ int file_load(const char *path, uint64_t size_max, struct buf *out)
     return st == ST_OK ? CLI_WELL : CLI_UNHEALTHY;
 }
 
+/* For messages. */
+static const char *result_name(const struct result *r)
+{
+    return r->part ? r->part : "a temporary file";
+}
+
+static int open_temporary(struct result *r)
+{
+    const char *dir = getenv("TMPDIR");
+
+    dir = dir && *dir ? dir : "/tmp";
+    r->fd = open(dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    return r->fd >= 0 ? CLI_WELL
+                      : cli_fail(CLI_UNHEALTHY, "cannot create a temporary file in %s: %s", dir,
+                                 strerror(errno));
+}
+
 int result_open(struct result *r, const char *path)
 {
     *r = (struct result){.path = path, .fd = -1};
     if (!path)
-        return CLI_WELL;
+        return open_temporary(r);
     r->part = mem_format("%s.part", path);
     r->fd = open(r->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (r->fd < 0) {
@@ -125,13 +142,13 @@ int result_open(struct result *r, const char *path)
 
 enum status result_write(struct result *r, uint64_t offset, struct span bytes)
 {
-    while (r->path && bytes.size > 0) {
+    while (bytes.size > 0) {
         ssize_t put = pwrite(r->fd, bytes.data, bytes.size, (off_t)offset);
 
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0) {
-            cli_fail(CLI_UNHEALTHY, "cannot write %s: %s", r->part, strerror(errno));
+            cli_fail(CLI_UNHEALTHY, "cannot write %s: %s", result_name(r), strerror(errno));
             return status_from_errno(errno);
         }
         bytes = span_part(bytes, (size_t)put, bytes.size);
@@ -142,8 +159,8 @@ enum status result_write(struct result *r, uint64_t offset, struct span bytes)
 
 enum status result_restart(struct result *r)
 {
-    if (r->path && ftruncate(r->fd, 0) < 0) {
-        cli_fail(CLI_UNHEALTHY, "cannot write %s: %s", r->part, strerror(errno));
+    if (ftruncate(r->fd, 0) < 0) {
+        cli_fail(CLI_UNHEALTHY, "cannot write %s: %s", result_name(r), strerror(errno));
         return status_from_errno(errno);
     }
     return ST_OK;
@@ -175,6 +192,13 @@ static enum status sink_write(void *arg, uint64_t offset, struct span bytes)
     return result_write(arg, offset, bytes);
 }
 
+static enum status sink_read(void *arg, uint64_t offset, void *out, size_t size)
+{
+    struct result *r = arg;
+
+    return read_file(&(struct file){.path = result_name(r), .fd = r->fd}, offset, out, size);
+}
+
 static enum status sink_restart(void *arg)
 {
     return result_restart(arg);
@@ -182,5 +206,6 @@ static enum status sink_restart(void *arg)
 
 struct rdc_sink result_sink(struct result *r)
 {
-    return (struct rdc_sink){.write = sink_write, .restart = sink_restart, .arg = r};
+    return (struct rdc_sink){
+        .write = sink_write, .read = sink_read, .restart = sink_restart, .arg = r};
 }

@@ -30,7 +30,7 @@ int file_load(const char *path, uint64_t size_max, struct buf *out);
 
 /* A result: written beside its place and moved there when whole. */
 struct result {
-    const char *path; /* NULL: nowhere; what is written is dropped */
+    const char *path; /* NULL: a temporary file that is gone afterwards */
     char *part;       /* the name it has until then */
     int fd;
 };

@@ -230,6 +230,26 @@ enum status stage_write(struct stage_file *file, uint64_t offset, struct span by
     return st;
 }
 
+enum status stage_read(struct stage_file *file, uint64_t offset, void *out, size_t size)
+{
+    uint8_t *place = out;
+
+    while (size > 0) {
+        ssize_t got = pread(file->fd, place, size, (off_t)offset);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            errno = got < 0 ? errno : EIO;
+            return fail(file, "read back");
+        }
+        place += got;
+        offset += (uint64_t)got;
+        size -= (size_t)got;
+    }
+    return ST_OK;
+}
+
 /* Share the seed's blocks. Works for whole blocks on file systems that can; else nothing happened. */
 static bool clone(const struct stage_file *file, uint64_t offset, int seed_fd, uint64_t seed_offset,
                   uint64_t size)

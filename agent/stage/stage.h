@@ -48,6 +48,8 @@ NODISCARD enum status stage_write(struct stage_file *file, uint64_t offset, stru
  * kernel. ST_GONE: the seed ends earlier. */
 NODISCARD enum status stage_copy(struct stage_file *file, uint64_t offset, int seed_fd,
                                  uint64_t seed_offset, uint64_t size);
+/* Read back what was written. */
+NODISCARD enum status stage_read(struct stage_file *file, uint64_t offset, void *out, size_t size);
 /* Make it just @size bytes long: holes at the end, or what was written too far. */
 NODISCARD enum status stage_resize(struct stage_file *file, uint64_t size);
 /* For reading back; borrowed until finish or abandon. */

@@ -120,6 +120,14 @@ static enum status sink_write(void *arg, uint64_t offset, struct span bytes)
     return t->status;
 }
 
+static enum status sink_read(void *arg, uint64_t offset, void *out, size_t size)
+{
+    struct transfer *t = arg;
+
+    t->status = stage_read(t->file, offset, out, size);
+    return t->status;
+}
+
 static enum status sink_copy(void *arg, unsigned seed_index, uint64_t seed_offset, uint64_t offset,
                              uint64_t size)
 {
@@ -174,7 +182,11 @@ static bool begin(struct transfer *t)
     const struct fetch_services *s = &t->client->options.services;
     struct rdc_receive_options options = {
         .size = t->update.size,
-        .sink = {.write = sink_write, .copy = sink_copy, .restart = sink_restart, .arg = t},
+        .sink = {.write = sink_write,
+                 .read = sink_read,
+                 .copy = sink_copy,
+                 .restart = sink_restart,
+                 .arg = t},
         .key = *signatures_key(s->signatures),
     };
 

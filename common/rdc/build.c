@@ -12,12 +12,14 @@
 #define BLOCK_SIZE (256u << 10) /* bytes that are hashed and written together */
 #define COPY_MIN   (64u << 10)  /* the sink is not asked to copy less */
 
-/* A stretch of the content: literal bytes of the segment, or bytes of a seed. */
+#define REPEATED (RDC_UNKNOWN - 1) /* in place of a seed: the content itself */
+
+/* A stretch of the content: literal bytes of the segment, bytes of a seed, or a repeat. */
 struct piece {
     uint64_t target;
     uint64_t length;
-    uint32_t seed;   /* RDC_UNKNOWN: literal */
-    uint64_t offset; /* in the seed */
+    uint32_t seed;   /* RDC_UNKNOWN: literal; REPEATED */
+    uint64_t offset; /* in the seed, or in the content */
 };
 
 struct rdc_build {
@@ -162,7 +164,17 @@ static void add_piece(struct rdc_build *b, uint64_t *target, uint64_t length, ui
     *target += length;
 }
 
-/* The script of a push: steps with copies of the base. */
+/* Where a push's copy comes from: the base, or beyond it what is built before @target. */
+static bool place_copy(const struct rdc_place *place, uint64_t target, struct rdc_step *step)
+{
+    if (step->copy_length == 0 || step->base_offset < place->base_size)
+        return step->copy_length <= place->base_size - step->base_offset;
+    step->base_offset -= place->base_size;
+    step->repeat = true;
+    return step->base_offset < target;
+}
+
+/* The script of a push: steps with copies of the base, and repeats. */
 static bool read_push_script(struct rdc_build *b, struct span script, uint64_t literal_size)
 {
     struct reader r = reader_of(script);
@@ -179,13 +191,12 @@ static bool read_push_script(struct rdc_build *b, struct span script, uint64_t l
         if (!reader_ok(&r) || step.literal_length > literal_size ||
             step.copy_length > place.size - target ||
             step.literal_length > place.size - target - step.copy_length ||
-            step.base_offset > place.base_size ||
-            step.copy_length > place.base_size - step.base_offset)
+            !place_copy(&place, target + step.literal_length, &step))
             return false;
         literal_size -= step.literal_length;
         add_step(b, step);
         add_piece(b, &target, step.literal_length, RDC_UNKNOWN, 0);
-        add_piece(b, &target, step.copy_length, b->base, step.base_offset);
+        add_piece(b, &target, step.copy_length, step.repeat ? REPEATED : b->base, step.base_offset);
         rdc_place_advance(&place, &step);
     }
     return reader_ok(&r) && literal_size == 0;
@@ -209,32 +220,60 @@ static bool take_copies(struct rdc_build *b, uint64_t *target, uint64_t *out_len
     return true;
 }
 
-/* The script of a pull: how long the plan's literals are. */
+/* The copies that the plan has next, behind @step's literal. */
+static bool add_copies(struct rdc_build *b, uint64_t *target, struct rdc_step step)
+{
+    if (!take_copies(b, target, &step.copy_length))
+        return false;
+    if (step.literal_length > 0 || step.copy_length > 0)
+        add_step(b, step);
+    return true;
+}
+
+/* A pull's next literal or repeat, and the copies after it. */
+static bool read_pull_step(struct rdc_build *b, struct reader *r, uint64_t *target,
+                           uint64_t *literal_size)
+{
+    struct rdc_step step = {0};
+    uint64_t head = reader_varint(r);
+    uint64_t length = head / 2;
+
+    if (head == 0) {
+        step.repeat = true;
+        head = reader_varint(r);
+        length = head / 2;
+        step.copy_length = length;
+        step.base_offset = *target - reader_varint(r);
+    } else {
+        step.literal_length = length;
+    }
+    bool more = head % 2; /* of the plan's literal */
+    if (!reader_ok(r) || length == 0 || length > b->place.size - *target ||
+        step.literal_length > *literal_size || (step.repeat && step.base_offset >= *target))
+        return false;
+    *literal_size -= step.literal_length;
+    add_piece(b, target, length, step.repeat ? REPEATED : RDC_UNKNOWN, step.base_offset);
+    if (more || step.repeat) {
+        add_step(b, step);
+        step = (struct rdc_step){0};
+    }
+    if (more)
+        return true;
+    b->item_at += 1;
+    return add_copies(b, target, step);
+}
+
+/* The script of a pull: how long the plan's literals are, and what of them are repeats. */
 static bool read_pull_script(struct rdc_build *b, struct span script, uint64_t literal_size)
 {
     struct reader r = reader_of(script);
     uint64_t target = b->place.offset;
-    struct rdc_step step = {0};
 
-    if (!take_copies(b, &target, &step.copy_length))
+    if (!add_copies(b, &target, (struct rdc_step){0}))
         return false;
-    if (step.copy_length > 0)
-        add_step(b, step);
     while (reader_ok(&r) && r.rest.size > 0) {
-        uint64_t head = reader_varint(&r);
-
-        step = (struct rdc_step){.literal_length = head / 2};
-        if (!reader_ok(&r) || step.literal_length == 0 || step.literal_length > literal_size ||
-            step.literal_length > b->place.size - target || b->item_at == b->plan->items.count)
+        if (b->item_at == b->plan->items.count || !read_pull_step(b, &r, &target, &literal_size))
             return false;
-        literal_size -= step.literal_length;
-        add_piece(b, &target, step.literal_length, RDC_UNKNOWN, 0);
-        if (head % 2 == 0) {
-            b->item_at += 1;
-            if (!take_copies(b, &target, &step.copy_length))
-                return false;
-        }
-        add_step(b, step);
     }
     return reader_ok(&r) && literal_size == 0;
 }
@@ -273,7 +312,7 @@ static bool read_copied(struct rdc_build *b, size_t *piece_at, struct rdc_range 
             *piece_at += 1;
             continue;
         }
-        assert(piece->seed != RDC_UNKNOWN && range.offset >= piece->target);
+        assert(piece->seed < REPEATED && range.offset >= piece->target);
         uint64_t inside = range.offset - piece->target;
         uint64_t length = piece->length - inside;
         if (length > range.length)
@@ -416,9 +455,60 @@ static enum rdc_build_result add_copy(struct rdc_build *b, uint32_t seed, uint64
     return result;
 }
 
+/* Read what is built already: @size bytes at @offset, of which the last may not be written yet. */
+static enum status read_built(struct rdc_build *b, uint64_t offset, uint8_t *out, size_t size)
+{
+    const struct rdc_sink *sink = &b->options->sink;
+    uint64_t written = b->place.offset - b->block_size;
+    size_t before = 0;
+
+    assert(offset + size <= b->place.offset);
+    if (offset < written) {
+        before = written - offset < size ? (size_t)(written - offset) : size;
+        enum status st = sink->read(sink->arg, offset, out, before);
+        if (st != ST_OK)
+            return st;
+    }
+    if (before < size)
+        memcpy(out + before, b->block + (offset + before - written), size - before);
+    return ST_OK;
+}
+
+/*
+ * What stands at @offset of the content becomes its next bytes. A repeat that runs into itself is
+ * periodic: what was added of it serves as well, so that each turn adds twice as much.
+ */
+static enum rdc_build_result add_repeat(struct rdc_build *b, uint64_t offset, uint64_t length)
+{
+    enum rdc_build_result result = RDC_BUILD_OK;
+
+    while (length > 0 && result == RDC_BUILD_OK) {
+        uint64_t known = b->place.offset - offset; /* a multiple of the period */
+        size_t room = BLOCK_SIZE - b->block_size;
+        size_t size = length < room ? (size_t)length : room;
+
+        if (size > known)
+            size = (size_t)known;
+        result = sink_result(b, read_built(b, offset, b->block + b->block_size, size));
+        if (result != RDC_BUILD_OK)
+            return result;
+        b->copied_bytes += size;
+        b->block_size += size;
+        b->place.offset += size;
+        length -= size;
+        if (size < known)
+            offset += size;
+        if (b->block_size == BLOCK_SIZE)
+            result = flush(b);
+    }
+    return result;
+}
+
 static enum rdc_build_result write_piece(struct rdc_build *b, const struct piece *piece,
                                          size_t *literal_at)
 {
+    if (piece->seed == REPEATED)
+        return add_repeat(b, piece->offset, piece->length);
     if (piece->seed != RDC_UNKNOWN)
         return add_copy(b, piece->seed, piece->offset, piece->length);
     const uint8_t *data = b->literals.data + *literal_at;

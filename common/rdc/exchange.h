@@ -90,7 +90,7 @@ struct rdc_stats {
     uint64_t bytes_in; /* of frames */
     uint64_t bytes_out;
     uint64_t literal_bytes; /* unpacked bytes that had to travel */
-    uint64_t copied_bytes;  /* bytes taken from seeds */
+    uint64_t copied_bytes;  /* bytes taken from seeds, or from earlier in the content */
     uint64_t signature_ns;  /* processor time spent on making signatures */
     uint64_t match_ns;      /* … on finding what is equal */
     uint64_t segment_ns;    /* … on packing or unpacking, with their reading */
@@ -113,6 +113,8 @@ struct rdc_seed {
  */
 struct rdc_sink {
     enum status (*write)(void *arg, uint64_t offset, struct span bytes);
+    /* Read back what was written or copied since the last restart. */
+    enum status (*read)(void *arg, uint64_t offset, void *out, size_t size);
     /*
      * Take @size bytes at @seed_offset of seed @seed_index to @offset without their passing through
      * memory (FICLONERANGE, copy_file_range). May be NULL. ST_AGAIN: not possible here, write()

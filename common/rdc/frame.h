@@ -27,9 +27,12 @@
  *   FAIL     both text, at most RDC_REASON_SIZE_MAX
  *
  * Scripts.  push: per step literal_length v · copy_length v · [zigzag v: how far the copy's base
- * offset lies from where the previous copy and this literal would lead]. pull: per step
- * literal_length*2+more v; `more`: the run goes on with the next step. whole: nothing; the literals
- * are the next bytes of the content.
+ * offset lies from where the previous copy and this literal would lead; an offset beyond the base
+ * is that of a repeat, in the content itself]. pull: per step literal_length*2+more v, or for a
+ * repeat 0 · copy_length*2+more v · how far back in the content v; `more`: the run goes on with the
+ * next step. whole: nothing; the literals are the next bytes of the content.
+ *
+ * A repeat copies what stands earlier in the content being built, and may run into itself.
  */
 #ifndef COMMON_RDC_FRAME_H
 #define COMMON_RDC_FRAME_H

@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define STEPS_MAX        (RDC_SEGMENT_SCRIPT_MAX / 30) /* a step is three LEB128 values */
+#define STEPS_MAX        (RDC_SEGMENT_SCRIPT_MAX / 32) /* a step is four LEB128 values */
 #define EXTEND_SIZE      512u                          /* bytes compared at a time */
 #define PREFIX_TRIAL     4u /* segments from one look at whether a prefix serves to the next */
 #define PREFIX_TRIAL_MIN (256u << 10) /* a shorter segment is not worth the comparison */
@@ -206,7 +206,7 @@ static enum status extend_copies(struct rdc_literals *l, struct rdc_step *step,
     size_t back = 0;
     enum status st = extend_front(l, span_of(data, size), base_offset, &front);
 
-    if (st == ST_OK && step->copy_length > 0)
+    if (st == ST_OK && step->copy_length > 0 && !step->repeat)
         st = extend_back(l, span_of(data + front, size - front), step->base_offset, &back);
     if (st != ST_OK)
         return st;
@@ -227,40 +227,88 @@ static void add_copy(struct rdc_literals *l, struct rdc_place *place, uint64_t o
 
     if (size == 0)
         return;
-    if (last && (last->copy_length > 0 && last->base_offset + last->copy_length == offset))
+    if (last && last->copy_length > 0 && !last->repeat &&
+        last->base_offset + last->copy_length == offset)
         last->copy_length += size;
     else
         add_step(l, step);
     rdc_place_advance(place, &step);
 }
 
-/* The segment's steps as they travel; @more: the last literal goes on in the next segment. */
-static void write_script(struct rdc_literals *l, bool more)
+static void write_push_step(struct buf *script, const struct rdc_step *step,
+                            const struct rdc_place *place)
+{
+    uint64_t expected = place->base_offset + step->literal_length;
+    uint64_t offset = step->base_offset + (step->repeat ? place->base_size : 0);
+
+    write_varint(script, step->literal_length);
+    write_varint(script, step->copy_length);
+    if (step->copy_length > 0)
+        write_varint(script, zigzag((int64_t)(offset - expected)));
+}
+
+/* @more: after this step there is more of the run that the receiver asked for. */
+static void write_pull_step(struct buf *script, const struct rdc_step *step,
+                            const struct rdc_place *place, bool more)
+{
+    if (step->literal_length > 0)
+        write_varint(script, step->literal_length * 2 + (step->repeat || more));
+    if (!step->repeat)
+        return;
+    write_varint(script, 0);
+    write_varint(script, step->copy_length * 2 + more);
+    write_varint(script, place->offset + step->literal_length - step->base_offset);
+}
+
+/* Of a pull: does step @i, once the moves have been taken so far, end in the middle of a run? */
+static bool run_goes_on(const struct rdc_literals *l, size_t i)
+{
+    const struct rdc_moves *moves = l->options.moves;
+
+    if (l->steps.items[i].copy_length > 0 && !l->steps.items[i].repeat)
+        return false;
+    if (i + 1 < l->steps.count)
+        return l->steps.items[i + 1].literal_length > 0 || l->steps.items[i + 1].repeat;
+    return l->move_at < moves->count &&
+           (moves->items[l->move_at].base_first == RDC_LITERAL || moves->items[l->move_at].repeat);
+}
+
+/* The segment's steps as they travel. */
+static void write_script(struct rdc_literals *l)
 {
     struct rdc_place place = l->place;
 
     buf_clear(&l->script);
     for (size_t i = 0; i < l->steps.count; i++) {
         const struct rdc_step *step = &l->steps.items[i];
-        uint64_t expected = place.base_offset + step->literal_length;
 
-        if (is_push(l->options.way)) {
-            write_varint(&l->script, step->literal_length);
-            write_varint(&l->script, step->copy_length);
-            if (step->copy_length > 0)
-                write_varint(&l->script, zigzag((int64_t)(step->base_offset - expected)));
-        } else if (step->literal_length > 0) {
-            write_varint(&l->script, step->literal_length * 2 + (more && i + 1 == l->steps.count));
-        }
+        if (is_push(l->options.way))
+            write_push_step(&l->script, step, &place);
+        else
+            write_pull_step(&l->script, step, &place, run_goes_on(l, i));
         rdc_place_advance(&place, step);
     }
 }
 
+/* Make the move under way, a copy, the rest of @step. */
+static void take_copy(struct rdc_literals *l, struct rdc_step *step)
+{
+    const struct rdc_signature *signature = l->options.signature;
+    const struct rdc_move *copy = &l->options.moves->items[l->move_at++];
+
+    for (uint32_t i = 0; i < copy->chunk_count; i++)
+        step->copy_length += signature->lengths[l->chunk_at++];
+    step->repeat = copy->repeat;
+    if (copy->repeat)
+        step->base_offset = rdc_signature_offset(signature, copy->base_first);
+    else if (l->options.base_signature)
+        step->base_offset = rdc_signature_offset(l->options.base_signature, copy->base_first);
+}
+
 /* The literal under way, as far as it fits, and the copy after it. */
-static enum status take_step(struct rdc_literals *l, struct rdc_place *place, bool *out_more)
+static enum status take_step(struct rdc_literals *l, struct rdc_place *place)
 {
     const struct rdc_moves *moves = l->options.moves;
-    const struct rdc_signature *signature = l->options.signature;
     struct rdc_step step = {0};
     bool more = false;
 
@@ -275,15 +323,8 @@ static enum status take_step(struct rdc_literals *l, struct rdc_place *place, bo
             l->move_done = 0;
         }
     }
-    if (!more && l->move_at < moves->count && moves->items[l->move_at].base_first != RDC_LITERAL) {
-        const struct rdc_move *copy = &moves->items[l->move_at++];
-
-        for (uint32_t i = 0; i < copy->chunk_count; i++)
-            step.copy_length += signature->lengths[l->chunk_at++];
-        if (l->options.base_signature)
-            step.base_offset = rdc_signature_offset(l->options.base_signature, copy->base_first);
-    }
-    *out_more = more;
+    if (!more && l->move_at < moves->count && moves->items[l->move_at].base_first != RDC_LITERAL)
+        take_copy(l, &step);
     if (l->options.way == RDC_WAY_PUSH_BYTES && step.literal_length > 0) {
         uint64_t base_offset = place->base_offset;
         size_t front;
@@ -302,7 +343,6 @@ static enum status take_step(struct rdc_literals *l, struct rdc_place *place, bo
 static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
 {
     enum status st = ST_OK;
-    bool more = false;
 
     if (l->options.way == RDC_WAY_WHOLE) {
         uint64_t rest = place->size - place->offset;
@@ -318,8 +358,8 @@ static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
     while (st == ST_OK && l->move_at < l->options.moves->count &&
            l->literals.size + longest <= RDC_SEGMENT_LITERALS_MAX &&
            l->prefix_wanted < RDC_SEGMENT_PREFIX_MAX && l->steps.count + 2 <= STEPS_MAX)
-        st = take_step(l, place, &more);
-    write_script(l, more);
+        st = take_step(l, place);
+    write_script(l);
     l->last = l->move_at == l->options.moves->count;
     return st;
 }

@@ -12,6 +12,7 @@
 struct rdc_move {
     uint32_t chunk_count; /* of the file, never 0 */
     uint32_t base_first;  /* chunk of the base where the copy begins; RDC_LITERAL: no copy */
+    bool repeat;          /* base_first is a chunk of the file itself, before this move's first */
 };
 
 /* In file order; together they are all chunks of the file. Zero-initialised is empty. */
@@ -36,6 +37,15 @@ void rdc_moves_add_copy(struct rdc_moves *moves, uint32_t chunk_count, uint32_t 
  */
 void rdc_moves_match(struct rdc_moves *moves, const struct rdc_signature *file,
                      const struct rdc_signature *base);
+
+/*
+ * Turn literals into repeats where they hold @least bytes or more that earlier literals hold. A
+ * repeat may run into itself: then it is what stands before it, over and over.
+ *
+ * With more literal chunks than RDC_REPEAT_CHUNKS_MAX nothing is changed.
+ */
+void rdc_moves_fold_repeats(struct rdc_moves *moves, const struct rdc_signature *file,
+                            uint64_t least);
 
 /* How many bytes of @file the literals among @moves are. */
 uint64_t rdc_moves_literal_bytes(const struct rdc_moves *moves, const struct rdc_signature *file);

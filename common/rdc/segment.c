@@ -46,8 +46,10 @@ static uint64_t least(uint64_t a, uint64_t b)
 void rdc_place_advance(struct rdc_place *place, const struct rdc_step *step)
 {
     place->offset += step->literal_length + step->copy_length;
-    place->base_offset = step->copy_length > 0 ? step->base_offset + step->copy_length
-                                               : place->base_offset + step->literal_length;
+    if (step->copy_length > 0 && !step->repeat)
+        place->base_offset = step->base_offset + step->copy_length;
+    else
+        place->base_offset += step->literal_length + step->copy_length;
 }
 
 void rdc_ranges_fini(struct rdc_ranges *ranges)
@@ -77,7 +79,7 @@ static unsigned gap_ranges(const struct rdc_step *step, const struct rdc_place *
                            struct rdc_range out_ranges[GAP_RANGES_MAX])
 {
     bool at_end = step->copy_length == 0 && place->offset + step->literal_length == place->size;
-    bool has_next = step->copy_length > 0 || at_end;
+    bool has_next = (step->copy_length > 0 && !step->repeat) || at_end;
     uint64_t next = at_end ? place->base_size : step->base_offset;
     uint64_t begin = least(place->base_offset, place->base_size);
     uint64_t reach = step->literal_length + GAP_SLACK;
@@ -127,10 +129,12 @@ void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_
             uint64_t before = least(copied, CONTEXT_MAX);
 
             add_range(ranges, place.offset - before, before, &room);
-            after = least(least(step->copy_length, CONTEXT_MAX), room);
+            after = step->repeat ? 0 : least(least(step->copy_length, CONTEXT_MAX), room);
             add_range(ranges, literal_end, after, &room);
         }
         copied = (step->literal_length > 0 ? 0 : copied) + step->copy_length - after;
+        if (step->repeat)
+            copied = 0;
         rdc_place_advance(&place, step);
     }
 }

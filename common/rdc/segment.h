@@ -28,7 +28,9 @@ enum rdc_prefix { RDC_PREFIX_GAP, RDC_PREFIX_CONTEXT };
 struct rdc_step {
     uint64_t literal_length;
     uint64_t copy_length;
-    uint64_t base_offset; /* of the copy; with RDC_PREFIX_GAP only */
+    uint64_t base_offset; /* of the copy; with RDC_PREFIX_GAP, and of a repeat */
+    bool repeat;          /* the copy is of the file itself, from base_offset on: nothing is
+                             packed against it, since it may be in this very segment */
 };
 
 struct rdc_range {

@@ -30,16 +30,18 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define LINK_FAST      125000000u /* bytes a second: a gigabit */
-#define LINK_SLOW      1250000u
-#define LEVEL_FAST     1
-#define LEVEL_USUAL    3
-#define LEVEL_DELTA    5
-#define LEVEL_BETTER   6
-#define LEVEL_GOOD     9
-#define SHARE_SMALL    128u /* literals at most this part of the content */
-#define SHARE_MODERATE 32u
-#define SAME_MIN       4u /* equal hashes in a row that travel as one */
+#define LINK_FAST        125000000u /* bytes a second: a gigabit */
+#define LINK_SLOW        1250000u
+#define LEVEL_FAST       1
+#define LEVEL_USUAL      3
+#define LEVEL_DELTA      5
+#define LEVEL_BETTER     6
+#define LEVEL_GOOD       9
+#define SHARE_SMALL      128u /* literals at most this part of the content */
+#define SHARE_MODERATE   32u
+#define REPEAT_MIN       1u /* bytes; against a base shorter ones pack to less than a repeat */
+#define REPEAT_MIN_DELTA 4096u
+#define SAME_MIN         4u /* equal hashes in a row that travel as one */
 
 #define SEND_STATES(X)                                                                             \
     X(OPENING)                                                                                     \
@@ -279,6 +281,8 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
         return fail(s, out, st, "the sender could not read its older version");
     uint64_t begin = endpoint_clock_ns();
     rdc_moves_match(&s->moves, s->signature, base_signature);
+    rdc_moves_fold_repeats(&s->moves, s->signature,
+                           way == RDC_WAY_PUSH_BYTES ? REPEAT_MIN_DELTA : REPEAT_MIN);
     s->end.stats.match_ns += endpoint_clock_ns() - begin;
 
     struct rdc_literals_options options =
@@ -486,6 +490,9 @@ static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
         at = s->wanted.items[i].first + s->wanted.items[i].count;
     }
     rdc_moves_add_copy(&s->moves, s->signature->chunk_count - at, 0);
+    uint64_t begin = endpoint_clock_ns();
+    rdc_moves_fold_repeats(&s->moves, s->signature, REPEAT_MIN);
+    s->end.stats.match_ns += endpoint_clock_ns() - begin;
     runs_fini(&s->wanted);
     runs_fini(&s->sent);
     rdc_tree_fini(&s->tree);

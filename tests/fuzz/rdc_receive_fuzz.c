@@ -6,10 +6,22 @@
 #include "tests/fuzz/rdc_content.h"
 #include "tests/fuzz/target.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static enum status write_nowhere(void *arg, uint64_t offset, struct span bytes)
 {
     (void)arg;
     return offset + bytes.size > FUZZ_NEW_SIZE ? ST_FULL : ST_OK;
+}
+
+static enum status read_zeros(void *arg, uint64_t offset, void *out, size_t size)
+{
+    (void)arg;
+    if (offset + size > FUZZ_NEW_SIZE)
+        abort();
+    memset(out, 0, size);
+    return ST_OK;
 }
 
 static enum status restart_nothing(void *arg)
@@ -26,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .size = FUZZ_NEW_SIZE,
         .seeds = seeds,
         .seed_count = 2,
-        .sink = {.write = write_nowhere, .restart = restart_nothing},
+        .sink = {.write = write_nowhere, .read = read_zeros, .restart = restart_nothing},
     };
     struct rdc_receiver *receiver = rdc_receive_new(&options);
     struct reader input = reader_of(span_of(data, size));

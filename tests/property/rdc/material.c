@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/property/rdc/material.h"
 
+#include "common/base/scope.h"
+
 #define PERIOD_MAX 600
 
 static void append_stretch(struct buf *out, size_t size, struct random_source *random)
@@ -43,7 +45,7 @@ void material_edit(struct buf *out, struct span old, struct random_source *rando
         struct span rest = span_part(old, keep, old.size);
 
         buf_append(out, kept.data, kept.size);
-        switch (random_below(random, 5)) {
+        switch (random_below(random, 6)) {
         case 0: /* replaced */
             append_stretch(out, change, random);
             rest = span_part(rest, change, rest.size);
@@ -58,6 +60,18 @@ void material_edit(struct buf *out, struct span old, struct random_source *rando
             kept = span_part(rest, 0, change);
             buf_append(out, kept.data, kept.size);
             break;
+        case 4: { /* something new, again and again */
+            size_t begin = out->size;
+
+            append_stretch(out, change, random);
+            for (uint64_t times = random_below(random, 4) + 1; times > 0; times--) {
+                scope(buf) struct buf again = {0};
+
+                buf_append(&again, out->data + begin, out->size - begin);
+                buf_append(out, again.data, again.size);
+            }
+            break;
+        }
         default: /* swapped with what follows */
             kept = span_part(rest, change, change);
             buf_append(out, kept.data, kept.size);

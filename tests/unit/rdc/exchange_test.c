@@ -87,6 +87,15 @@ static enum status sink_write(void *arg, uint64_t offset, struct span bytes)
     return ST_OK;
 }
 
+static enum status sink_read(void *arg, uint64_t offset, void *out, size_t size)
+{
+    struct play *play = arg;
+
+    assert_true(offset + size <= play->result.size);
+    memcpy(out, play->result.data + offset, size);
+    return play->sink_fails;
+}
+
 static enum status sink_copy(void *arg, unsigned seed, uint64_t seed_offset, uint64_t offset,
                              uint64_t size)
 {
@@ -151,6 +160,7 @@ static void run(struct play *play)
         .seeds = seeds,
         .seed_count = play->seed_count,
         .sink = {.write = sink_write,
+                 .read = sink_read,
                  .copy = play->sink_copies ? sink_copy : NULL,
                  .restart = sink_restart,
                  .arg = play},
@@ -360,6 +370,66 @@ static void rearranged_blocks_are_copied_not_sent(void **state)
     assert_in_range(play.stats.literal_bytes, 1, 60000);
 }
 
+/* What is new in the content stands in it again, far behind and as a run that meets itself. */
+static void new_and_again(struct play *play)
+{
+    noise(&play->seeds[0], 2 * MIB, 1);
+    play->seed_count = 1;
+    noise(&play->content, 6 * MIB, 2);
+    buf_append(&play->content, play->seeds[0].data, play->seeds[0].size);
+    for (unsigned i = 0; i < 3; i++) {
+        scope(buf) struct buf again = {0};
+
+        buf_append(&again, play->content.data, 6 * MIB);
+        buf_append(&play->content, again.data, again.size);
+    }
+    noise(&play->content, 1000, 3);
+}
+
+/* @hash_bytes: that a pull takes at most. */
+static void assert_sent_once(const struct play *play, size_t hash_bytes)
+{
+    assert_in_range(play->stats.literal_bytes, 6 * MIB, 6 * MIB + 20000);
+    assert_in_range(play->stats.bytes_in, 6 * MIB, 6 * MIB + 20000 + hash_bytes);
+    assert_false(play->stats.fell_back);
+}
+
+static void what_is_new_twice_is_pulled_once(void **state)
+{
+    scope(play) struct play play = {0};
+    (void)state;
+    new_and_again(&play);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PULL);
+    assert_sent_once(&play, 26 * MIB / 100);
+}
+
+static void what_is_new_twice_is_pushed_once(void **state)
+{
+    scope(play) struct play play = {.base = BASE_BYTES, .seed_hash_known = true};
+    (void)state;
+    new_and_again(&play);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PUSH_BYTES);
+    assert_sent_once(&play, 0);
+}
+
+static void what_is_new_twice_is_pushed_once_against_a_signature(void **state)
+{
+    scope(play) struct play play = {.base = BASE_SIGNATURE, .seed_hash_known = true};
+    (void)state;
+    new_and_again(&play);
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PUSH_SIGNATURE);
+    assert_sent_once(&play, 0);
+}
+
 static void sender_with_base_bytes_pushes_in_one_round(void **state)
 {
     scope(play) struct play play = {.base = BASE_BYTES, .seed_hash_known = true};
@@ -522,6 +592,9 @@ int main(void)
         cmocka_unit_test(edits_in_every_group_of_chunks_are_still_pulled),
         cmocka_unit_test(several_seeds_serve_one_content),
         cmocka_unit_test(rearranged_blocks_are_copied_not_sent),
+        cmocka_unit_test(what_is_new_twice_is_pulled_once),
+        cmocka_unit_test(what_is_new_twice_is_pushed_once),
+        cmocka_unit_test(what_is_new_twice_is_pushed_once_against_a_signature),
         cmocka_unit_test(sender_with_base_bytes_pushes_in_one_round),
         cmocka_unit_test(base_that_serves_in_parts_costs_nothing_elsewhere),
         cmocka_unit_test(content_much_longer_than_its_base_is_pushed),
