@@ -40,7 +40,7 @@ static const char OPTIONS_HELP[] =
     "  --json            print the result as one line of JSON\n"
     "  --progress        show on stderr how far a file is read\n"
     "  --key HEX         the group key, up to 16 hex digits (default 0)\n"
-    "  --horizon N       256, 512, 1024 or 2048: half the mean chunk (default: by size)\n"
+    "  --horizon N       half the mean chunk, a multiple of 128 (default: by size)\n"
     "  --pack-level N    1 to 19: zstd level for what travels (default: by the link)\n"
     "  --signature SIG   delta: a signature file instead of OLD\n"
     "  --ms              signature: the file format of [MS-RDC]\n"

@@ -50,6 +50,8 @@ bool rdc_horizon_valid(uint64_t horizon)
 
 uint32_t rdc_horizon_for(uint64_t size)
 {
+    if (size <= UINT64_C(5) << 28)
+        return 384;
     if (size <= UINT64_C(2) << 30)
         return 512;
     return size <= UINT64_C(8) << 30 ? 1024 : 2048;

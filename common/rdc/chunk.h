@@ -29,8 +29,8 @@ static inline uint32_t rdc_chunk_size_max(uint32_t horizon)
 /* A multiple of RDC_BLOCK_SIZE in [RDC_HORIZON_MIN, RDC_HORIZON_MAX]. */
 bool rdc_horizon_valid(uint64_t horizon);
 
-/* The horizon for a file of @size bytes: mean chunk 1 KiB up to 2 GiB, 2 KiB up to 8 GiB, then
- * 4 KiB. */
+/* The horizon for a file of @size bytes: mean chunk 3/4 KiB up to 1.25 GiB, 1 KiB up to 2 GiB, 2
+ * KiB up to 8 GiB, then 4 KiB. */
 uint32_t rdc_horizon_for(uint64_t size);
 
 /* More chunks than a file of @size bytes can have. */

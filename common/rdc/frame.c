@@ -1,9 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/rdc/frame.h"
 
+#define RISK_BITS_MIN 10u /* what a false match costs beside the bytes */
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
+
+static unsigned bits_of(uint64_t count)
+{
+    return count ? 64 - (unsigned)__builtin_clzll(count) : 0;
+}
+
+unsigned frame_hash_width(uint64_t sent, uint64_t known, uint64_t size)
+{
+    unsigned risk = bits_of(size >> 10);
+    unsigned bits = bits_of(sent) + bits_of(known) + (risk < RISK_BITS_MIN ? RISK_BITS_MIN : risk);
+    unsigned width = (bits + 7) / 8;
+
+    return width < FRAME_HASH_MIN   ? FRAME_HASH_MIN
+           : width > FRAME_HASH_MAX ? FRAME_HASH_MAX
+                                    : width;
+}
 
 const char *rdc_way_name(enum rdc_way way)
 {

@@ -8,15 +8,17 @@
  *                 per seed: size v · flags u8 (1: hash known) · [first 16 bytes of its SHA-256]
  *   START    s→r  way u8 · size v · then
  *                 push (bytes, signature): seed index v
- *                 pull: horizon v · level v · chunk_count v · hash width u8 (bytes) · sample: count
- *                 v · count * width bytes, hashes of chunks from all over the content
+ *                 pull: horizon v · level v · chunk_count v · hash width u8 (bytes, of that level)
+ *                 · sample: count v · count * width bytes, hashes of chunks from all over the
+ *                 content
  *                 whole: nothing
  *   HASHES   s→r  pieces to the end: count*4+same*2+more v · count * width bytes, or width bytes
  *                 when all are the `same`. One run of unknown entries after the other, each as the
  *                 hashes of their children; `more`: the same run goes on in the next piece. The
  *                 first run is the whole of the start level.
- *   NEED     r→s  last u8 · then to the end: skip v · take v, counted over the hashes last sent.
- *                 A `take` never crosses from one run to the next.
+ *   NEED     r→s  last u8 · width u8 (of the hashes that shall answer, the same in all frames of
+ *                 one question; 0 at level 0) · then to the end: skip v · take v, counted over the
+ *                 hashes last sent. A `take` never crosses from one run to the next.
  *   SEGMENT  s→r  flags u8 (1: last, 2: literals packed, 4: script packed, 8: packed on) ·
  *                 literal_size v · packed_size v · script_size v · script_packed_size v · script ·
  *                 literals' begin. `packed on`: not against a prefix, but going on with the one
@@ -73,6 +75,13 @@ static inline void frame_begin(struct buf *out, enum frame_type type)
     buf_clear(out);
     write_u8(out, (uint8_t)(FRAME_VERSION << 4 | type));
 }
+
+/*
+ * How many bytes of an identity must travel where @sent of them are compared with @known others: so
+ * many that false matches, each of which makes content of @size bytes travel whole, cost no more
+ * than about a kilobyte in the mean.
+ */
+unsigned frame_hash_width(uint64_t sent, uint64_t known, uint64_t size);
 
 /* The bits of an identity that travel when it is cut to @width bytes. */
 static inline uint64_t frame_hash_mask(unsigned width)

@@ -3,7 +3,6 @@
 
 #define CHANGES_MIN     64u         /* changed places that a start level is chosen for */
 #define CHANGE_BYTES    (64u << 10) /* … and one more for each of these the size differs by */
-#define COLLISION_BITS  20u         /* 2^-20: that a cut hash deceives us once in a transfer */
 #define SAMPLE_SHARE    16u         /* of the chunks, one in so many is sampled */
 #define WHOLE_SIZE_MAX  4096u       /* never worth a question */
 #define WHOLE_DELAY_MAX (64u << 10) /* nor, on a slow link, up to this */
@@ -41,28 +40,20 @@ bool rdc_opening_is_small(const struct rdc_opening *opening)
     return opening->size <= (small < WHOLE_DELAY_MAX ? small : WHOLE_DELAY_MAX);
 }
 
-static unsigned bits_of(uint64_t count)
+unsigned rdc_opening_hash_width(const struct rdc_opening *opening, const struct rdc_tree *tree,
+                                unsigned level)
 {
-    return count ? 64 - (unsigned)__builtin_clzll(count) : 0;
-}
-
-unsigned rdc_opening_hash_width(const struct rdc_opening *opening,
-                                const struct rdc_signature *signature)
-{
+    uint64_t count = tree->levels[level].count;
     uint64_t seed_bytes = 0;
 
     for (unsigned i = 0; i < opening->seed_count; i++)
         seed_bytes += opening->seeds[i].size;
-    unsigned bits = bits_of(signature->chunk_count) + COLLISION_BITS +
-                    bits_of(seed_bytes / signature->horizon / 2 + 1);
-    unsigned width = (bits + 7) / 8;
-    return width < FRAME_HASH_MIN   ? FRAME_HASH_MIN
-           : width > FRAME_HASH_MAX ? FRAME_HASH_MAX
-                                    : width;
+    /* the seeds have about as many entries for their size */
+    uint64_t known = (uint64_t)((double)count * (double)seed_bytes / (double)opening->size);
+    return frame_hash_width(count, known + 1, opening->size);
 }
 
-unsigned rdc_opening_level(const struct rdc_opening *opening, const struct rdc_tree *tree,
-                           unsigned hash_width)
+unsigned rdc_opening_level(const struct rdc_opening *opening, const struct rdc_tree *tree)
 {
     uint64_t size = opening->size;
     uint64_t nearest = UINT64_MAX;
@@ -77,6 +68,7 @@ unsigned rdc_opening_level(const struct rdc_opening *opening, const struct rdc_t
     }
     uint64_t changes = CHANGES_MIN + nearest / CHANGE_BYTES;
     for (unsigned level = 0; level <= tree->top; level++) {
+        unsigned hash_width = rdc_opening_hash_width(opening, tree, level);
         uint64_t cost = (uint64_t)tree->levels[level].count * hash_width;
 
         for (unsigned below = 0; below < level; below++) {

@@ -30,16 +30,15 @@ bool rdc_opening_read(struct rdc_opening *out, struct span body);
 /* Would asking cost more than sending? */
 bool rdc_opening_is_small(const struct rdc_opening *opening);
 
-/* Bytes of an identity that must travel for a false match to be as rare as 2^-20 in a transfer. */
-unsigned rdc_opening_hash_width(const struct rdc_opening *opening,
-                                const struct rdc_signature *signature);
+/* Bytes of each hash when all of @level are sent. */
+unsigned rdc_opening_hash_width(const struct rdc_opening *opening, const struct rdc_tree *tree,
+                                unsigned level);
 
 /*
  * The level whose hashes are sent unasked. A level costs its entries; each level below costs, for
  * every changed place, about one and a half groups of hashes, and a round trip.
  */
-unsigned rdc_opening_level(const struct rdc_opening *opening, const struct rdc_tree *tree,
-                           unsigned hash_width);
+unsigned rdc_opening_level(const struct rdc_opening *opening, const struct rdc_tree *tree);
 
 /*
  * How many chunks' hashes are shown beside the first level. Dense edits leave no group of chunks

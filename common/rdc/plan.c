@@ -205,9 +205,29 @@ static void take_next(struct rdc_plan *plan)
     plan->next = done;
 }
 
-void rdc_plan_descend(struct rdc_plan *plan)
+unsigned rdc_plan_width_below(const struct rdc_plan *plan, uint64_t size)
+{
+    uint64_t asked = 0;
+    uint64_t known = 1;
+
+    assert(rdc_plan_level_complete(plan));
+    if (plan->level == 0)
+        return 0;
+    for (size_t i = 0; i < plan->need_count; i++)
+        asked += plan->needs[i].take;
+    for (unsigned i = 0; i < plan->seed_count; i++) {
+        const struct rdc_plan_seed *seed = &plan->seeds[i];
+
+        if (seed->signature && plan->level - 1 <= seed->tree.top)
+            known += seed->tree.levels[plan->level - 1].count;
+    }
+    return frame_hash_width(asked * RDC_GROUP_MEAN, known, size);
+}
+
+void rdc_plan_descend(struct rdc_plan *plan, unsigned hash_width)
 {
     assert(plan->level > 0 && rdc_plan_level_complete(plan));
+    plan->hash_width = hash_width;
     take_next(plan);
     plan->level -= 1;
     begin_level(plan);

@@ -87,8 +87,13 @@ bool rdc_plan_has_chunk(const struct rdc_plan *plan, const uint64_t *hashes, siz
 /* Did the level that is complete hold nothing known? */
 bool rdc_plan_all_unknown(const struct rdc_plan *plan);
 
-/* Go on to the level below, after the needs were sent. Not at level 0. */
-void rdc_plan_descend(struct rdc_plan *plan);
+/* How wide the hashes of the level below must be for content of @size bytes, once the level is
+ * complete; 0 at level 0. */
+unsigned rdc_plan_width_below(const struct rdc_plan *plan, uint64_t size);
+
+/* Go on to the level below, after the needs were sent: its hashes come @hash_width bytes wide. Not
+ * at level 0. */
+void rdc_plan_descend(struct rdc_plan *plan, unsigned hash_width);
 
 /* The walk is over, at any level: items are the content, unknown ones literals. Trees and indexes
  * are freed. */

@@ -27,9 +27,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define DELAY_BYTES_DEFAULT 16384u /* when the link is not known */
-#define NEED_SIZE_MAX       20u    /* two LEB128 values */
-#define SAMPLE_MIN          8u     /* fewer chunks say nothing about the others */
+#define DELAY_BYTES_DEFAULT 4096u /* when the link is not known: thin ones need it most */
+#define NEED_SIZE_MAX       20u   /* two LEB128 values */
+#define SAMPLE_MIN          8u    /* fewer chunks say nothing about the others */
 
 enum receive_state {
     RECEIVE_INITIAL,
@@ -272,9 +272,11 @@ static enum rdc_progress finish(struct rdc_receiver *r, enum rdc_build_result re
 static enum rdc_progress send_needs(struct rdc_receiver *r, struct buf *out)
 {
     const struct rdc_plan *plan = &r->plan;
+    unsigned width = rdc_plan_width_below(plan, r->options.size);
 
     frame_begin(out, FRAME_NEED);
     write_u8(out, 0);
+    write_u8(out, (uint8_t)width);
     while (r->need_at < plan->need_count && out->size + NEED_SIZE_MAX <= FRAME_WORK_SIZE) {
         const struct rdc_need *need = &plan->needs[r->need_at++];
 
@@ -286,7 +288,7 @@ static enum rdc_progress send_needs(struct rdc_receiver *r, struct buf *out)
     out->data[1] = 1;
     r->end.stats.rounds += 1;
     if (plan->level > 0) {
-        rdc_plan_descend(&r->plan);
+        rdc_plan_descend(&r->plan, width);
         r->state = RECEIVE_HASHES;
         return RDC_WAIT;
     }

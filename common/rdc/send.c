@@ -320,8 +320,8 @@ static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
     uint64_t begin = endpoint_clock_ns();
     rdc_tree_init(&s->tree, s->signature);
     s->end.stats.match_ns += endpoint_clock_ns() - begin;
-    s->hash_width = rdc_opening_hash_width(&s->opening, s->signature);
-    s->level = rdc_opening_level(&s->opening, &s->tree, s->hash_width);
+    s->level = rdc_opening_level(&s->opening, &s->tree);
+    s->hash_width = rdc_opening_hash_width(&s->opening, &s->tree, s->level);
     runs_add(&s->sent, 0, s->tree.levels[s->level].count);
     begin_start(s, out, RDC_WAY_PULL);
     write_varint(out, s->signature->horizon);
@@ -509,7 +509,10 @@ static enum rdc_progress take_needs(struct rdc_sender *s, struct span body, stru
 {
     struct reader r = reader_of(body);
     uint8_t last = reader_u8(&r);
+    uint8_t width = reader_u8(&r);
 
+    if (s->level == 0 ? width != 0 : width < FRAME_HASH_MIN || width > FRAME_HASH_MAX)
+        return fail(s, out, ST_BADDATA, "the receiver asked for hashes of no valid width");
     while (reader_ok(&r) && r.rest.size > 0) {
         uint64_t skip = reader_varint(&r);
         uint64_t take = reader_varint(&r);
@@ -521,6 +524,7 @@ static enum rdc_progress take_needs(struct rdc_sender *s, struct span body, stru
         return fail(s, out, ST_BADDATA, "the receiver's question is malformed");
     if (!last)
         return RDC_WAIT;
+    s->hash_width = width;
     return answer_needs(s, out);
 }
 

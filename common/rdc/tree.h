@@ -6,7 +6,7 @@
  * starts a group when its mixed value is the greatest among the RDC_GROUP_REACH entries on either
  * side, or when the group has reached RDC_GROUP_MAX. So groups, like chunks, depend on nearby
  * content only, and equal stretches of two files have equal groups whatever surrounds them. A
- * group's identity is XXH3-64 of its children's. Fan-out is about 17.
+ * group's identity is XXH3-64 of its children's. A group has RDC_GROUP_MEAN children or so.
  */
 #ifndef COMMON_RDC_TREE_H
 #define COMMON_RDC_TREE_H
@@ -16,6 +16,7 @@
 
 #define RDC_GROUP_REACH 8u
 #define RDC_GROUP_MAX   64u
+#define RDC_GROUP_MEAN  17u
 
 struct rdc_level {
     uint32_t count;

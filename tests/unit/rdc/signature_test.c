@@ -66,7 +66,7 @@ static void stored_signature_is_about_one_percent_of_the_file(void **state)
 
     rdc_signature_encode(s, &stored);
 
-    assert_in_range(stored.size, data.size / 130, data.size / 90);
+    assert_in_range(stored.size, data.size / 100, data.size / 70);
     rdc_signature_free(s);
 }
 
