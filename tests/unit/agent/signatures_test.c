@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define CONTENT_SIZE (300u << 10)
+#define CONTENT_SIZE (260u << 10) /* its signature is one block of the file system */
 
 struct fixture {
     struct temp_root t;
@@ -275,7 +275,7 @@ static void bytes_are_bounded_also_of_those_of_an_earlier_run(void **state)
 
     for (uint8_t tag = 1; tag <= 8; tag++)
         assert_true(put(f, tag));
-    f->options.bytes_max = 4 * 4096;
+    f->options.bytes_max = UINT64_C(4) * 4096;
     reopen(f);
     signatures_sweep(f->signatures, NULL, tell, &told);
 
