@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "common/base/limits.h"
+#include "common/base/mem.h"
 #include "common/os/program.h"
 #include "common/os/service.h"
 
@@ -52,6 +53,8 @@ int main(int argc, char **argv)
     struct program_arguments arguments = {.config_path = AGENT_CONFIG_PATH_DEFAULT};
     struct agent_config config;
     char *problem = NULL;
+
+    mem_begin();
     int code = program_arguments(&program, argc, argv, &arguments);
 
     if (code >= 0)

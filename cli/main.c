@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* coterie: the command line. */
 #include "cli/cli.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static void print_usage(FILE *to)
 
 int main(int argc, char **argv)
 {
+    mem_begin();
     if (argc < 2) {
         print_usage(stderr);
         return CLI_USAGE;

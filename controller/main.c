@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* coterie-controller: gives each agent what the directory says it is to replicate. */
 #include "common/base/limits.h"
+#include "common/base/mem.h"
 #include "common/os/program.h"
 #include "common/os/service.h"
 #include "controller/config.h"
@@ -60,6 +61,8 @@ int main(int argc, char **argv)
     struct program_arguments arguments = {.config_path = CONTROLLER_CONFIG_PATH_DEFAULT};
     struct controller_config config;
     char *problem = NULL;
+
+    mem_begin();
     int code = program_arguments(&program, argc, argv, &arguments);
 
     if (code >= 0)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_SIZE 4096u
+#define PAGE_SIZE  4096u
+#define LARGE_SIZE (1 << 20) /* a block that is mapped by itself */
 
 static _Noreturn void exhausted(void)
 {
@@ -15,6 +17,12 @@ static _Noreturn void exhausted(void)
 
     (void)!fwrite(text, 1, sizeof(text) - 1, stderr);
     abort();
+}
+
+void mem_begin(void)
+{
+    if (mallopt(M_MMAP_THRESHOLD, LARGE_SIZE) != 1)
+        abort();
 }
 
 void *mem_new(size_t count, size_t size)

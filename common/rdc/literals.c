@@ -60,7 +60,7 @@ struct rdc_literals *rdc_literals_new(const struct rdc_literals_options *options
     l->kernel = rdc_kernel_best();
     rdc_secret_init(&l->secret, options->key.seed);
     l->packer = rdc_packer_new(options->level);
-    l->packer_on = rdc_packer_new(options->level);
+    l->packer_on = rdc_packer_new(options->level_on);
     l->place.size = options->content->size;
     if (options->base_signature)
         l->place.base_size = options->base_signature->size;
@@ -429,13 +429,36 @@ static bool prefix_serves(struct rdc_literals *l, bool packed)
     return packed && l->packed.size < alone - alone / PREFIX_GAIN;
 }
 
+/* Pack against the prefix; the first time at either level, and from then on at the better one. */
+static bool pack_with_prefix(struct rdc_literals *l)
+{
+    struct span prefix = buf_span(&l->prefix);
+    struct span literals = buf_span(&l->literals);
+    bool packed = rdc_pack(l->packer, prefix, literals, &l->packed);
+
+    if (l->options.level_or == 0 || literals.size < PREFIX_TRIAL_MIN)
+        return packed;
+    rdc_packer_set_level(l->packer, l->options.level_or);
+    buf_clear(&l->packed_alone);
+    if (rdc_pack(l->packer, prefix, literals, &l->packed_alone) &&
+        (!packed || l->packed_alone.size < l->packed.size)) {
+        buf_clear(&l->packed);
+        buf_append(&l->packed, l->packed_alone.data, l->packed_alone.size);
+        packed = true;
+    } else {
+        rdc_packer_set_level(l->packer, l->options.level);
+    }
+    l->options.level_or = 0;
+    return packed;
+}
+
 /* The literals into l->packed; how, as a flag of the segment. */
 static uint8_t pack_literals(struct rdc_literals *l)
 {
     struct span literals = buf_span(&l->literals);
 
     if (wants_prefix(l)) {
-        if (prefix_serves(l, rdc_pack(l->packer, buf_span(&l->prefix), literals, &l->packed))) {
+        if (prefix_serves(l, pack_with_prefix(l))) {
             l->prefix_skipped = 0;
             return SEGMENT_PACKED;
         }

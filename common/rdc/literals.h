@@ -16,8 +16,10 @@ struct rdc_literals_options {
     const struct rdc_signature *base_signature; /* with RDC_WAY_PUSH_* */
     const struct rdc_content *base;             /* with RDC_WAY_PUSH_BYTES */
     struct rdc_key key;
-    int level; /* zstd's */
-    bool on;   /* pack segments against the ones before, not against a prefix */
+    int level;    /* zstd's, where there is a prefix */
+    int level_or; /* … or this one, if it packs the first segment to less; 0: no choice */
+    int level_on; /* … and where not */
+    bool on;      /* pack segments against the ones before, not against a prefix */
 };
 
 struct rdc_literals;

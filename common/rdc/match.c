@@ -117,77 +117,116 @@ static void list_literal_chunks(const struct rdc_moves *moves, const struct rdc_
     }
 }
 
-/* @moves without repeats to @out with them. */
-static void fold(const struct rdc_moves *moves, const struct rdc_signature *file,
-                 const struct literal_chunks *literals, const struct rdc_index *index,
-                 struct rdc_moves *out)
+/* Where literals may repeat, and what of. */
+struct repeats {
+    const struct rdc_signature *file;
+    struct literal_chunks literals;
+    struct rdc_index index;
+    uint64_t least; /* bytes of a run that counts */
+    uint32_t next;  /* the literal after the last run's source */
+};
+
+/* How many of @count literals from the @at-th hold what others before hold, one after the other:
+ * 0 unless that is long enough. @out_first: the first of those others, a chunk of the file. */
+static uint32_t repeat_run(struct repeats *r, uint32_t at, uint32_t count, uint32_t *out_first)
 {
-    uint32_t next = 0; /* the literal after the one that was found last */
+    const struct literal_chunks *literals = &r->literals;
+    uint32_t found = at;
+    uint64_t length = 0;
+    uint32_t run = 0;
+
+    rdc_index_find(&r->index, literals->identities[at], r->next < at ? r->next : UINT32_MAX,
+                   &found);
+    for (; found < at && run < count; run++) {
+        uint32_t from = literals->chunks[found + run];
+        uint32_t to = literals->chunks[at + run];
+
+        if (from != literals->chunks[found] + run ||
+            r->file->identities[from] != r->file->identities[to] ||
+            r->file->lengths[from] != r->file->lengths[to])
+            break;
+        length += r->file->lengths[to];
+    }
+    if (length < r->least)
+        return 0;
+    *out_first = literals->chunks[found];
+    r->next = found + run;
+    return run;
+}
+
+/* The literal of @count chunks that begins with the @at-th, as literals and repeats. */
+static void fold_literal(struct repeats *r, uint32_t at, uint32_t count, struct rdc_moves *out)
+{
+    for (uint32_t done = 0; done < count;) {
+        struct rdc_move copy = {.repeat = true};
+
+        copy.chunk_count = repeat_run(r, at + done, count - done, &copy.base_first);
+        if (copy.chunk_count > 0)
+            add_copy(out, copy);
+        else
+            rdc_moves_add_literal(out, 1);
+        done += copy.chunk_count > 0 ? copy.chunk_count : 1;
+    }
+}
+
+static bool any_repeat(struct repeats *r, const struct rdc_moves *moves)
+{
+    uint32_t first;
     uint32_t at = 0;
 
     for (size_t i = 0; i < moves->count; i++) {
         const struct rdc_move *move = &moves->items[i];
 
-        if (move->base_first != RDC_LITERAL) {
-            add_copy(out, *move);
+        if (move->base_first != RDC_LITERAL)
             continue;
+        for (uint32_t k = 0; k < move->chunk_count; k++) {
+            if (repeat_run(r, at + k, move->chunk_count - k, &first) > 0)
+                return true;
         }
-        for (uint32_t k = 0; k < move->chunk_count; k++, at++) {
-            uint32_t chunk = literals->chunks[at];
-            uint32_t found = at;
-
-            rdc_index_find(index, literals->identities[at], next < at ? next : UINT32_MAX, &found);
-            if (found >= at || file->lengths[literals->chunks[found]] != file->lengths[chunk]) {
-                rdc_moves_add_literal(out, 1);
-                continue;
-            }
-            add_copy(out, (struct rdc_move){.chunk_count = 1,
-                                            .base_first = literals->chunks[found],
-                                            .repeat = true});
-            next = found + 1;
-        }
+        at += move->chunk_count;
     }
+    return false;
 }
 
-/* @moves to @out, with what is repeated of less than @least bytes as literals again. */
-static void keep_long_repeats(const struct rdc_moves *moves, const struct rdc_signature *file,
-                              uint64_t least, struct rdc_moves *out)
+static void fold(struct repeats *r, struct rdc_moves *moves)
 {
-    uint32_t chunk = 0;
+    struct rdc_moves folded = {0};
+    uint32_t at = 0;
 
+    r->next = 0;
     for (size_t i = 0; i < moves->count; i++) {
         const struct rdc_move *move = &moves->items[i];
-        uint64_t length = 0;
 
-        for (uint32_t k = 0; move->repeat && k < move->chunk_count && length < least; k++)
-            length += file->lengths[chunk + k];
-        if (move->base_first == RDC_LITERAL || (move->repeat && length < least))
-            rdc_moves_add_literal(out, move->chunk_count);
-        else
-            add_copy(out, *move);
-        chunk += move->chunk_count;
+        if (move->base_first != RDC_LITERAL) {
+            add_copy(&folded, *move);
+            continue;
+        }
+        fold_literal(r, at, move->chunk_count, &folded);
+        at += move->chunk_count;
     }
+    rdc_moves_fini(moves);
+    *moves = folded;
 }
 
 void rdc_moves_fold_repeats(struct rdc_moves *moves, const struct rdc_signature *file,
                             uint64_t least)
 {
     uint64_t count = count_literal_chunks(moves);
-    struct rdc_moves folded = {0};
-    struct rdc_index index;
 
     if (count < 2 || count > RDC_REPEAT_CHUNKS_MAX)
         return;
     scope_free uint64_t *identities = mem_new((size_t)count, sizeof(*identities));
     scope_free uint32_t *chunks = mem_new((size_t)count, sizeof(*chunks));
-    struct literal_chunks literals = {.identities = identities, .chunks = chunks};
-    list_literal_chunks(moves, file, &literals);
-    rdc_index_init(&index, identities, literals.count, UINT64_MAX);
-    fold(moves, file, &literals, &index, &folded);
-    rdc_index_fini(&index);
-    moves->count = 0;
-    keep_long_repeats(&folded, file, least, moves);
-    rdc_moves_fini(&folded);
+    struct repeats r = {
+        .file = file,
+        .literals = {.identities = identities, .chunks = chunks},
+        .least = least,
+    };
+    list_literal_chunks(moves, file, &r.literals);
+    rdc_index_init(&r.index, identities, r.literals.count, UINT64_MAX);
+    if (any_repeat(&r, moves))
+        fold(&r, moves);
+    rdc_index_fini(&r.index);
 }
 
 uint64_t rdc_moves_literal_bytes(const struct rdc_moves *moves, const struct rdc_signature *file)

@@ -167,6 +167,11 @@ void rdc_packer_free(struct rdc_packer *p)
     free(p);
 }
 
+void rdc_packer_set_level(struct rdc_packer *p, int level)
+{
+    p->level = level;
+}
+
 /* Are bytes from all over @literals spread evenly? Order-0 entropy above 7.8 bits a byte. */
 static bool is_even(struct span literals)
 {

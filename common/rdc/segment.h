@@ -82,6 +82,8 @@ struct rdc_packer;
 /* @level is zstd's. */
 struct rdc_packer *rdc_packer_new(int level);
 void rdc_packer_free(struct rdc_packer *p);
+/* From the next rdc_pack() on. */
+void rdc_packer_set_level(struct rdc_packer *p, int level);
 
 /*
  * Append @literals, packed against @prefix, to @out.

@@ -39,6 +39,8 @@
 #define LEVEL_GOOD       9
 #define SHARE_SMALL      128u /* literals at most this part of the content */
 #define SHARE_MODERATE   32u
+#define SHARE_LARGE      8u
+#define SHARE_HUGE       4u
 #define REPEAT_MIN       1u /* bytes; against a base shorter ones pack to less than a repeat */
 #define REPEAT_MIN_DELTA 4096u
 #define SAME_MIN         4u /* equal hashes in a row that travel as one */
@@ -221,7 +223,7 @@ static void begin_start(struct rdc_sender *s, struct buf *out, enum rdc_way way)
 /*
  * zstd's level for @literal_bytes: a slow link is worth much work, a fast one little. In between,
  * what is new in a file that is known otherwise is packed the better the less it is, beside the
- * work of reading, proving and writing the rest; a prefix makes the dearer levels too dear.
+ * work of reading, proving and writing the rest.
  */
 static int pack_level(const struct rdc_sender *s, enum rdc_way way, uint64_t literal_bytes)
 {
@@ -234,19 +236,25 @@ static int pack_level(const struct rdc_sender *s, enum rdc_way way, uint64_t lit
         return LEVEL_FAST;
     if ((rate > 0 && rate < LINK_SLOW) || literal_bytes <= size / SHARE_SMALL)
         return LEVEL_GOOD;
-    if (literal_bytes <= size / SHARE_MODERATE)
+    if (literal_bytes <= size / (way == RDC_WAY_PUSH_BYTES ? SHARE_MODERATE : SHARE_LARGE))
         return LEVEL_BETTER;
-    return way == RDC_WAY_PUSH_SIGNATURE || way == RDC_WAY_PULL ? LEVEL_DELTA : LEVEL_USUAL;
+    return way != RDC_WAY_PUSH_BYTES && literal_bytes <= size / SHARE_HUGE ? LEVEL_DELTA
+                                                                           : LEVEL_USUAL;
 }
 
 static struct rdc_literals_options literals_options(const struct rdc_sender *s, enum rdc_way way,
                                                     uint64_t literal_bytes)
 {
+    int level = pack_level(s, way, literal_bytes);
+
     return (struct rdc_literals_options){
         .way = way,
         .content = &s->options.content,
         .key = s->options.key,
-        .level = pack_level(s, way, literal_bytes),
+        .level = level,
+        /* against what the base has in the same place, looking for long matches only may do best */
+        .level_or = level == LEVEL_USUAL && way == RDC_WAY_PUSH_BYTES ? LEVEL_FAST : 0,
+        .level_on = pack_level(s, RDC_WAY_WHOLE, literal_bytes),
         .on = way == RDC_WAY_WHOLE ||
               (way != RDC_WAY_PUSH_BYTES && literal_bytes > RDC_SEGMENT_LITERALS_MAX),
     };
