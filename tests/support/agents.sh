@@ -9,9 +9,14 @@
 #   agents_end DIR N SIGNAL      end it and wait for its end; prints its exit status
 #   agents_pid DIR N
 #   agents_cut, agents_join      no packet passes between anybody; it does again
+#   agents_bar N, agents_unbar N no packet reaches agent N's address: nobody pulls from it, while it
+#                                pulls from the others; it does again
+#   agents_clock DIR N OFFSET    with AGENTS_CLOCKS: its wall clock is off by that from now on
+#                                (+0, -3600, +10y …), its monotonic one and the files' times are not
 #   agents_down DIR              end everything; false when an agent did not end cleanly
 #
-# Needs root, COTERIE_BUILD and COTERIE_SOURCE. AGENTS_LOG is the log level, AGENTS_WRAP a command
+# Needs root, COTERIE_BUILD and COTERIE_SOURCE. AGENTS_CLOCKS: each agent has a wall clock of its own
+# (libfaketime). AGENTS_LOG is the log level, AGENTS_WRAP a command
 # that runs each agent (valgrind …), AGENTS_IN how an agent receives (make_assignment.c).
 
 agents_name() { echo "a$1.agents.test"; }
@@ -29,10 +34,35 @@ agents_enter() {
 agents_cut() { ip link set lo down; }
 agents_join() { ip link set lo up; }
 
+# The rules for local addresses make way for ours, in this network alone.
+agents_bars_up() {
+    ip rule show | grep -q '^100:' && return
+    ip rule add pref 100 lookup local
+    ip rule del pref 0
+}
+agents_bar() { ip rule add pref 10 to "$(agents_address "$1")" blackhole; }
+agents_unbar() { ip rule del pref 10 to "$(agents_address "$1")" blackhole 2>/dev/null || true; }
+
+agents_clock() { # DIR N OFFSET
+    # in one step: the agent reads it whenever it asks for the time
+    echo "$3" > "$1/$2/clock.new"
+    mv "$1/$2/clock.new" "$1/$2/clock"
+}
+
+# What makes agent N live by its own clock.
+agents_clock_env() { # DIR N
+    [ -n "${AGENTS_CLOCKS:-}" ] || return 0
+    [ -f "$1/$2/clock" ] || agents_clock "$1" "$2" +0
+    echo env "LD_PRELOAD=$(echo /usr/lib/*/faketime/libfaketimeMT.so.1)" \
+        "FAKETIME_TIMESTAMP_FILE=$1/$2/clock" FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 \
+        NO_FAKE_STAT=1
+}
+
 agents_start() { # DIR N
     local dir=$1 n=$2
     . "$dir/kdc/env"
-    ${AGENTS_WRAP:-} "$COTERIE_BUILD/agent/coterie-agent" --config "$dir/$n/agent.conf" \
+    # shellcheck disable=SC2046,SC2086  # words
+    $(agents_clock_env "$dir" "$n") ${AGENTS_WRAP:-} "$COTERIE_BUILD/agent/coterie-agent" --config "$dir/$n/agent.conf" \
         2>>"$dir/$n/log" &
     echo $! > "$dir/$n/pid"
 }
@@ -77,6 +107,7 @@ agents_up() { # DIR COUNT
     local dir=$1 count=$2 n names=()
     mkdir -p "$dir"
     agents_join
+    agents_bars_up
     cp /etc/hosts "$dir/hosts"
     for n in $(seq "$count"); do
         names+=("host/$(agents_name "$n")")

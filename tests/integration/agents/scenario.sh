@@ -11,6 +11,8 @@
 #   crash N                  kill -9
 #   pause N, resume N        SIGSTOP, SIGCONT
 #   cut_network, join_network   no packet passes between anybody; it does again
+#   bar N, unbar N           nobody reaches that agent; they do again
+#   clock N OFFSET           its wall clock is wrong by so much (needs AGENTS_CLOCKS)
 #   preserved TEXT           how many preserved files on all members hold TEXT
 #   conflicts                how many losing versions all members have preserved
 #   received N, sent N       bytes of content and updates that agent N got, gave, since it started
@@ -99,6 +101,9 @@ pause() { kill -STOP "$(agents_pid "$scenario_dir" "$1")"; }
 resume() { kill -CONT "$(agents_pid "$scenario_dir" "$1")"; }
 cut_network() { agents_cut; }
 join_network() { agents_join; }
+bar() { agents_bar "$1"; }
+unbar() { agents_unbar "$1"; }
+clock() { agents_clock "$scenario_dir" "$1" "$2"; }
 
 preserved() {
     grep -rlxF -- "$1" "$scenario_dir"/*/root/.coterie/preserve 2>/dev/null | wc -l

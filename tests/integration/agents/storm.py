@@ -4,14 +4,18 @@
 
   storm.py load ROOT MEMBER SEED SECONDS LEDGER   random changes; each content is unique
   storm.py check LEDGER ROOT...                   nothing written is lost; no file is torn
+  storm.py sum LEDGER                             what the users did
 
-A content is its token, one a line, repeated. What a user replaces or removes is moved into the
+A content is a line with its token, a body, and a line with the SHA-256 of what stands before. Bodies
+are from nothing to some MiB; a file that is changed in place keeps most of its body. What a user replaces or removes is moved into the
 graveyard beside the ledger first, so that it is known which contents users themselves gave up, even
 when something else stood there than they thought. Every other token must stand in the trees or in a
 preserve area.
 """
 
+import collections
 import ctypes
+import hashlib
 import os
 import random
 import sys
@@ -29,9 +33,20 @@ def rename(old, new, flags):
         raise OSError(ctypes.get_errno(), "renameat2", old)
 
 
-def content(token, size):
-    line = (token + "\n").encode()
-    return line * (1 + size // len(line))
+def content(token, body):
+    data = (token + "\n").encode() + body
+    return data + b"= " + hashlib.sha256(data).hexdigest().encode() + b"\n"
+
+
+def body_of(data):
+    """What stands between the first line and the last; nothing when it is no whole content."""
+    first, last = data.find(b"\n") + 1, data.rfind(b"= ")
+    return data[first:last] if first <= last else b""
+
+
+def is_whole(data):
+    end = data.rfind(b"= ")
+    return end >= 0 and data[end:] == b"= " + hashlib.sha256(data[:end]).hexdigest().encode() + b"\n"
 
 
 class User:
@@ -47,12 +62,25 @@ class User:
         os.makedirs(self.graveyard, exist_ok=True)
         os.makedirs(self.outside, exist_ok=True)
         self.written = open(os.path.join(ledger, f"written-{member}"), "a", buffering=1)
+        self.done = open(os.path.join(ledger, f"done-{member}"), "a", buffering=1)
+
+    def token(self):
+        self.count += 1
+        return f"{self.prefix}-{self.count}"
 
     def fresh(self):
-        self.count += 1
-        size = self.random.choice([0, 0, 100, 3000, 90000, 300000])
-        token = f"{self.prefix}-{self.count}"
-        return token, content(token, size)
+        token = self.token()
+        size = self.random.choice([0, 0, 10, 100, 1000, 10000, 100000, 1000000])
+        return token, content(token, self.random.randbytes(size))
+
+    def edited(self, old):
+        """Another content whose body is that of @old but for one place."""
+        token = self.token()
+        body = body_of(old)
+        at = self.random.randrange(len(body) + 1)
+        gone = self.random.choice([0, 0, 1, 50, 5000])
+        new = self.random.randbytes(self.random.choice([0, 1, 50, 5000]))
+        return token, content(token, body[:at] + new + body[at + gone:])
 
     def grave(self):
         self.graves += 1
@@ -100,9 +128,9 @@ class User:
         path = self.existing()
         if os.path.islink(path) or not os.path.isfile(path):
             return
-        token, data = self.fresh()
         with open(path, "r+b") as file:
             old = file.read()
+            token, data = self.edited(old)
             with open(self.grave(), "wb") as grave:
                 grave.write(old)
             file.seek(0)
@@ -174,6 +202,7 @@ class User:
             [6, 4, 4, 1, 3, 5, 2, 2, 1, 1, 2])[0]
         try:
             what()
+            print(what.__name__, file=self.done)
         except OSError:
             pass    # what was there has gone: others work here too
 
@@ -201,10 +230,10 @@ def tokens(top, torn=None):
     found = set()
     for path in files(top):
         with open(path, "rb") as file:
-            lines = file.read().split(b"\n")
-        if torn is not None and (lines[-1] or len(set(lines[:-1])) != 1):
+            data = file.read()
+        if torn is not None and not is_whole(data):
             torn.append(path)
-        found.update(line.decode(errors="replace") for line in set(lines) if line)
+        found.add(data.split(b"\n", 1)[0].decode(errors="replace"))
     return found
 
 
@@ -230,7 +259,18 @@ def check(ledger, *roots):
     return 1 if lost or torn else 0
 
 
+def add_up(ledger):
+    done = collections.Counter()
+    for name in os.listdir(ledger):
+        if name.startswith("done-"):
+            with open(os.path.join(ledger, name), encoding="ascii") as file:
+                done.update(file.read().split())
+    print("operations", sum(done.values()), *(f"{name}={count}" for name, count in sorted(done.items())))
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "load":
         sys.exit(load(*sys.argv[2:]))
+    if sys.argv[1] == "sum":
+        sys.exit(add_up(*sys.argv[2:]))
     sys.exit(check(*sys.argv[2:]))
