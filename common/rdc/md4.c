@@ -54,6 +54,10 @@ struct md4 md4_of(struct span message)
 void md4_of_many(const struct span *messages, size_t count, struct md4 *out_digests)
 {
 #ifdef __x86_64__
+    if (md4_has_avx512()) {
+        md4_of_many_avx512(messages, count, out_digests);
+        return;
+    }
     if (rdc_kernel_avx2()) {
         md4_of_many_avx2(messages, count, out_digests);
         return;

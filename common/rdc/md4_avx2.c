@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Eight messages at a time, one in each 32-bit lane. A lane whose message ends takes the next one,
- * so lanes stay busy while messages are left; then idle lanes hash zeros that nobody looks at.
- * Compiled with -mavx2.
- */
-#include "common/rdc/md4.h"
-
-#include "common/rdc/md4_rounds.h"
+/* Eight messages at a time, one in each 32-bit lane. Compiled with -mavx2. */
+#include "common/rdc/md4_lanes.h"
 
 #include <immintrin.h>
 
 #define LANES 8
-
-struct lane {
-    const uint8_t *next; /* block to be hashed next */
-    size_t whole;        /* whole blocks left */
-    size_t tail_blocks;  /* then these, of tail */
-    size_t message;      /* whose digest it is */
-    uint8_t tail[2 * MD4_BLOCK_SIZE];
-};
-
-typedef uint32_t lane_words[LANES] __attribute__((aligned(32)));
 
 static inline __m256i rotate(__m256i x, int by)
 {
@@ -78,84 +62,25 @@ static inline void add_blocks(__m256i state[4], const uint8_t *const blocks[LANE
     state[3] = ADD(state[3], d);
 }
 
-static void lane_begin(struct lane *lane, struct span message, size_t index)
+static void run(uint32_t *words, const uint8_t *const *next, size_t rounds)
 {
-    lane->message = index;
-    lane->whole = message.size / MD4_BLOCK_SIZE;
-    lane->tail_blocks = md4_tail(message, lane->tail);
-    lane->next = lane->whole > 0 ? message.data : lane->tail;
-}
-
-/* After a block: what is next. False when the message is done. */
-static bool lane_advance(struct lane *lane)
-{
-    if (lane->whole > 0) {
-        lane->whole -= 1;
-        lane->next = lane->whole > 0 ? lane->next + MD4_BLOCK_SIZE : lane->tail;
-        return true;
-    }
-    lane->tail_blocks -= 1;
-    lane->next += MD4_BLOCK_SIZE;
-    return lane->tail_blocks > 0;
-}
-
-/* Set lane @i of the state to MD4's start. */
-static void state_restart(lane_words words[4], unsigned i)
-{
-    static const uint32_t start[4] = MD4_START;
+    const uint8_t *blocks[LANES];
+    __m256i state[4];
 
     for (unsigned w = 0; w < 4; w++)
-        words[w][i] = start[w];
-}
-
-static size_t blocks_left(const struct lane *lane)
-{
-    return lane->whole + lane->tail_blocks;
+        state[w] = _mm256_load_si256((const __m256i *)(const void *)(words + LANES * w));
+    for (unsigned i = 0; i < LANES; i++)
+        blocks[i] = next[i];
+    for (size_t round = 0; round < rounds; round++) {
+        add_blocks(state, blocks);
+        for (unsigned i = 0; i < LANES; i++)
+            blocks[i] += MD4_BLOCK_SIZE;
+    }
+    for (unsigned w = 0; w < 4; w++)
+        _mm256_store_si256((__m256i *)(void *)(words + LANES * w), state[w]);
 }
 
 void md4_of_many_avx2(const struct span *messages, size_t count, struct md4 *out_digests)
 {
-    static const uint8_t zeros[MD4_BLOCK_SIZE];
-    struct lane lanes[LANES];
-    bool busy[LANES] = {false};
-    lane_words words[4] = {0};
-    size_t next = 0;
-
-    for (unsigned i = 0; i < LANES && next < count; i++, next++) {
-        lane_begin(&lanes[i], messages[next], next);
-        state_restart(words, i);
-        busy[i] = true;
-    }
-    for (size_t done = 0; done < count;) {
-        const uint8_t *blocks[LANES];
-        __m256i state[4];
-        size_t rounds = SIZE_MAX;
-
-        for (unsigned i = 0; i < LANES; i++)
-            rounds = busy[i] && blocks_left(&lanes[i]) < rounds ? blocks_left(&lanes[i]) : rounds;
-        for (unsigned w = 0; w < 4; w++)
-            state[w] = _mm256_load_si256((const __m256i *)(const void *)words[w]);
-        for (size_t round = 0; round < rounds; round++) {
-            for (unsigned i = 0; i < LANES; i++)
-                blocks[i] = busy[i] ? lanes[i].next : zeros;
-            add_blocks(state, blocks);
-            for (unsigned i = 0; i < LANES; i++)
-                busy[i] = busy[i] && (lane_advance(&lanes[i]) || round + 1 == rounds);
-        }
-        for (unsigned w = 0; w < 4; w++)
-            _mm256_store_si256((__m256i *)(void *)words[w], state[w]);
-        for (unsigned i = 0; i < LANES; i++) {
-            if (!busy[i] || blocks_left(&lanes[i]) > 0)
-                continue;
-            for (unsigned w = 0; w < 4; w++)
-                memcpy(out_digests[lanes[i].message].bytes + 4 * w, &words[w][i], 4);
-            done += 1;
-            busy[i] = next < count;
-            if (busy[i]) {
-                lane_begin(&lanes[i], messages[next], next);
-                state_restart(words, i);
-                next += 1;
-            }
-        }
-    }
+    md4_through_lanes(LANES, run, messages, count, out_digests);
 }

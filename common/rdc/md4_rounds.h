@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* common/rdc/md4_rounds.h: MD4's steps and padding, shared by its one-lane and eight-lane forms. */
+/* common/rdc/md4_rounds.h: MD4's steps and padding, shared by its forms. */
 #ifndef COMMON_RDC_MD4_ROUNDS_H
 #define COMMON_RDC_MD4_ROUNDS_H
 

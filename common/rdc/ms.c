@@ -10,14 +10,14 @@
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
 #include "common/rdc/md4.h"
+#include "common/rdc/ms_hash.h"
 
 #include <assert.h>
 #include <endian.h>
 #include <stdlib.h>
 
-#define TABLE_SIZE  256
-#define BLOCK_SIZE  32u /* positions per remembered maximum */
-#define READ_SIZE   (128u << 10)
+#define BLOCK_SIZE  MS_BLOCK_SIZE
+#define READ_SIZE   (256u << 10)
 #define BUFFER_SIZE (READ_SIZE + RDC_MS_CHUNK_SIZE_MAX + 2 * RDC_MS_HORIZON_MAX + 4 * BLOCK_SIZE)
 #define CHUNKS_MAX  (BUFFER_SIZE / RDC_MS_HORIZON_MIN + BUFFER_SIZE / RDC_MS_CHUNK_SIZE_MAX + 8)
 #define VERSION_1_1 0x00010001u
@@ -26,22 +26,20 @@
 #define TRAIT_MASK  0x3f
 
 struct scan {
-    uint32_t table[TABLE_SIZE]; /* H3's, with that of byte 0 taken out of every entry */
-    uint32_t window;
+    struct ms_hash hash;
     uint32_t horizon;
-    int shift;
     uint64_t base; /* file offset of bytes[0] */
     size_t filled;
     size_t hashed; /* a multiple of BLOCK_SIZE, but at the end */
     size_t decided;
     size_t start; /* of the chunk under way */
-    uint32_t hash;
     bool ended;
     size_t chunk_count;
     struct span chunks[CHUNKS_MAX];
     struct md4 digests[CHUNKS_MAX];
     uint32_t maxima[BUFFER_SIZE / BLOCK_SIZE + 1];
     uint32_t hashes[BUFFER_SIZE];
+    uint8_t before[RDC_MS_WINDOW_MAX]; /* zeros, before the file; bytes follows */
     uint8_t bytes[BUFFER_SIZE];
 };
 
@@ -73,73 +71,12 @@ unsigned rdc_ms_depth(uint64_t size)
     return depth;
 }
 
-/* [MS-RDC] 3.1.3: MD4 of zeros, then again and again of the digest before. */
-static void make_table(uint32_t table[TABLE_SIZE])
+/* Hash positions [hashed, end). */
+static void hash_up_to(struct scan *s, size_t end)
 {
-    struct md4 digest = {0};
-
-    for (unsigned i = 0; i < TABLE_SIZE; i += 4) {
-        digest = md4_of(span_of(digest.bytes, sizeof(digest.bytes)));
-        struct reader r = reader_of(span_of(digest.bytes, sizeof(digest.bytes)));
-        for (unsigned k = 0; k < 4; k++)
-            table[i + k] = reader_u32(&r);
-    }
-    /* bytes before the file count as 0: with entry 0 taken out they need no case of their own */
-    for (unsigned i = TABLE_SIZE; i-- > 0;)
-        table[i] ^= table[0];
-}
-
-static int shift_of(uint32_t window)
-{
-    uint32_t shift = 1;
-
-    for (uint32_t i = 32; i > 0 && window % i != 0; i /= 2)
-        shift *= 2;
-    return (int)(shift % 32);
-}
-
-static inline uint32_t rotate(uint32_t x, int by)
-{
-    return x << by | x >> (-by & 31);
-}
-
-/*
- * Hash positions [hashed, end); bytes a window before them must still be there. Inlined for the
- * shifts in use, so that the chain from one hash to the next is two instructions.
- */
-static inline __attribute__((always_inline)) void hash_blocks(struct scan *s, size_t end, int shift)
-{
-    uint32_t hash = s->hash;
-
-    for (size_t i = s->hashed; i < end;) {
-        size_t block = i / BLOCK_SIZE;
-        size_t block_end = (block + 1) * BLOCK_SIZE < end ? (block + 1) * BLOCK_SIZE : end;
-        uint32_t greatest = 0;
-
-        for (; i < block_end && s->base + i < s->window; i++) {
-            hash = rotate(hash ^ s->table[s->bytes[i]], shift);
-            s->hashes[i] = hash;
-            greatest = hash > greatest ? hash : greatest;
-        }
-        for (const uint8_t *leaving = s->bytes + i - s->window; i < block_end; i++) {
-            hash = rotate(hash ^ (s->table[*leaving++] ^ s->table[s->bytes[i]]), shift);
-            s->hashes[i] = hash;
-            greatest = hash > greatest ? hash : greatest;
-        }
-        s->maxima[block] = greatest;
-    }
-    s->hash = hash;
+    ms_hash_next(&s->hash, s->bytes + s->hashed, end - s->hashed, s->hashes + s->hashed,
+                 s->maxima + s->hashed / BLOCK_SIZE);
     s->hashed = end;
-}
-
-static void hash_positions(struct scan *s, size_t end)
-{
-    if (s->shift == 2)
-        hash_blocks(s, end, 2);
-    else if (s->shift == 16)
-        hash_blocks(s, end, 16);
-    else
-        hash_blocks(s, end, s->shift);
 }
 
 /* Is any position in [from, to) at least @value? */
@@ -161,23 +98,38 @@ static bool reached(const struct scan *s, size_t from, size_t to, uint32_t value
     return false;
 }
 
-/* The position of the greatest hash in [from, to), the first of equals. */
+static uint32_t greatest_of(const uint32_t *values, size_t count)
+{
+    uint32_t greatest = 0;
+
+    for (size_t i = 0; i < count; i++)
+        greatest = values[i] > greatest ? values[i] : greatest;
+    return greatest;
+}
+
+/* The first of @values that is @value, which is among them. */
+static size_t place_of(const uint32_t *values, uint32_t value)
+{
+    size_t i = 0;
+
+    while (values[i] != value)
+        i++;
+    return i;
+}
+
+/* The position of the greatest hash in [from, to), the first of equals; @from begins a block. */
 static size_t greatest_in(const struct scan *s, size_t from, size_t to)
 {
-    size_t best = from;
+    size_t first = from / BLOCK_SIZE;
+    size_t blocks = to / BLOCK_SIZE - first;
+    size_t rest = to - to % BLOCK_SIZE;
+    uint32_t greatest = greatest_of(s->maxima + first, blocks);
+    uint32_t last = greatest_of(s->hashes + rest, to - rest);
 
-    for (size_t i = from; i < to;) {
-        size_t block = i / BLOCK_SIZE;
-        size_t block_end = (block + 1) * BLOCK_SIZE;
-
-        block_end = block_end < to ? block_end : to;
-        if (i == from || s->maxima[block] > s->hashes[best]) {
-            for (; i < block_end; i++)
-                best = s->hashes[i] > s->hashes[best] ? i : best;
-        }
-        i = block_end;
-    }
-    return best;
+    if (blocks == 0 || last > greatest)
+        return rest + place_of(s->hashes + rest, last);
+    size_t block = first + place_of(s->maxima + first, greatest);
+    return block * BLOCK_SIZE + place_of(s->hashes + block * BLOCK_SIZE, greatest);
 }
 
 /*
@@ -207,11 +159,14 @@ static void cut_at(struct scan *s, size_t end)
         add_chunk(s, end);
 }
 
-/* Look for maxima among positions below @limit, whose horizons are hashed as far as they exist. */
+/* Look for maxima among positions below @limit, whose horizons are hashed as far as they exist;
+ * @limit ends a block, or the file. */
 static void decide(struct scan *s, size_t limit)
 {
+    size_t step = s->horizon - s->horizon % BLOCK_SIZE;
+
     while (s->decided < limit) {
-        size_t end = limit - s->decided < s->horizon ? limit : s->decided + s->horizon;
+        size_t end = limit - s->decided < step ? limit : s->decided + step;
         size_t at = greatest_in(s, s->decided, end);
         size_t from = at > s->horizon ? at - s->horizon : 0;
         size_t to = at + s->horizon + 1;
@@ -256,10 +211,8 @@ static struct scan *scan_new(struct rdc_ms_cut cut)
 {
     struct scan *s = MEM_NEW(struct scan);
 
-    make_table(s->table);
-    s->window = cut.window;
+    ms_hash_init(&s->hash, cut.window);
     s->horizon = cut.horizon;
-    s->shift = shift_of(cut.window);
     return s;
 }
 
@@ -293,11 +246,11 @@ enum status rdc_ms_signature(const struct rdc_content *content, struct rdc_ms_cu
         done += size;
         s->filled += size;
         s->ended = done == content->size;
-        hash_positions(s, s->ended ? s->filled : s->filled - s->filled % BLOCK_SIZE);
+        hash_up_to(s, s->ended ? s->filled : s->filled - s->filled % BLOCK_SIZE);
         if (s->ended)
             decide(s, s->filled);
         else if (s->hashed > s->horizon)
-            decide(s, s->hashed - s->horizon);
+            decide(s, (s->hashed - s->horizon) / BLOCK_SIZE * BLOCK_SIZE);
         if (s->ended)
             cut_at(s, s->filled);
         flush_chunks(s, out);
@@ -310,16 +263,17 @@ enum status rdc_ms_signature(const struct rdc_content *content, struct rdc_ms_cu
 
 void rdc_ms_hash(uint32_t window, struct span bytes, uint32_t *out)
 {
-    uint32_t table[TABLE_SIZE];
-    int shift = shift_of(window);
-    uint32_t hash = 0;
+    uint32_t maxima[1];
+    uint8_t stretch[RDC_MS_WINDOW_MAX + MS_BLOCK_SIZE] = {0};
+    struct ms_hash hash;
 
-    make_table(table);
-    for (size_t i = 0; i < bytes.size; i++) {
-        uint32_t leaving = i >= window ? table[bytes.data[i - window]] : 0;
+    ms_hash_init(&hash, window);
+    for (size_t at = 0; at < bytes.size; at += MS_BLOCK_SIZE) {
+        struct span next = span_part(bytes, at, MS_BLOCK_SIZE);
 
-        hash = rotate(hash ^ leaving ^ table[bytes.data[i]], shift);
-        out[i] = hash;
+        memcpy(stretch + RDC_MS_WINDOW_MAX, next.data, next.size);
+        ms_hash_next(&hash, stretch + RDC_MS_WINDOW_MAX, next.size, out + at, maxima);
+        memmove(stretch, stretch + next.size, RDC_MS_WINDOW_MAX);
     }
 }
 
