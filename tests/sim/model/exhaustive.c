@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The merge rules, exhaustively: three members, three names, a number of changes by users, and
- * every order in which the members may pull from each other between them, through the real replica.
+ * The merge rules, exhaustively: two or three members, up to three names, a number of changes by
+ * users, and every order in which the members may pull from each other between them, through the
+ * real replica.
  *
- * From each state go all changes that a user could make at any member (while any are left) and all
- * six pulls. States that were seen before are not followed again. At each state the invariants
+ * From each state go all changes that a user could make at any member (while any are left: make a
+ * file or a directory, write, delete, move or rename anything to any place) and all pulls; a pull is
+ * a whole round from one member to another. States that were seen before are not followed again. At each state the invariants
  * hold; at each state in which no pull changes anything the members are equal, and nothing is lost.
  * Clocks stand still, so that versions are ordered by what they saw, and only then by who made
  * them.
  *
- *     exhaustive [--depth CHANGES] [--seconds LIMIT]
+ *     exhaustive [--depth CHANGES] [--members 2|3] [--names 2|3] [--seconds LIMIT]
  */
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
@@ -22,12 +24,16 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { MEMBERS = 3, NAMES = 3, CONTENT_MAX = 64, TRAIL_MAX = 160 };
+enum { MEMBERS_MAX = 3, NAMES_MAX = 3, CONTENT_MAX = 64, TRAIL_MAX = 160 };
+
+/* What is explored. */
+static unsigned member_count = MEMBERS_MAX;
+static unsigned name_count = NAMES_MAX;
 
 struct state {
-    struct member members[MEMBERS];
+    struct member members[MEMBERS_MAX];
     unsigned changes_left;
-    unsigned changes_made[MEMBERS];
+    unsigned changes_made[MEMBERS_MAX];
     uint64_t owed; /* contents that nobody has overwritten or deleted, one bit each */
     char trail[TRAIL_MAX];
 };
@@ -55,14 +61,14 @@ static struct state *state_copy(const struct state *from)
     struct state *to = mem_new(1, sizeof(*to));
 
     *to = *from;
-    for (unsigned i = 0; i < MEMBERS; i++)
+    for (unsigned i = 0; i < member_count; i++)
         member_copy(&to->members[i], &from->members[i]);
     return to;
 }
 
 static void state_free(struct state *state)
 {
-    for (unsigned i = 0; i < MEMBERS; i++)
+    for (unsigned i = 0; i < member_count; i++)
         member_fini(&state->members[i]);
     free(state);
 }
@@ -89,7 +95,7 @@ static void fingerprint(const struct state *state, uint64_t out_key[2])
 
     write_u64(&bytes, state->owed);
     write_u64(&bytes, state->changes_left);
-    for (unsigned i = 0; i < MEMBERS; i++) {
+    for (unsigned i = 0; i < member_count; i++) {
         const struct table *table = memstore_table(state->members[i].store);
 
         write_u64(&bytes, kept_bits(&state->members[i]));
@@ -179,13 +185,13 @@ struct change_choice {
 
 static bool change(struct state *state, const struct change_choice *choice)
 {
-    static const char *const names[NAMES] = {"a", "b", "c"};
+    static const char *const names[NAMES_MAX] = {"a", "b", "c"};
     static const char *const kinds[] = {"file", "dir", "write", "delete", "move"};
     struct member *member = &state->members[choice->member];
     uint64_t content = 1 + choice->member * 16 + state->changes_made[choice->member];
     bool done = false;
     uint64_t gone = 0;
-    char text[48];
+    char text[96];
 
     switch (choice->kind) {
     case MAKE_FILE:
@@ -226,7 +232,7 @@ static bool change(struct state *state, const struct change_choice *choice)
 static void pull(struct state *state, unsigned to, unsigned from)
 {
     struct member *member = &state->members[to];
-    char text[16];
+    char text[32];
 
     (void)snprintf(text, sizeof(text), "%u<%u", to, from);
     trail_add(state, text);
@@ -244,13 +250,13 @@ static void violation(struct search *search, const struct state *state, const ch
     printf("VIOLATION: %s after %s\n", what, state->trail);
     if (search->violations > 1)
         return;
-    for (unsigned i = 0; i < MEMBERS; i++)
+    for (unsigned i = 0; i < member_count; i++)
         member_print(&state->members[i]);
 }
 
 static void check_always(struct search *search, const struct state *state)
 {
-    for (unsigned i = 0; i < MEMBERS; i++) {
+    for (unsigned i = 0; i < member_count; i++) {
         const char *problem = member_problem(&state->members[i]);
 
         if (problem != NULL)
@@ -261,7 +267,7 @@ static void check_always(struct search *search, const struct state *state)
 static void check_quiet(struct search *search, const struct state *state)
 {
     search->quiet_states++;
-    for (unsigned i = 1; i < MEMBERS; i++) {
+    for (unsigned i = 1; i < member_count; i++) {
         const char *difference = member_difference(&state->members[0], &state->members[i]);
 
         if (difference != NULL) {
@@ -272,7 +278,7 @@ static void check_quiet(struct search *search, const struct state *state)
     for (uint64_t content = 1; content < CONTENT_MAX; content++) {
         bool found = (state->owed >> content & 1) == 0;
 
-        for (unsigned i = 0; i < MEMBERS && !found; i++)
+        for (unsigned i = 0; i < member_count && !found; i++)
             found = member_shows(&state->members[i], content) ||
                     member_kept(&state->members[i], content);
         if (!found)
@@ -338,7 +344,7 @@ static void follow_changes_at(struct search *search, const struct state *state,
         if (node->kind != FILE_DIRECTORY)
             continue;
         choice.dir = node->number;
-        for (choice.name = 0; choice.name < NAMES; choice.name++) {
+        for (choice.name = 0; choice.name < name_count; choice.name++) {
             choice.target = 0;
             choice.kind = MAKE_FILE;
             try_change(search, state, key, &choice);
@@ -360,8 +366,8 @@ static void expand(struct search *search, const struct state *state)
     bool quiet = true;
 
     fingerprint(state, key);
-    for (unsigned to = 0; to < MEMBERS; to++) {
-        for (unsigned from = 0; from < MEMBERS; from++) {
+    for (unsigned to = 0; to < member_count; to++) {
+        for (unsigned from = 0; from < member_count; from++) {
             struct state *next;
 
             if (to == from)
@@ -374,7 +380,7 @@ static void expand(struct search *search, const struct state *state)
     }
     if (quiet)
         check_quiet(search, state);
-    for (unsigned at = 0; at < MEMBERS && state->changes_left > 0; at++)
+    for (unsigned at = 0; at < member_count && state->changes_left > 0; at++)
         follow_changes_at(search, state, key, at);
 }
 
@@ -384,7 +390,7 @@ static struct state *first_state(unsigned depth)
     struct state *state = mem_new(1, sizeof(*state));
 
     state->changes_left = depth;
-    for (unsigned i = 0; i < MEMBERS; i++) {
+    for (unsigned i = 0; i < member_count; i++) {
         member_init(&state->members[i], i, i == 0);
         state->members[i].now.ns = 1000;
     }
@@ -392,9 +398,9 @@ static struct state *first_state(unsigned depth)
     member_create(&state->members[0], "b", FILE_DIRECTORY, 0);
     member_create(&state->members[0], "b/a", FILE_REGULAR, 61);
     state->owed = UINT64_C(1) << 60 | UINT64_C(1) << 61;
-    for (unsigned i = 0; i < MEMBERS; i++)
+    for (unsigned i = 0; i < member_count; i++)
         look(&state->members[i]);
-    if (!members_converge(state->members, MEMBERS, 10)) {
+    if (!members_converge(state->members, member_count, 10)) {
         printf("the first state does not become quiet\n");
         exit(1);
     }
@@ -414,6 +420,10 @@ int main(int argc, char **argv)
             depth = (unsigned)strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--seconds") == 0)
             limit = (time_t)strtoul(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--members") == 0)
+            member_count = argv[i + 1][0] == '2' ? 2 : MEMBERS_MAX;
+        else if (strcmp(argv[i], "--names") == 0)
+            name_count = argv[i + 1][0] == '2' ? 2 : NAMES_MAX;
     }
     (void)reach(&search, first_state(depth), nowhere);
     while (search.stack_count > 0 && (limit == 0 || time(NULL) - begin < limit) &&
@@ -423,9 +433,9 @@ int main(int argc, char **argv)
         expand(&search, state);
         state_free(state);
     }
-    printf("model: members=%d names=%d changes=%u states=%zu transitions=%" PRIu64 " quiet=%" PRIu64
+    printf("model: members=%u names=%u changes=%u states=%zu transitions=%" PRIu64 " quiet=%" PRIu64
            " violations=%" PRIu64 " complete=%s seconds=%lld\n",
-           MEMBERS, NAMES, depth, search.seen.count, search.transitions, search.quiet_states,
+           member_count, name_count, depth, search.seen.count, search.transitions, search.quiet_states,
            search.violations, search.stack_count == 0 ? "yes" : "no",
            (long long)(time(NULL) - begin));
     while (search.stack_count > 0)
