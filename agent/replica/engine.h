@@ -17,6 +17,7 @@ struct replica {
     struct replica_options options;
     struct replica_state state; /* as last committed */
     struct file_id root;
+    struct vector lost;         /* of our own database: what partners have and we lacked when they told */
     struct undone *undone;      /* what was changed here without a say and is to come again (rule 9) */
     size_t undone_count;
     bool busy;                  /* a change or plan is open */
@@ -41,6 +42,14 @@ void stamp(struct stamper *stamper, struct update *u, uint64_t saw_clock);
 void make_tombstone(struct update *u);
 /* @u as the tombstone of a name clash's loser, merged into @winner if it is a directory. */
 void make_name_conflict(struct update *u, const struct file_id *winner);
+
+/* --- the lives of the database (life.c) --- */
+
+/* The last number before the first of a new life above @number. */
+uint64_t life_begin(const struct replica_options *options, uint64_t number);
+/* All that was numbered in the database of @state, whose versions nobody has heard of, is numbered alike
+ * in @to; in the open transaction. @state's vector follows. */
+void life_rename(const struct store *store, struct replica_state *state, const struct guid *to);
 
 /* --- durable change of state (replica.c) --- */
 
@@ -85,8 +94,8 @@ struct ruling {
 void ruling_fini(struct ruling *ruling);
 
 /* Whether @u was made, or is told, in knowledge of that version. A database numbers its versions as
- * it makes them, so each is made in knowledge of the lesser ones: a sender that passes @u on may not
- * have heard of them yet. */
+ * it makes them, so each is made in knowledge of the lesser ones of that life: a sender that passes @u
+ * on may not have heard of them yet. */
 bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn);
 
 /* Where the children of a directory belong whose tombstone @merged says that it was merged. */

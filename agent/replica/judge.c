@@ -61,16 +61,14 @@ enum heir merge_heir(const struct view *view, const struct update *merged, struc
 
 bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn)
 {
-    return vector_contains(sender_vector, gvsn) ||
-           (guid_equal(&gvsn->database, &u->gvsn.database) && gvsn->number < u->gvsn.number);
+    return vector_contains(sender_vector, gvsn) || gvsn_succeeds(&u->gvsn, gvsn);
 }
 
 /* Whether who made @holder knew that @u's file had left the name, and we have not heard where to.
  */
 static bool is_older_sister(const struct update *u, const struct update *holder)
 {
-    return guid_equal(&u->gvsn.database, &holder->gvsn.database) &&
-           u->gvsn.number < holder->gvsn.number;
+    return gvsn_succeeds(&holder->gvsn, &u->gvsn);
 }
 
 /* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is
@@ -148,18 +146,18 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
     if (!view_get_by_name(view, &u->parent, update_name(u), &ruling->holder) ||
         file_id_equal(&ruling->holder.update.id, &u->id))
         return RULING_PLACE;
+    if (replica_is_unheard(replica, &ruling->holder))
+        return RULING_CLASH;
     /* What a read-only member moved there comes again too. */
     if (knew_of(u, sender_vector, &ruling->holder.update.gvsn) ||
-        (replica_yields(replica, &ruling->holder) && !replica_is_unheard(replica, &ruling->holder)))
+        replica_yields(replica, &ruling->holder))
         return RULING_PARK;
     if (is_older_sister(u, &ruling->holder.update))
         return RULING_WAIT;
     if (!wins_name(replica, u, &ruling->holder))
         return rule_loser(replica, u, ruling);
     /* A read-only member lets a partner decide between two files that it received. */
-    return replica->options.read_only && !replica_is_unheard(replica, &ruling->holder)
-               ? RULING_PARK
-               : RULING_CLASH;
+    return replica->options.read_only ? RULING_PARK : RULING_CLASH;
 }
 
 static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,

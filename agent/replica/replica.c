@@ -33,12 +33,30 @@ static enum status begin_state(struct replica *replica)
     const struct store *store = &replica->options.store;
     struct replica_state state = {
         .database = replica->options.fresh_database,
+        .member = replica->options.member,
         .number_last = VERSION_NUMBER_FIRST - 1,
     };
 
     if (store->ops->failed(store->arg))
         return ST_IO;
     store->ops->begin(store->arg);
+    return replica_commit(replica, &state);
+}
+
+/* Commit that the database is a new one from here on. */
+static enum status renew(struct replica *replica)
+{
+    const struct store *store = &replica->options.store;
+    struct replica_state state = {0};
+
+    replica_state_copy(&state, &replica->state);
+    store->ops->begin(store->arg);
+    if (!replica_has_say(replica))
+        life_rename(store, &state, &replica->options.fresh_database);
+    else
+        state.number_last = VERSION_NUMBER_FIRST - 1;
+    state.database = replica->options.fresh_database;
+    state.member = replica->options.member;
     return replica_commit(replica, &state);
 }
 
@@ -54,6 +72,15 @@ static enum status load(struct replica *replica)
                   "the database holds no valid state: move it aside, the folder is scanned anew");
         return ST_BADDATA;
     }
+    if (!guid_equal(&replica->state.member, &replica->options.member)) {
+        log_warn(replica->options.log,
+                 "the database is another member's: this machine was cloned, or its files were "
+                 "copied; it goes on under a database guid of its own");
+        return renew(replica);
+    }
+    if (!replica_has_say(replica) && !replica->options.read_only)
+        return renew(replica);
+    replica->state.number_last = life_begin(&replica->options, replica->state.number_last);
     return ST_OK;
 }
 
@@ -80,6 +107,7 @@ void replica_close(struct replica *replica)
         return;
     assert(!replica->busy);
     replica_state_fini(&replica->state);
+    vector_fini(&replica->lost);
     free(replica->undone);
     free(replica->intent_path);
     free(replica);

@@ -8,7 +8,8 @@
  *
  * Rules, all of them functions of (our record, the update, the sender's vector), so that every
  * member decides alike. "The sender knows" a version when its vector contains the gvsn, or when the
- * update itself comes from the same database and has a greater number: its author knew. Everywhere
+ * update itself comes from the same life of the same database and has a greater number: its author
+ * knew. Everywhere
  * one law holds: a vector that contains a gvsn belongs to a member whose record of that file is that
  * version or a greater one, and whatever content it gave up for that is superseded or preserved.
  *
@@ -37,7 +38,10 @@
  *     behind: its own member will see the winner.
  *  5. A move that would make a directory its own ancestor is answered with a fresh version of the
  *     moved directory that keeps our place for it.
- *  6. A fresh version has the next number of our database and clock = max(all it saw + 1, now).
+ *  6. A fresh version has the next number of our database and clock = max(all it saw + 1, now). No number
+ *     is ever issued twice, though the database may have gone back to what it was: each time it is opened
+ *     its numbers go on in a new life, above all others by the clock and at a random place. What a lost
+ *     time line had issued is lacking in our vector and comes from partners like any update.
  *  7. The vector claims a gvsn only in the commit that makes its update durable here (or a greater
  *     one, by rule 1). A sender's whole vector is joined only after a complete round of which every
  *     update was settled as done.
@@ -73,11 +77,19 @@ struct replica_options {
     bool primary;             /* first scan stamps with FENCE_INITIAL_PRIMARY */
     bool read_only;           /* local changes are undone, never stamped */
     bool case_insensitive;    /* names that differ only in ASCII case clash */
-    struct guid fresh_database; /* used when the store has no state yet */
+    struct guid member;         /* this member of the folder, by the assignment */
+    struct guid fresh_database; /* random; used when the store has no state yet, or is not ours */
+    struct walltime now;
     const struct log_ctx *log;
 };
 
-/* Errors: ST_IO (store), ST_BADDATA (state in the store breaks a rule). */
+/*
+ * The store of another member (its machine was cloned) goes on under a fresh database. So does one that had
+ * no first sync yet, each time: what it numbered is renamed, since a lost time line may have given up what
+ * nobody had heard of, and others know those numbers.
+ *
+ * Errors: ST_IO (store), ST_BADDATA (state in the store breaks a rule).
+ */
 NODISCARD enum status replica_open(const struct replica_options *options, struct replica **out_replica);
 void replica_close(struct replica *replica); /* NULL allowed */
 
@@ -85,6 +97,15 @@ void replica_close(struct replica *replica); /* NULL allowed */
 const struct vector *replica_vector(const struct replica *replica);
 const struct replica_state *replica_state(const struct replica *replica);
 struct file_id replica_root(const struct replica *replica);
+
+/*
+ * What a partner says that it has, either way; may come while a plan is open. Numbers of ours that we have
+ * not reached are left out from now on. When it has versions of our own database that we lack, the database
+ * has gone back; they come again like any update.
+ */
+void replica_heard(struct replica *replica, const struct vector *partner_vector);
+/* The database has gone back, and not all that partners have of it has come again. */
+bool replica_went_back(const struct replica *replica);
 
 /* --- local changes --- */
 

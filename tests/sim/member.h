@@ -36,6 +36,7 @@ struct member {
     bool up;
     uint32_t incarnation;
     struct disk disk;
+    struct snapshot *snapshot; /* the last one taken; NULL: none */
     struct memstore *memory;
     struct store store;
     struct replica *replica;
@@ -79,13 +80,17 @@ void member_start(struct member *member);
 void member_crash(struct member *member, int64_t away_ms);
 /* A crash after which the store is empty. Not of the primary, whose word the others wait for, and not
  * beside a read-only member, which may be left with what only the lost store knew: it can tell nobody,
- * and stays honestly out of sync; nor where tombstones expire, since it may have been the last to hold
- * one for a partner that is away. */
+ * and stays honestly out of sync. */
 void member_lose_database(struct member *member);
 void member_run(struct member *member);
 struct walltime member_walltime(const struct member *member);
 /* The replica has committed something: partners hear of it. */
 void member_vector_grew(struct member *member);
+
+/* --- snapshot.c --- */
+void snapshot_free(struct snapshot *snapshot); /* NULL allowed */
+/* A snapshot is taken, or a member goes back to one. */
+void snapshot_fault(struct world *world, struct random_source *random);
 
 /* --- look.c --- */
 void look_dirty(struct member *member, const struct node *dir);

@@ -112,6 +112,7 @@ static void draw_plan(struct world *world)
     plan->reader = random_chance(random, 10);
     if (random_chance(random, 30))
         plan->tombstone_life_ms = 1 + (int64_t)random_below(random, 30 * SECOND);
+    plan->snapshots = plan->fault_percent > 0 && random_chance(random, 40);
 }
 
 static void seed_disk(struct world *world, struct member *member)

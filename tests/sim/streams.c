@@ -172,6 +172,7 @@ static void pull_message(struct stream *stream, const struct message *message)
         event.kind = RECEIVER_EVENT_OPENED;
         break;
     case MESSAGE_ROUND_START:
+        replica_heard(member->replica, &message->vector);
         event.kind = RECEIVER_EVENT_ROUND_START;
         event.round = message->round;
         event.vector = &message->vector;
@@ -353,6 +354,8 @@ static void serve_message(struct stream *stream, const struct message *message)
         serve_fetch(stream, message);
         return;
     }
+    if (message->kind == MESSAGE_WANT)
+        replica_heard(member->replica, &message->vector);
     if (message->kind == MESSAGE_WANT)
         rule = sender_want(stream->sender, &message->vector, message->flag,
                            world_now(member->world));
