@@ -65,6 +65,9 @@ bool replica_is_unheard(const struct replica *replica, const struct record *reco
  * member. */
 bool replica_yields(const struct replica *replica, const struct record *record);
 
+/* It was deleted meanwhile: nothing of it is to come again. */
+void replica_drop_undone(struct replica *replica, const struct file_id *id);
+
 /* --- what the rules say of one update (judge.c) --- */
 
 enum ruling_kind {

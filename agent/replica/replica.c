@@ -171,15 +171,19 @@ static void keep_undone(struct replica *replica, struct vector *joined)
     replica->undone_count = kept;
 }
 
-enum status replica_join(struct replica *replica, const struct vector *sender_vector)
+enum status replica_join(struct replica *replica, const struct vector *sender_vector,
+                         const struct vector *forgotten)
 {
     struct replica_state state = {0};
 
-    if (replica->state.initial_sync_done && vector_covers(&replica->state.vector, sender_vector))
+    if (replica->state.initial_sync_done && vector_covers(&replica->state.vector, sender_vector) &&
+        vector_covers(&replica->state.forgotten, forgotten))
         return ST_OK;
     replica_state_copy(&state, &replica->state);
     vector_join(&state.vector, sender_vector);
     keep_undone(replica, &state.vector);
+    vector_join(&state.forgotten, forgotten);
+    vector_coalesce(&state.forgotten, FORGOTTEN_INTERVAL_COUNT_MAX);
     state.initial_sync_done = true;
     return commit_state(replica, &state);
 }
@@ -197,8 +201,7 @@ enum status replica_round_ended(struct replica *replica)
     return commit_state(replica, &state);
 }
 
-/* A tombstone came for it: nothing is to come again. */
-static void drop_undone(struct replica *replica, const struct file_id *id)
+void replica_drop_undone(struct replica *replica, const struct file_id *id)
 {
     size_t kept = 0;
 
@@ -231,6 +234,7 @@ enum status replica_expire(struct replica *replica, struct walltime now, int64_t
         return ST_OK;
     if (!expires_any(store, (uint64_t)before, held))
         return ST_OK;
+    replica_state_copy(&state, &replica->state);
     store->ops->begin(store->arg);
     while (count < EXPIRE_COUNT_MAX) {
         scope(record) struct record record = {0};
@@ -239,10 +243,11 @@ enum status replica_expire(struct replica *replica, struct walltime now, int64_t
             !vector_contains(held, &record.update.gvsn))
             break;
         store->ops->forget(store->arg, &record.update.id);
-        drop_undone(replica, &record.update.id);
+        replica_drop_undone(replica, &record.update.id);
+        vector_add(&state.forgotten, &record.update.gvsn);
         count++;
     }
-    replica_state_copy(&state, &replica->state);
+    vector_coalesce(&state.forgotten, FORGOTTEN_INTERVAL_COUNT_MAX);
 
     enum status st = replica_commit(replica, &state);
 

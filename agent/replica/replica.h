@@ -271,8 +271,10 @@ NODISCARD enum status replica_settle(struct plan *plan, const struct step_result
  */
 NODISCARD enum status replica_round_ended(struct replica *replica);
 
-/* A complete round's sender vector, after all its updates were settled as done. Durable. */
-NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
+/* A complete round's sender vector, after all its updates were settled as done; and what the sender has
+ * forgotten (see below), after its listing. Durable. */
+NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector,
+                                   const struct vector *forgotten);
 
 /* Whether a plan of no offers would bring something back, or take away what users of a read-only
  * member made: ask when there is nothing else to do, after local changes above all. When a step of
@@ -303,20 +305,54 @@ bool replica_intent(struct replica *replica, size_t index, struct intent *out_in
 NODISCARD enum status replica_recover(struct replica *replica, const bool *done,
                                       const struct step_result *results, size_t count);
 
+/* --- deletions that are forgotten (docs/decisions/0012) --- */
+
 /*
  * Drop tombstones older than @life_ms, the oldest first and at most EXPIRE_COUNT_MAX, up to the first
- * one that @held lacks.
+ * one that @held lacks. Their versions stay in replica_state.forgotten.
  *
- * @held       what every partner holds, those that pull from us and those that we pull from: then
- *             no version that the deletion had superseded can ever reach us again, however long its member
- *             was away, since it would have to come through one of them
+ * @held       what every partner holds, those that pull from us and those that we pull from; none of them
+ *             holds anything that we lack: then no version that the deletion had superseded can reach us again
+ *             as if it were new
  * @out_count  how many were dropped
  *
- * While a partner is away nothing expires. A partner that loses its database in the meantime no longer
- * holds what it held: against that stands only that @life_ms is long.
+ * While a partner is away nothing expires. Who was no partner then, or has gone back since, is told by
+ * the listing.
  */
 NODISCARD enum status replica_expire(struct replica *replica, struct walltime now, int64_t life_ms,
                                      const struct vector *held, size_t *out_count);
+
+/*
+ * A sender says at the start of a round which versions it has forgotten that we lack. If there are any,
+ * it may know nothing of a file that we hold, and would never tell. So when all updates of the
+ * round are settled it lists the ids of all its records, ascending, and what we hold in a version that it
+ * had processed by the round's start and does not list was deleted. Such files go, preserved, by tombstones
+ * of our own that yield to any edit; a directory with children that the sender does not know stays. Then
+ * the round is joined. If it can not be joined it comes again, with all of this.
+ */
+struct listing;
+
+/* @sender_vector: the round's. */
+struct listing *listing_begin(const struct replica *replica, const struct vector *sender_vector);
+void listing_free(struct listing *listing); /* NULL allowed */
+/* The last id that was listed; NULL: none yet. */
+const struct file_id *listing_after(const struct listing *listing);
+/* The next part. Returns NULL, or the broken rule. */
+const char *listing_part(struct listing *listing, const struct replica *replica,
+                         const struct file_id *ids, size_t count, bool is_last);
+/*
+ * What to do after the last part, again and again. A plan has no offers; intend and settle it as any
+ * other. When it was settled without progress, or a step failed, the round is not joined.
+ */
+enum listing_next {
+    LISTING_PLAN, /* *out_plan removes some of what is missing */
+    LISTING_JOIN,
+    LISTING_VOID, /* the round can not be joined: what is missing can not go now, or others told us meanwhile of
+                     versions that the sender had processed and may have forgotten */
+    LISTING_STORE_FAILED,
+};
+enum listing_next listing_next(struct listing *listing, struct replica *replica,
+                               struct walltime now, struct plan **out_plan);
 
 /* Path of a live record beneath the root ("" for the root), or false when it is not in the tree.
  * Free the text. */

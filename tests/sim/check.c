@@ -83,6 +83,21 @@ static bool comes_again(const struct world *world, const struct member *to,
     return false;
 }
 
+/* It lacks something that @by has forgotten, and learns of it in @by's next round. */
+static bool is_stale(const struct member *member, const struct member *by)
+{
+    struct vector lacking = {0};
+
+    vector_difference(&replica_state(by->replica)->forgotten, replica_vector(member->replica),
+                      &lacking);
+    vector_meet(&lacking, replica_vector(by->replica));
+
+    bool stale = !vector_is_empty(&lacking);
+
+    vector_fini(&lacking);
+    return stale;
+}
+
 void check_vectors(struct world *world, const struct member *a, const struct member *b)
 {
     const struct table *table_a = memstore_table(a->memory);
@@ -97,7 +112,8 @@ void check_vectors(struct world *world, const struct member *a, const struct mem
         const struct record *ours = table_get(table_a, &theirs->update.id);
 
         if (ours ? update_compare(&ours->update, &theirs->update) < 0
-                 : !may_have_expired(world, theirs) && !comes_again(world, a, &theirs->update)) {
+                 : !may_have_expired(world, theirs) && !comes_again(world, a, &theirs->update) &&
+                       !is_stale(b, a)) {
             world_fail(world, "member %u claims to know all of member %u, but not %s", a->index,
                        b->index, (const char *)theirs->update.name);
             return;

@@ -64,6 +64,7 @@ static void forget_process(struct member *member)
     replica_close(member->replica);
     member->replica = NULL;
     member->work = WORK_NONE;
+    member->plan_listing = NULL;
     member->result_count = 0;
     member->dirty_count = 0;
     member->looked_count = 0;

@@ -53,6 +53,7 @@ struct member {
     /* plan */
     struct plan *plan;
     bool plan_has_offers;
+    struct stream *plan_listing; /* whose listing it carries out; NULL: none */
     size_t offer_count;
     struct step_result *results;
     size_t result_count;
@@ -101,6 +102,8 @@ void look_commit(struct member *member);
 /* --- apply.c --- */
 void apply_batch(struct member *member);
 void apply_unpark(struct member *member);
+/* Files that a partner's listing lacks go. */
+void apply_listing(struct member *member, struct stream *stream, struct plan *plan);
 /* Parked files whose name has become free go back. */
 void apply_return(struct member *member);
 void apply_step(struct member *member);
@@ -120,17 +123,23 @@ enum message_kind {
     MESSAGE_ROUND_DONE,
     MESSAGE_FETCH,
     MESSAGE_FETCHED,
+    MESSAGE_LIST,
+    MESSAGE_LISTED,
 };
 struct message {
     enum message_kind kind;
     struct vector vector;
+    struct vector forgotten;
     struct update update;
+    struct file_id *ids; /* LIST: the one to go on from, if there is one */
+    size_t id_count;
     uint32_t round;
     uint32_t credit;
     bool flag; /* start_round, complete, ok */
     uint64_t content;
 };
 void message_free(struct message *message);
+struct message *message_new(enum message_kind kind);
 
 void streams_connect_later(struct world *world, struct edge *edge, int64_t delay_ms);
 void streams_connect(struct world *world, struct edge *edge);
@@ -148,6 +157,19 @@ bool streams_held_by_all(const struct member *member, struct vector *out_held);
 struct stream *streams_by_id(struct world *world, uint32_t id);
 void streams_fetch(struct member *member, const struct intake_next *next);
 void streams_settled(struct member *member, const struct intake_next *next);
+
+void streams_post(struct stream *stream, bool to_sender, struct message *message);
+void streams_receiver_event(struct stream *stream, struct receiver_event *event);
+
+/* --- listing.c --- */
+void listing_ask(struct stream *stream, bool first);
+void listing_serve(struct stream *stream, const struct message *message);
+void listing_take(struct stream *stream, const struct message *message);
+void listing_drop(struct stream *stream);
+/* The round's vector is to be joined. */
+void listing_join(struct stream *stream);
+/* A plan of it has ended. */
+void listing_planned(struct stream *stream, bool failed);
 
 /* --- actions.c --- */
 void actions_run(struct world *world, uint64_t number);
@@ -167,7 +189,8 @@ void print_member(const struct member *member);
 /* --- check.c --- */
 /* The member's records: one root, no cycle, no orphan, names unique. After every commit. */
 void check_records(struct member *member);
-/* A vector that covers another stands for records that are as great. */
+/* A vector that covers another stands for records that are as great, so equal ones for equal trees: this
+ * is what "in sync" in a status means. Asked both ways after each join. */
 void check_vectors(struct world *world, const struct member *a, const struct member *b);
 /* Everything that must hold when nothing moves any more. */
 void check_quiet(struct world *world);

@@ -156,6 +156,7 @@ static void tear_down(struct world *world)
     for (size_t i = 0; i < world->stream_count; i++) {
         receiver_free(world->streams[i]->receiver);
         sender_free(world->streams[i]->sender);
+        listing_free(world->streams[i]->listing);
         free(world->streams[i]);
     }
     for (size_t i = 0; i < world->queued_count; i++)

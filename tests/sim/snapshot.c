@@ -199,6 +199,9 @@ static void clone(struct member *member, const struct member *original)
     member_crash(member, world_delay(world, 10 * SECOND));
     restore_database(member, original->snapshot);
     restore_disk(member, original->snapshot, false);
+    /* what it was before named objects of another volume */
+    snapshot_free(member->snapshot);
+    member->snapshot = NULL;
 }
 
 void snapshot_fault(struct world *world, struct random_source *random)

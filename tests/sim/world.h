@@ -84,6 +84,8 @@ struct sim_result {
     uint64_t operations[OPERATION_COUNT];
     uint64_t faults[FAULT_COUNT];
     uint64_t expired_count;
+    uint64_t listed_count;    /* rounds with a listing */
+    uint64_t forgotten_count; /* plans that it led to */
     uint64_t classes[CLASS_COUNT];
 };
 
@@ -121,6 +123,7 @@ struct stream {
     struct sender *sender;
     int64_t arrival_last_ms[2];
     bool join_wanted;
+    struct listing *listing; /* the receiver's; NULL: none */
     int64_t tick_ms[2]; /* the last tick queued, by side */
 };
 
