@@ -74,6 +74,7 @@ enum ruling_kind {
     RULING_KNOWN,
     RULING_CLAIM,      /* lesser, nothing to lose */
     RULING_BEHIND,
+    RULING_REMIND,     /* behind, and answered with a fresh version of ours, which the sender forgot */
     RULING_WAIT,
     RULING_BURY,       /* a tombstone: nothing stands in its way */
     RULING_REVIVE,     /* a tombstone, answered with a fresh live version */

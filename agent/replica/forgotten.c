@@ -72,6 +72,12 @@ static void add_missing(struct listing *listing, const struct file_id *id)
     listing->missing[listing->count++] = *id;
 }
 
+static void move_to(struct listing *listing, const struct file_id *id)
+{
+    listing->after = *id;
+    listing->has_after = true;
+}
+
 /* What we hold between the last id and @below, both exclusive; NULL: all the rest. */
 static void look_between(struct listing *listing, const struct replica *replica,
                          const struct file_id *below)
@@ -83,25 +89,50 @@ static void look_between(struct listing *listing, const struct replica *replica,
            (below == NULL || file_id_compare(&record.update.id, below) < 0)) {
         if (is_missing(listing, replica, &record))
             add_missing(listing, &record.update.id);
-        listing->after = record.update.id;
-        listing->has_after = true;
+        move_to(listing, &record.update.id);
     }
 }
 
-const char *listing_part(struct listing *listing, const struct replica *replica,
-                         const struct file_id *ids, size_t count, bool is_last)
+/* The end of a part, which is listed itself or not. */
+static void look_at_end(struct listing *listing, const struct replica *replica,
+                        const struct file_id *upto, bool is_listed)
 {
+    const struct store *store = &replica->options.store;
+    scope(record) struct record record = {0};
+
+    look_between(listing, replica, upto);
+    if (!is_listed && store->ops->get(store->arg, upto, &record) &&
+        is_missing(listing, replica, &record))
+        add_missing(listing, upto);
+    move_to(listing, upto);
+}
+
+static bool is_above(const struct listing *listing, const struct file_id *id)
+{
+    return !listing->has_after || file_id_compare(id, &listing->after) > 0;
+}
+
+const char *listing_part(struct listing *listing, const struct replica *replica,
+                         const struct file_id *ids, size_t count, const struct file_id *upto)
+{
+    bool is_end_listed = false;
+
+    if (upto != NULL && !is_above(listing, upto))
+        return "a part of a listing ends where it began";
     for (size_t i = 0; i < count; i++) {
-        if (listing->has_after && file_id_compare(&ids[i], &listing->after) <= 0)
+        if (!is_above(listing, &ids[i]))
             return "listed file ids do not ascend";
         look_between(listing, replica, &ids[i]);
-        listing->after = ids[i];
-        listing->has_after = true;
+        move_to(listing, &ids[i]);
     }
-    if (count == 0 && !is_last)
-        return "a part of a listing is empty";
-    if (is_last)
+    if (upto == NULL) {
         look_between(listing, replica, NULL);
+        return NULL;
+    }
+    is_end_listed = count > 0 && file_id_equal(&ids[count - 1], upto);
+    if (!is_end_listed && !is_above(listing, upto))
+        return "listed file ids lie behind the end of their part";
+    look_at_end(listing, replica, upto, is_end_listed);
     return NULL;
 }
 

@@ -34,9 +34,13 @@ void ruling_fini(struct ruling *ruling)
     *ruling = (struct ruling){0};
 }
 
-/* Rule 1 for an update that is not greater: what has nothing to lose may be claimed. */
-static enum ruling_kind rule_lesser(const struct update *u, const struct update *ours)
+/* Rule 1 for an update that is not greater: what has nothing to lose may be claimed. A sender that had
+ * processed ours has forgotten it since, or it would not live there in this version. */
+static enum ruling_kind rule_lesser(const struct update *u, const struct update *ours,
+                                    const struct vector *sender_vector)
 {
+    if (u->present && vector_contains(sender_vector, &ours->gvsn))
+        return RULING_REMIND;
     if (!u->present || u->kind == FILE_DIRECTORY || update_same_content(u, ours))
         return RULING_CLAIM;
     return RULING_BEHIND;
@@ -174,7 +178,7 @@ static enum ruling_kind rule_kind(const struct replica *replica, const struct vi
         int order = update_compare(u, &ours->update);
 
         if (order <= 0)
-            return order < 0 ? rule_lesser(u, &ours->update) : RULING_CLAIM;
+            return order < 0 ? rule_lesser(u, &ours->update, sender_vector) : RULING_CLAIM;
     }
     if (!u->present)
         return rule_tombstone(view, u, sender_vector, ruling);
@@ -197,6 +201,8 @@ static bool has_content(const struct update *u, const struct ruling *ruling)
 static enum ruling_kind rule_silently(enum ruling_kind kind)
 {
     switch (kind) {
+    case RULING_REMIND:
+        return RULING_BEHIND;
     case RULING_REVIVE:
     case RULING_REHOME:
     case RULING_KEEP_PLACE:
@@ -249,6 +255,7 @@ enum verdict replica_judge(struct replica *replica, const struct update *update,
         verdict = VERDICT_WAIT;
         break;
     case RULING_CLAIM:
+    case RULING_REMIND:
     case RULING_BURY:
     case RULING_REVIVE:
     case RULING_REHOME:

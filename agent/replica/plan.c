@@ -324,6 +324,7 @@ static bool carry_out(struct plan *plan, const struct update *u, const struct ru
         plan_claim(plan, u);
         return true;
     case RULING_BEHIND:
+    case RULING_REMIND:
     case RULING_WAIT:
         return false;
     case RULING_BURY:
@@ -351,6 +352,19 @@ static bool carry_out(struct plan *plan, const struct update *u, const struct ru
     return false;
 }
 
+/* The update is not claimed: its member preserves it when ours comes. */
+static bool remind(struct plan *plan, const struct update *u)
+{
+    scope(record) struct record ours = {0};
+
+    /* A fresh version must not stand beside another of its name. */
+    if (!clash_unpark(plan, &u->id, false) || !view_get(&plan->view, &u->id, &ours))
+        return false;
+    plan_stamp(plan, &ours.update, u->clock);
+    plan_put(plan, &ours);
+    return true;
+}
+
 static enum settled decide(struct plan *plan, const struct offer *offer)
 {
     const struct update *u = offer->update;
@@ -358,7 +372,7 @@ static enum settled decide(struct plan *plan, const struct offer *offer)
     enum settled verdict = SETTLED_WAIT;
 
     rule(plan->replica, &plan->view, &plan->processed, u, offer->sender_vector, &ruling);
-    if (ruling.kind == RULING_BEHIND)
+    if (ruling.kind == RULING_BEHIND || (ruling.kind == RULING_REMIND && remind(plan, u)))
         verdict = SETTLED_BEHIND;
     else if ((!ruling.needs_content || offer->staged) && plan_knows_object(&ruling.ours) &&
              plan_knows_object(&ruling.holder) && carry_out(plan, u, &ruling))

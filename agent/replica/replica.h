@@ -17,7 +17,8 @@
  *     to lose (a tombstone, a directory, the content that we hold) is claimed. Any other lesser one
  *     is refused as *behind* and not claimed: it was made without knowing ours, and its member keeps
  *     that content until it receives ours and preserves it. Behind resolves itself as soon as the
- *     sender has learned what we know; until then the two are honestly out of sync.
+ *     sender has learned what we know; until then the two are honestly out of sync. If it had learned of
+ *     ours and has forgotten it since (a tombstone, dropped), it is told again, as a fresh version.
  *  2. Conflict or successor: if the sender knows our version, its greater update supersedes ours.
  *     Otherwise the two are concurrent: our content is preserved where it stood on disk, unless both
  *     contents are equal.
@@ -325,7 +326,7 @@ NODISCARD enum status replica_expire(struct replica *replica, struct walltime no
 /*
  * A sender says at the start of a round which versions it has forgotten that we lack. If there are any,
  * it may know nothing of a file that we hold, and would never tell. So when all updates of the
- * round are settled it lists the ids of all its records, ascending, and what we hold in a version that it
+ * round are settled it lists the ids of its live files, ascending, and what we hold in a version that it
  * had processed by the round's start and does not list was deleted. Such files go, preserved, by tombstones
  * of our own that yield to any edit; a directory with children that the sender does not know stays. Then
  * the round is joined. If it can not be joined it comes again, with all of this.
@@ -335,11 +336,11 @@ struct listing;
 /* @sender_vector: the round's. */
 struct listing *listing_begin(const struct replica *replica, const struct vector *sender_vector);
 void listing_free(struct listing *listing); /* NULL allowed */
-/* The last id that was listed; NULL: none yet. */
+/* Up to where it came; NULL: nowhere yet. */
 const struct file_id *listing_after(const struct listing *listing);
-/* The next part. Returns NULL, or the broken rule. */
+/* The next part, which ends at @upto, or with NULL is the last one. Returns NULL, or the broken rule. */
 const char *listing_part(struct listing *listing, const struct replica *replica,
-                         const struct file_id *ids, size_t count, bool is_last);
+                         const struct file_id *ids, size_t count, const struct file_id *upto);
 /*
  * What to do after the last part, again and again. A plan has no offers; intend and settle it as any
  * other. When it was settled without progress, or a step failed, the round is not joined.

@@ -316,16 +316,22 @@ enum sender_next sender_next(struct sender *sender, const struct store *store,
 }
 
 size_t sender_list(const struct store *store, const struct file_id *after, struct file_id *out_ids,
-                   size_t count_max, bool *out_is_last)
+                   size_t count_max, struct file_id *out_upto, bool *out_is_last)
 {
     scope(record) struct record record = {0};
     size_t count = 0;
 
-    while (count < count_max && store->ops->next_record(store->arg, after, &record)) {
-        out_ids[count] = record.update.id;
-        after = &out_ids[count++];
+    *out_is_last = false;
+    for (unsigned i = 0; i < SESSION_SEARCH_COUNT_MAX && count < count_max; i++) {
+        if (!store->ops->next_record(store->arg, after, &record)) {
+            *out_is_last = true;
+            break;
+        }
+        *out_upto = record.update.id;
+        after = out_upto;
+        if (record.update.present)
+            out_ids[count++] = record.update.id;
     }
-    *out_is_last = count < count_max;
     return count;
 }
 

@@ -48,10 +48,10 @@ enum sender_next sender_next(struct sender *sender, const struct store *store,
                              const struct replica_state *ours, struct instant now,
                              struct record *out_record, bool *out_complete);
 
-/* The receiver asks for our file ids above @after (NULL: from the first), at most @count_max: all records,
- * tombstones too. Returns how many; *out_is_last: there are no more. */
+/* The receiver asks for the ids of our live files above @after (NULL: from the first), at most @count_max.
+ * Returns how many. They are all up to *out_upto, from where it asks again, or up to the end: *out_is_last. */
 size_t sender_list(const struct store *store, const struct file_id *after, struct file_id *out_ids,
-                   size_t count_max, bool *out_is_last);
+                   size_t count_max, struct file_id *out_upto, bool *out_is_last);
 
 uint32_t sender_round(const struct sender *sender);
 const struct vector *sender_vector(const struct sender *sender);

@@ -33,7 +33,7 @@ void listing_serve(struct stream *stream, const struct message *message)
 
     listed->ids = mem_new(PART_COUNT, sizeof(*listed->ids));
     listed->id_count = sender_list(&stream->from->store, message->ids, listed->ids, PART_COUNT,
-                                   &listed->flag);
+                                   &listed->upto, &listed->flag);
     if (stream->from->store.ops->failed(stream->from->store.arg)) {
         message_free(listed);
         return;
@@ -45,7 +45,7 @@ void listing_take(struct stream *stream, const struct message *message)
 {
     struct receiver_event event = {.kind = RECEIVER_EVENT_LISTED, .is_last = message->flag};
     const char *rule = listing_part(stream->listing, stream->to->replica, message->ids,
-                                    message->id_count, message->flag);
+                                    message->id_count, message->flag ? NULL : &message->upto);
 
     if (rule)
         world_fail(stream->to->world, "member %u: listing failed: %s", stream->to->index, rule);

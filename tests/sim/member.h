@@ -133,6 +133,7 @@ struct message {
     struct update update;
     struct file_id *ids; /* LIST: the one to go on from, if there is one */
     size_t id_count;
+    struct file_id upto;
     uint32_t round;
     uint32_t credit;
     bool flag; /* start_round, complete, ok */
@@ -152,7 +153,7 @@ void streams_member_down(struct member *member);
 void streams_tick(struct world *world, struct stream *stream, enum event_kind kind);
 void streams_try_joins(struct member *member);
 void streams_vector_grew(struct member *member);
-/* What every partner is known to hold; false: one of them is away. */
+/* What every partner is known to hold; false: one of them is away, or holds what this one lacks. */
 bool streams_held_by_all(const struct member *member, struct vector *out_held);
 struct stream *streams_by_id(struct world *world, uint32_t id);
 void streams_fetch(struct member *member, const struct intake_next *next);

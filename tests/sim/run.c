@@ -113,6 +113,9 @@ static void draw_plan(struct world *world)
     if (random_chance(random, 30))
         plan->tombstone_life_ms = 1 + (int64_t)random_below(random, 30 * SECOND);
     plan->snapshots = plan->fault_percent > 0 && random_chance(random, 40);
+    /* what went back finds deletions forgotten only if they are forgotten soon */
+    if (plan->snapshots && random_chance(random, 60))
+        plan->tombstone_life_ms = 1 + (int64_t)random_below(random, 2 * SECOND);
 }
 
 static void seed_disk(struct world *world, struct member *member)
