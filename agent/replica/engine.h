@@ -92,6 +92,7 @@ struct ruling {
     struct record ours;   /* our record of the file */
     struct record holder; /* PARK, CLASH */
     bool is_concurrent;   /* ours is present, and neither the sender nor the author knew it */
+    bool is_to_be_renewed; /* placed as a fresh version of ours */
     bool needs_content;
 };
 

@@ -221,6 +221,18 @@ static enum ruling_kind rule_silently(enum ruling_kind kind)
     return kind;
 }
 
+/*
+ * A file that is new to us, told by a member that lacks deletions which we have forgotten: it may be one of
+ * these files. Then others still know the deletion and also, perhaps, this version: nobody would tell
+ * us of it again, nor them of what is here. As a fresh version of ours all hear of it.
+ */
+static bool is_of_a_stale(const struct replica *replica, const struct update *u,
+                          const struct vector *sender_vector, const struct ruling *ruling)
+{
+    return !ruling->has_ours && u->present &&
+           !vector_covers(sender_vector, &replica->state.forgotten);
+}
+
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,
           const struct update *update, const struct vector *sender_vector, struct ruling *out)
 {
@@ -230,9 +242,10 @@ void rule(const struct replica *replica, const struct view *view, const struct v
     out->has_ours = view_get(view, &update->id, &out->ours);
     out->is_concurrent = out->has_ours && out->ours.update.present &&
                          !knew_of(update, sender_vector, &out->ours.update.gvsn);
+    out->is_to_be_renewed = is_of_a_stale(replica, update, sender_vector, out);
     out->kind = rule_kind(replica, view, update, sender_vector, out);
     if (replica->options.read_only)
-        out->kind = rule_silently(out->kind);
+        out->kind = out->is_to_be_renewed ? RULING_BEHIND : rule_silently(out->kind);
     out->needs_content = !has_content(update, out);
 }
 

@@ -72,6 +72,9 @@ static enum status load(struct replica *replica)
                   "the database holds no valid state: move it aside, the folder is scanned anew");
         return ST_BADDATA;
     }
+    /* An older format did not say whose it is. */
+    if (guid_is_zero(&replica->state.member))
+        replica->state.member = replica->options.member;
     if (!guid_equal(&replica->state.member, &replica->options.member)) {
         log_warn(replica->options.log,
                  "the database is another member's: this machine was cloned, or its files were "
@@ -171,6 +174,13 @@ static void keep_undone(struct replica *replica, struct vector *joined)
     replica->undone_count = kept;
 }
 
+/* Too much forgotten only costs a partner a needless comparison, if it is nothing that it can not have. */
+static void bound_forgotten(struct replica_state *state)
+{
+    vector_coalesce(&state->forgotten, FORGOTTEN_INTERVAL_COUNT_MAX);
+    vector_meet(&state->forgotten, &state->vector);
+}
+
 enum status replica_join(struct replica *replica, const struct vector *sender_vector,
                          const struct vector *forgotten)
 {
@@ -183,7 +193,7 @@ enum status replica_join(struct replica *replica, const struct vector *sender_ve
     vector_join(&state.vector, sender_vector);
     keep_undone(replica, &state.vector);
     vector_join(&state.forgotten, forgotten);
-    vector_coalesce(&state.forgotten, FORGOTTEN_INTERVAL_COUNT_MAX);
+    bound_forgotten(&state);
     state.initial_sync_done = true;
     return commit_state(replica, &state);
 }
@@ -247,7 +257,7 @@ enum status replica_expire(struct replica *replica, struct walltime now, int64_t
         vector_add(&state.forgotten, &record.update.gvsn);
         count++;
     }
-    vector_coalesce(&state.forgotten, FORGOTTEN_INTERVAL_COUNT_MAX);
+    bound_forgotten(&state);
 
     enum status st = replica_commit(replica, &state);
 

@@ -326,10 +326,13 @@ NODISCARD enum status replica_expire(struct replica *replica, struct walltime no
 /*
  * A sender says at the start of a round which versions it has forgotten that we lack. If there are any,
  * it may know nothing of a file that we hold, and would never tell. So when all updates of the
- * round are settled it lists the ids of its live files, ascending, and what we hold in a version that it
+ * round are settled, as done or not, it lists the ids of its live files, ascending, and what we hold in a version that it
  * had processed by the round's start and does not list was deleted. Such files go, preserved, by tombstones
  * of our own that yield to any edit; a directory with children that the sender does not know stays. Then
- * the round is joined. If it can not be joined it comes again, with all of this.
+ * the round is joined, if all of it was done; else it comes again, with all of this.
+ *
+ * A file that is new to us and told by who lacks what we have forgotten may be one of these, too: it is
+ * taken as a fresh version of ours, so that whoever remembers its deletion decides.
  */
 struct listing;
 

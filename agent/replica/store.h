@@ -66,7 +66,7 @@ struct replica_state {
     bool initial_scan_done;
     bool initial_sync_done; /* the first round with a partner has ended, or primary */
     struct vector vector;
-    struct vector forgotten; /* versions of tombstones that were dropped, here or where we learned of it */
+    struct vector forgotten; /* of the vector: tombstones that were dropped, here or where we learned of it */
 };
 
 void replica_state_fini(struct replica_state *state);

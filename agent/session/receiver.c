@@ -118,12 +118,13 @@ static void conclude(struct receiver *r, struct instant now, struct receiver_act
 
     if (r->progressed || (r->complete && !r->lossy))
         r->retry_ms = SESSION_RETRY_MS_FIRST;
-    if (r->lossy || idle) {
-        pause(r, now, out);
-    } else if (r->complete && !vector_is_empty(&r->forgotten)) {
+    if (r->complete && !vector_is_empty(&r->forgotten)) {
+        /* also when updates wait: perhaps for deletions that are forgotten */
         move(r, RECEIVER_LISTING);
         out->list = true;
         out->first = true;
+    } else if (r->lossy || idle) {
+        pause(r, now, out);
     } else if (r->complete) {
         join(r, out);
     } else {
@@ -278,6 +279,11 @@ enum receiver_state receiver_state(const struct receiver *receiver)
 const struct vector *receiver_sender_vector(const struct receiver *receiver)
 {
     return &receiver->sender_vector;
+}
+
+bool receiver_may_join(const struct receiver *receiver)
+{
+    return receiver->joining && !receiver->lossy;
 }
 
 const struct vector *receiver_forgotten(const struct receiver *receiver)

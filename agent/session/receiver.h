@@ -10,10 +10,10 @@
  *                      ^  ^  \ want                  | round done
  *          all settled |  |   (vector grew)          v
  *          and joined  |  '--------------------- SETTLING
- *                      |                       |     | all settled, and something forgotten
+ *                      |                       |     | something is forgotten
  *                      |  retry delay over     |     v
  *                      '-------- PAUSED <------+- LISTING --- joined, to WAITING
- *                              not settled, or not joined
+ *                              something could not be settled, or joined
  *
  * Rules. A Want with start_round goes out on entering WAITING; in WAITING, a grown vector sends a
  * Want without it. An update counts against the credits (SESSION_CREDIT_COUNT) until it is settled;
@@ -22,7 +22,7 @@
  * another one are given back then too (no_more): the round goes on and they come in the next one.
  * The sender's vector is joined when the round was complete and every update of it was settled as
  * done; first, when the sender has forgotten versions that we lack, it is asked for its file ids
- * (docs/decisions/0012), one part after the other. When some were not done, or an incomplete round brought nothing: PAUSED for the retry delay (1 s, doubling to SESSION_RETRY_MS_MAX, reset
+ * (docs/decisions/0012), one part after the other, also when some were not. When some were not done, or an incomplete round brought nothing: PAUSED for the retry delay (1 s, doubling to SESSION_RETRY_MS_MAX, reset
  * by progress), then a new round; nothing is remembered but the vector, so any loss of the stream
  * resumes from the database alone. Any message out of order is a violation: FAIL with the reason.
  */
@@ -77,8 +77,9 @@ struct receiver_actions {
     bool no_more;      /* nothing comes before something settles: intake_round_ended() */
     bool list;         /* ask for the next part of the listing; the first one in this round if @first */
     bool first;
-    bool join;         /* join receiver_sender_vector() and receiver_forgotten() to ours, durably; then
-                          JOINED or NOT_JOINED */
+    bool join;         /* make the listing true, if there was one; then, if receiver_may_join(), join
+                          receiver_sender_vector() and receiver_forgotten() to ours, durably. Then JOINED, or
+                          NOT_JOINED */
     bool round_failed; /* a round ended in PAUSED */
     const char *fail;  /* end the session: the broken rule */
 };
@@ -93,6 +94,8 @@ void receiver_step(struct receiver *receiver, const struct receiver_event *event
 enum receiver_state receiver_state(const struct receiver *receiver);
 /* The sender's vector of the running or last round; empty before the first. Borrowed. */
 const struct vector *receiver_sender_vector(const struct receiver *receiver);
+/* All of the round was settled as done. */
+bool receiver_may_join(const struct receiver *receiver);
 /* What of it the sender has forgotten and we lacked. Borrowed. */
 const struct vector *receiver_forgotten(const struct receiver *receiver);
 /* When a TICK is due; false: never. */

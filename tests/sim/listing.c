@@ -80,6 +80,10 @@ static void join(struct stream *stream)
 {
     struct member *member = stream->to;
 
+    if (!receiver_may_join(stream->receiver)) {
+        end(stream, RECEIVER_EVENT_NOT_JOINED);
+        return;
+    }
     if (replica_join(member->replica, receiver_sender_vector(stream->receiver),
                      receiver_forgotten(stream->receiver)) != ST_OK) {
         member_crash(member, world_delay(member->world, 5 * SECOND));
@@ -106,6 +110,9 @@ void listing_join(struct stream *stream)
         member->world->result->forgotten_count++;
         world_trace(member->world, member, "removes what %u has forgotten", stream->from->index);
         apply_listing(member, stream, plan);
+        /* one without steps is settled already */
+        if (member->up && member->work == WORK_NONE && stream->listing)
+            listing_join(stream);
         return;
     case LISTING_JOIN:
         join(stream);

@@ -55,7 +55,7 @@ static void opened(struct fixture *f)
 static void round_start(struct fixture *f, uint32_t round)
 {
     step(f, (struct receiver_event){
-                .kind = RECEIVER_EVENT_ROUND_START, .round = round, .vector = &f->sender});
+                .kind = RECEIVER_EVENT_ROUND_START, .round = round, .vector = &f->sender, .forgotten = &f->forgotten});
 }
 
 static void update(struct fixture *f, uint64_t number)

@@ -18,7 +18,7 @@ struct fixture {
     struct memstore *memory;
     struct store store;
     struct sender *sender;
-    struct vector ours;
+    struct replica_state ours;
     struct vector theirs;
     struct record record;
     bool complete;
@@ -42,7 +42,7 @@ static int tear_down(void **state)
 
     sender_free(f->sender);
     memstore_free(f->memory);
-    vector_fini(&f->ours);
+    vector_fini(&f->ours.vector);
     vector_fini(&f->theirs);
     record_fini(&f->record);
     return 0;
@@ -81,7 +81,7 @@ static void put(struct fixture *f, struct version v)
     f->store.ops->begin(f->store.arg);
     f->store.ops->put(f->store.arg, &record);
     assert_int_equal(f->store.ops->commit(f->store.arg), ST_OK);
-    vector_add(&f->ours, &record.update.gvsn);
+    vector_add(&f->ours.vector, &record.update.gvsn);
     record_fini(&record);
 }
 
@@ -136,11 +136,11 @@ static void the_first_round_tells_our_vector_even_when_nothing_is_to_be_sent(voi
     struct fixture *f = *state;
 
     put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
-    vector_copy(&f->theirs, &f->ours);
+    vector_copy(&f->theirs, &f->ours.vector);
     open_session(f);
 
     assert_round(f, 1);
-    assert_true(vector_equal(sender_vector(f->sender), &f->ours));
+    assert_true(vector_equal(sender_vector(f->sender), &f->ours.vector));
     assert_done(f, true);
     want(f);
     assert_int_equal(next(f), SENDER_IDLE);
@@ -151,7 +151,7 @@ static void a_round_sends_the_difference_and_no_more(void **state)
     struct fixture *f = *state;
 
     put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
-    vector_copy(&f->theirs, &f->ours);
+    vector_copy(&f->theirs, &f->ours.vector);
     put(f, (struct version){&OWN, 21, 21, 1, false, false, false});
     put(f, (struct version){&OTHER, 22, 15, 1, false, false, false});
     open_session(f);
@@ -205,7 +205,7 @@ static void a_parent_that_the_receiver_has_is_not_sent(void **state)
     struct fixture *f = *state;
 
     put(f, (struct version){&OWN, 40, 40, 1, true, false, false});
-    vector_copy(&f->theirs, &f->ours);
+    vector_copy(&f->theirs, &f->ours.vector);
     put(f, (struct version){&OWN, 20, 41, 40, false, false, false});
     open_session(f);
 
@@ -296,7 +296,7 @@ static void updates_of_others_wait_in_case_the_receiver_gets_them_from_their_aut
     assert_true(sender_deadline(f->sender, &when));
     assert_int_equal(when.ns, SESSION_FORWARD_DELAY_MS * NS_PER_MS);
 
-    assert_null(sender_want(f->sender, &f->ours, false, (struct instant){0}));
+    assert_null(sender_want(f->sender, &f->ours.vector, false, (struct instant){0}));
     f->now_ms = SESSION_FORWARD_DELAY_MS;
     assert_int_equal(next(f), SENDER_IDLE);
     assert_false(sender_deadline(f->sender, &when));
