@@ -20,7 +20,23 @@ struct listing {
     size_t count;
     size_t capacity;
     size_t planned_count;    /* how many were left when the last plan was made */
+    struct awaited *awaited; /* ascending */
+    size_t awaited_count;
 };
+
+/* What was undone here and is to come again, if it is listed. */
+struct awaited {
+    struct file_id id;
+    bool is_listed;
+};
+
+static int compare_awaited(const void *a, const void *b)
+{
+    const struct awaited *x = a;
+    const struct awaited *y = b;
+
+    return file_id_compare(&x->id, &y->id);
+}
 
 struct listing *listing_begin(const struct replica *replica, const struct vector *sender_vector)
 {
@@ -28,6 +44,12 @@ struct listing *listing_begin(const struct replica *replica, const struct vector
 
     vector_copy(&listing->sender_vector, sender_vector);
     vector_copy(&listing->ours, &replica->state.vector);
+    listing->awaited = mem_new(replica->undone_count, sizeof(*listing->awaited));
+    for (size_t i = 0; i < replica->undone_count; i++) {
+        if (vector_contains(sender_vector, &replica->undone[i].version.gvsn))
+            listing->awaited[listing->awaited_count++].id = replica->undone[i].version.id;
+    }
+    qsort(listing->awaited, listing->awaited_count, sizeof(*listing->awaited), compare_awaited);
     return listing;
 }
 
@@ -38,6 +60,7 @@ void listing_free(struct listing *listing)
     vector_fini(&listing->sender_vector);
     vector_fini(&listing->ours);
     free(listing->missing);
+    free(listing->awaited);
     free(listing);
 }
 
@@ -107,6 +130,25 @@ static void look_at_end(struct listing *listing, const struct replica *replica,
     move_to(listing, upto);
 }
 
+static void mark_awaited(struct listing *listing, const struct file_id *id)
+{
+    struct awaited key = {.id = *id};
+    struct awaited *found = bsearch(&key, listing->awaited, listing->awaited_count,
+                                    sizeof(*listing->awaited), compare_awaited);
+
+    if (found != NULL)
+        found->is_listed = true;
+}
+
+/* The sender would have told what it lists; the rest it can not tell any more. */
+static void drop_awaited(const struct listing *listing, struct replica *replica)
+{
+    for (size_t i = 0; i < listing->awaited_count; i++) {
+        if (!listing->awaited[i].is_listed)
+            replica_drop_undone(replica, &listing->awaited[i].id);
+    }
+}
+
 static bool is_above(const struct listing *listing, const struct file_id *id)
 {
     return !listing->has_after || file_id_compare(id, &listing->after) > 0;
@@ -124,6 +166,7 @@ const char *listing_part(struct listing *listing, const struct replica *replica,
             return "listed file ids do not ascend";
         look_between(listing, replica, &ids[i]);
         move_to(listing, &ids[i]);
+        mark_awaited(listing, &ids[i]);
     }
     if (upto == NULL) {
         look_between(listing, replica, NULL);
@@ -251,9 +294,11 @@ enum listing_next listing_next(struct listing *listing, struct replica *replica,
         return LISTING_STORE_FAILED;
     if (was_told_by_others(listing, replica))
         return LISTING_VOID;
-    if (listing->count == 0)
-        return listing->overflowed ? LISTING_VOID : LISTING_JOIN;
-    if (listing->planned && listing->count == listing->planned_count)
+    if (listing->count == 0 && !listing->overflowed) {
+        drop_awaited(listing, replica);
+        return LISTING_JOIN;
+    }
+    if (listing->count == 0 || (listing->planned && listing->count == listing->planned_count))
         return LISTING_VOID;
     listing->planned = true;
     listing->planned_count = listing->count;

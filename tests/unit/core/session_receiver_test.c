@@ -17,7 +17,8 @@ static struct gvsn version(uint64_t number)
 /* A receiver and what its last step asked for. */
 struct fixture {
     struct receiver *receiver;
-    struct vector sender; /* holds 10 … 10000 */
+    struct vector sender;    /* holds 10 … 10000 */
+    struct vector forgotten; /* what of that it says it has forgotten */
     struct receiver_actions did;
     int64_t now_ms;
 };
@@ -38,6 +39,7 @@ static int tear_down(void **state)
 
     receiver_free(f->receiver);
     vector_fini(&f->sender);
+    vector_fini(&f->forgotten);
     return 0;
 }
 
