@@ -166,6 +166,7 @@ struct pull_status {
     bool open;
     bool in_sync;
     bool refused;
+    bool comparing;    /* with the partner's list of files */
     bool partner_busy; /* it opens the folder, scans it, or waits for its own initial sync */
     uint64_t unsettled;
     const char *trouble;

@@ -785,6 +785,7 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             .trouble = p->trouble,
             .refused = p->last_end == RPC_END_DENIED || p->last_end == RPC_END_UNAUTHENTIC,
             .held = held_longest(&p->held, loop_now(f->services->loop), &held_ms),
+            .comparing = p->listing != NULL,
             .partner_busy = p->last_end == RPC_END_BUSY,
             .last_sync = p->last_sync,
             .updates_done = p->updates_done,
