@@ -47,10 +47,16 @@ static uint64_t greatest_own(const struct vector *v, const struct guid *database
     return 0;
 }
 
+bool replica_went_back(const struct replica *replica)
+{
+    return !vector_covers(&replica->state.vector, &replica->lost);
+}
+
 /* What of our own database is lacking in our vector and not in the partner's. */
 static void note_lost(struct replica *replica, const struct vector *partner_vector)
 {
     const struct guid *own = &replica->state.database;
+    bool is_news = !replica_went_back(replica);
     struct vector lacking = {0};
 
     vector_difference(partner_vector, &replica->state.vector, &lacking);
@@ -61,6 +67,9 @@ static void note_lost(struct replica *replica, const struct vector *partner_vect
             vector_add_interval(&replica->lost, own, entry->intervals[k]);
     }
     vector_fini(&lacking);
+    if (is_news && replica_went_back(replica))
+        log_warn(replica->options.log, "the database has gone back: partners know of newer changes by "
+                                       "this member, which come again");
 }
 
 void replica_heard(struct replica *replica, const struct vector *partner_vector)
@@ -73,11 +82,6 @@ void replica_heard(struct replica *replica, const struct vector *partner_vector)
     if (greatest > state->number_last)
         state->number_last = life_begin(&replica->options, greatest);
     note_lost(replica, partner_vector);
-}
-
-bool replica_went_back(const struct replica *replica)
-{
-    return !vector_covers(&replica->state.vector, &replica->lost);
 }
 
 /* --- renaming --- */

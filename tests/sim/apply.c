@@ -207,7 +207,10 @@ static bool shows(struct member *member, const struct intent *intent, const char
     memcpy(&attributes, intent->update.attributes, intent->update.attributes_size);
     if (!node || node->kind != intent->update.kind || node->attributes != attributes)
         return false;
-    /* The content is whatever was staged; the zero witness makes the scan read it again. */
+    struct content_hash target = content_hash(node->content);
+    if (node->kind == FILE_SYMLINK && !content_hash_equal(&target, &intent->update.hash))
+        return false;
+    /* A file's content is whatever was staged; the zero witness makes the scan read it again. */
     result->object = object_of(node);
     return true;
 }

@@ -368,6 +368,45 @@ static void a_failed_store_is_told_and_ends_no_round(void **state)
     assert_int_equal(next(f), SENDER_STORE_FAILED);
 }
 
+static void what_was_dropped_and_is_lacking_there_is_told_with_the_round(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
+    vector_add_interval(&f->ours.vector, &OWN, (struct interval){20, 30});
+    vector_add_interval(&f->ours.forgotten, &OWN, (struct interval){21, 24});
+    vector_add_interval(&f->theirs, &OWN, (struct interval){19, 23});
+    open_session(f);
+    assert_int_equal(next(f), SENDER_ROUND_START);
+
+    assert_int_equal(vector_number_count(sender_forgotten(f->sender)), 1);
+    assert_true(vector_contains(sender_forgotten(f->sender),
+                                &(struct gvsn){.database = OWN, .number = 24}));
+    vector_fini(&f->ours.forgotten);
+}
+
+static void live_files_are_listed_in_parts(void **state)
+{
+    struct fixture *f = *state;
+    struct file_id ids[2];
+    struct file_id upto = {0};
+    bool is_last;
+
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
+    put(f, (struct version){&OWN, 21, 21, 1, false, true, false});
+    put(f, (struct version){&OWN, 22, 22, 1, false, false, false});
+    put(f, (struct version){&OWN, 23, 23, 1, false, false, false});
+
+    assert_int_equal(sender_list(&f->store, NULL, ids, 2, &upto, &is_last), 2);
+    assert_false(is_last);
+    assert_int_equal(ids[0].number, 20);
+    assert_int_equal(ids[1].number, 22);
+    assert_int_equal(upto.number, 22);
+    assert_int_equal(sender_list(&f->store, &upto, ids, 2, &upto, &is_last), 1);
+    assert_true(is_last);
+    assert_int_equal(ids[0].number, 23);
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -387,6 +426,8 @@ int main(void)
         PROMISE(a_long_search_rests_between_calls),
         PROMISE(broken_rules_of_the_receiver_are_named),
         PROMISE(a_failed_store_is_told_and_ends_no_round),
+        PROMISE(what_was_dropped_and_is_lacking_there_is_told_with_the_round),
+        PROMISE(live_files_are_listed_in_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
