@@ -108,9 +108,10 @@ enum heir {
     HEIR_LIVE,    /* *out_id is a live directory */
     HEIR_DEAD,    /* *out_id was deleted since */
     HEIR_UNKNOWN, /* we have not heard of it yet */
-    HEIR_NONE,    /* two merges contradict each other: there is none */
+    HEIR_NONE,    /* two merges contradict each other, or it was deleted and forgotten: there is none */
 };
-enum heir merge_heir(const struct view *view, const struct update *merged, struct file_id *out_id);
+enum heir merge_heir(const struct view *view, const struct vector *processed,
+                     const struct update *merged, struct file_id *out_id);
 
 /* @processed: what counts as processed; @out is overwritten. */
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,

@@ -46,14 +46,22 @@ static enum ruling_kind rule_lesser(const struct update *u, const struct update 
     return RULING_BEHIND;
 }
 
-enum heir merge_heir(const struct view *view, const struct update *merged, struct file_id *out_id)
+/* A file's id is the number of its first version. */
+static bool is_heard_of(const struct vector *processed, const struct file_id *id)
+{
+    return vector_contains(processed,
+                           &(struct gvsn){.database = id->database, .number = id->number});
+}
+
+enum heir merge_heir(const struct view *view, const struct vector *processed,
+                     const struct update *merged, struct file_id *out_id)
 {
     scope(record) struct record record = {0};
 
     *out_id = merged->merged_into;
     for (unsigned hop = 0; hop < MERGE_HOP_MAX && !file_id_equal(out_id, &merged->id); hop++) {
         if (!view_get(view, out_id, &record))
-            return HEIR_UNKNOWN;
+            return is_heard_of(processed, out_id) ? HEIR_NONE : HEIR_UNKNOWN;
         if (record.update.present)
             return record.update.kind == FILE_DIRECTORY ? HEIR_LIVE : HEIR_NONE;
         if (!record.update.merged)
@@ -78,9 +86,10 @@ static bool is_older_sister(const struct update *u, const struct update *holder)
 /* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is
  * gone. Were it any child, two directories could wait for each other's: a child moved from one to
  * the other is refused while that one is dead. Of those that wait so the least is unknown to one of
- * the sides. */
-static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
-                                       const struct vector *sender_vector,
+ * the sides. If these are not the same two members, as in a ring, none may be: where both directories
+ * were merged into each other nobody waits. */
+static enum ruling_kind rule_tombstone(const struct view *view, const struct vector *processed,
+                                       const struct update *u, const struct vector *sender_vector,
                                        const struct ruling *ruling)
 {
     scope(record) struct record child = {0};
@@ -89,11 +98,14 @@ static enum ruling_kind rule_tombstone(const struct view *view, const struct upd
     if (!ruling->has_ours || !ruling->ours.update.present || u->kind != FILE_DIRECTORY ||
         !view_next_child(view, &u->id, NULL, &child))
         return RULING_BURY;
-    if (knew_of(u, sender_vector, &child.update.gvsn))
+
+    enum heir kind = u->merged ? merge_heir(view, processed, u, &heir) : HEIR_UNKNOWN;
+
+    if (kind != HEIR_NONE && knew_of(u, sender_vector, &child.update.gvsn))
         return RULING_WAIT;
     if (!u->merged)
         return RULING_REVIVE;
-    return merge_heir(view, u, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
+    return kind != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
 }
 
 /* Rule 4 between two files that both want the name: whether @u takes it from @holder. */
@@ -165,8 +177,8 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
 }
 
 static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,
-                                  const struct update *u, const struct vector *sender_vector,
-                                  struct ruling *ruling)
+                                  const struct vector *processed, const struct update *u,
+                                  const struct vector *sender_vector, struct ruling *ruling)
 {
     const struct record *ours = &ruling->ours;
 
@@ -181,7 +193,7 @@ static enum ruling_kind rule_kind(const struct replica *replica, const struct vi
             return order < 0 ? rule_lesser(u, &ours->update, sender_vector) : RULING_CLAIM;
     }
     if (!u->present)
-        return rule_tombstone(view, u, sender_vector, ruling);
+        return rule_tombstone(view, processed, u, sender_vector, ruling);
     return rule_present(replica, view, u, sender_vector, ruling);
 }
 
@@ -243,7 +255,7 @@ void rule(const struct replica *replica, const struct view *view, const struct v
     out->is_concurrent = out->has_ours && out->ours.update.present &&
                          !knew_of(update, sender_vector, &out->ours.update.gvsn);
     out->is_to_be_renewed = is_of_a_stale(replica, update, sender_vector, out);
-    out->kind = rule_kind(replica, view, update, sender_vector, out);
+    out->kind = rule_kind(replica, view, processed, update, sender_vector, out);
     if (replica->options.read_only)
         out->kind = out->is_to_be_renewed ? RULING_BEHIND : rule_silently(out->kind);
     out->needs_content = !has_content(update, out);
