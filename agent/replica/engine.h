@@ -112,6 +112,9 @@ enum heir {
 };
 enum heir merge_heir(const struct view *view, const struct vector *processed,
                      const struct update *merged, struct file_id *out_id);
+/* The directory that took the children is dead here: what was moved there is refused. */
+bool merge_is_barred(const struct view *view, const struct vector *processed,
+                     const struct update *merged);
 
 /* @processed: what counts as processed; @out is overwritten. */
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,

@@ -71,6 +71,16 @@ enum heir merge_heir(const struct view *view, const struct vector *processed,
     return HEIR_NONE;
 }
 
+bool merge_is_barred(const struct view *view, const struct vector *processed,
+                     const struct update *merged)
+{
+    scope(record) struct record target = {0};
+
+    if (!view_get(view, &merged->merged_into, &target))
+        return is_heard_of(processed, &merged->merged_into);
+    return !target.update.present;
+}
+
 bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn)
 {
     return vector_contains(sender_vector, gvsn) || gvsn_succeeds(&u->gvsn, gvsn);
@@ -86,8 +96,8 @@ static bool is_older_sister(const struct update *u, const struct update *holder)
 /* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is
  * gone. Were it any child, two directories could wait for each other's: a child moved from one to
  * the other is refused while that one is dead. Of those that wait so the least is unknown to one of
- * the sides. If these are not the same two members, as in a ring, none may be: where both directories
- * were merged into each other nobody waits. */
+ * the sides. If these are not the same two members, as in a ring, none may be: nobody waits for what was
+ * moved to a directory that is dead here, too. */
 static enum ruling_kind rule_tombstone(const struct view *view, const struct vector *processed,
                                        const struct update *u, const struct vector *sender_vector,
                                        const struct ruling *ruling)
@@ -98,14 +108,12 @@ static enum ruling_kind rule_tombstone(const struct view *view, const struct vec
     if (!ruling->has_ours || !ruling->ours.update.present || u->kind != FILE_DIRECTORY ||
         !view_next_child(view, &u->id, NULL, &child))
         return RULING_BURY;
-
-    enum heir kind = u->merged ? merge_heir(view, processed, u, &heir) : HEIR_UNKNOWN;
-
-    if (kind != HEIR_NONE && knew_of(u, sender_vector, &child.update.gvsn))
+    if (knew_of(u, sender_vector, &child.update.gvsn) &&
+        !(u->merged && merge_is_barred(view, processed, u)))
         return RULING_WAIT;
     if (!u->merged)
         return RULING_REVIVE;
-    return kind != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
+    return merge_heir(view, processed, u, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
 }
 
 /* Rule 4 between two files that both want the name: whether @u takes it from @holder. */
