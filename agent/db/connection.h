@@ -26,6 +26,7 @@
     X(NEXT_CHILD, "SELECT " RECORD_COLUMNS " FROM records"                                       \
                   " WHERE present = 1 AND place > 0 AND parent = ?1 AND id > ?2"                 \
                   " ORDER BY id LIMIT 1")                                                        \
+    X(NEXT_RECORD, "SELECT " RECORD_COLUMNS " FROM records WHERE id > ?1 ORDER BY id LIMIT 1")   \
     X(NEXT_VERSION, "SELECT " RECORD_COLUMNS " FROM records"                                     \
                     " WHERE gvsn > ?1 AND gvsn <= ?2 ORDER BY gvsn LIMIT 1")                     \
     X(COUNT_VERSIONS, "SELECT count(*) FROM (SELECT 1 FROM records"                              \

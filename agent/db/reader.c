@@ -126,6 +126,7 @@ struct store db_reader_store(struct db_reader *reader)
         .get_by_name = reads_get_by_name,
         .get_by_object = reads_get_by_object,
         .next_child = reads_next_child,
+        .next_record = reads_next_record,
         .next_version = reads_next_version,
         .next_parked = reads_next_parked,
         .next_expired = reads_next_expired,

@@ -94,6 +94,17 @@ bool reads_next_child(void *arg, const struct file_id *parent,
     return reads_take(c, s, "next child", out);
 }
 
+bool reads_next_record(void *arg, const struct file_id *after, struct record *out)
+{
+    struct connection *c = arg;
+    sqlite3_stmt *s = connection_statement(c, DB_NEXT_RECORD);
+
+    if (!s)
+        return false;
+    bind_after(s, 1, after);
+    return reads_take(c, s, "next record", out);
+}
+
 bool reads_next_version(void *arg, const struct guid *database, struct interval numbers,
                         struct record *out)
 {

@@ -15,6 +15,7 @@ bool reads_get_by_name(void *arg, const struct file_id *parent, struct span name
 bool reads_get_by_object(void *arg, const struct object *object, struct record *out);
 bool reads_next_child(void *arg, const struct file_id *parent,
                       const struct file_id *after, struct record *out);
+bool reads_next_record(void *arg, const struct file_id *after, struct record *out);
 bool reads_next_version(void *arg, const struct guid *database, struct interval numbers,
                         struct record *out);
 uint64_t reads_count_versions(struct connection *c, const struct guid *database,

@@ -76,6 +76,8 @@ void row_write_state(const struct replica_state *state, struct buf *out)
     write_u8(out, (uint8_t)((state->initial_scan_done ? STATE_SCANNED : 0) |
                             (state->initial_sync_done ? STATE_SYNCED : 0)));
     vector_encode(&state->vector, out);
+    write_guid(out, &state->member);
+    vector_encode(&state->forgotten, out);
 }
 
 bool row_read_state(struct span body, struct replica_state *out)
@@ -89,6 +91,10 @@ bool row_read_state(struct span body, struct replica_state *out)
     out->initial_scan_done = (flags & STATE_SCANNED) != 0;
     out->initial_sync_done = (flags & STATE_SYNCED) != 0;
     vector_decode(&r, &out->vector);
+    if (!reader_finished(&r)) { /* version 2 ends here */
+        reader_copy(&r, out->member.bytes, GUID_SIZE);
+        vector_decode(&r, &out->forgotten);
+    }
     return reader_finished(&r) && flags <= (STATE_SCANNED | STATE_SYNCED);
 }
 

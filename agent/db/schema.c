@@ -158,6 +158,12 @@ static enum status upgrade_from_1(struct connection *c)
                               "COMMIT");
 }
 
+/* The state's body tells by its length; the number keeps older programs away. */
+static enum status upgrade_from_2(struct connection *c)
+{
+    return connection_exec(c, "PRAGMA user_version = " STRING_OF(DB_SCHEMA_VERSION));
+}
+
 /* The folder has become case-insensitive, or sensitive again. */
 static enum status refold(struct connection *c, bool fold)
 {
@@ -258,8 +264,10 @@ enum status schema_open(struct connection *c, const struct db_options *options, 
         st = read_meta(c, options, &fold, out_clean);
         if (st == ST_OK && !*out_clean)
             st = quick_check(c);
-        if (st == ST_OK && version < DB_SCHEMA_VERSION)
+        if (st == ST_OK && version == 1)
             st = upgrade_from_1(c);
+        else if (st == ST_OK && version == 2)
+            st = upgrade_from_2(c);
     }
     if (st == ST_OK && fold != options->case_insensitive)
         st = refold(c, options->case_insensitive);

@@ -106,14 +106,17 @@ static void settle(struct folder *f)
     enum settled *settled = mem_new(f->offer_count, sizeof(*settled));
     struct plan *plan = f->plan;
     size_t issued = 0;
+    intake_source listing = f->listing_source;
+    bool failed = f->result_count > 0 && f->results[f->result_count - 1].status != ST_OK;
 
     count_conflicts(f);
     clear_problems(f);
     look_into_returned(f);
     /* the steps belong to the plan: look at the failed one first */
-    if (f->result_count > 0 && f->results[f->result_count - 1].status != ST_OK)
+    if (failed)
         step_failed(f, &f->steps[f->result_count - 1], f->results[f->result_count - 1].status);
     f->plan = NULL;
+    f->listing_source = 0;
     f->plan_epoch++;
     if (replica_settle(plan, f->results, f->result_count, settled, &issued) != ST_OK) {
         for (size_t i = 0; i < f->offer_count; i++)
@@ -131,6 +134,8 @@ static void settle(struct folder *f)
         intake_planned(f->intake, settled, loop_now(f->services->loop));
     free(settled);
     folder_vector_grew(f, NULL);
+    if (listing != 0)
+        pull_planned(f, listing, failed);
     pull_try_joins(f);
     local_resume(f->local);
 }
@@ -162,6 +167,18 @@ static void carry_out(struct folder *f, struct plan *plan, size_t offer_count)
         return;
     }
     folder_work(f, run_steps, steps_done, f);
+}
+
+enum listing_next apply_listing(struct folder *f, struct listing *listing, intake_source source)
+{
+    struct plan *plan;
+    enum listing_next next = listing_next(listing, f->replica, walltime_now(), &plan);
+
+    if (next == LISTING_PLAN) {
+        f->listing_source = source;
+        carry_out(f, plan, 0);
+    }
+    return next;
 }
 
 static void make_plan(struct folder *f)

@@ -423,11 +423,26 @@ static void quiet_work(struct folder *f)
         expire_tombstones(f);
 }
 
+/* The database went back to what it was; nobody needs to do anything, but should know. */
+static void check_database(struct folder *f)
+{
+    if (!replica_went_back(f->replica)) {
+        problem_clear(&f->problems, "went-back");
+        return;
+    }
+    folder_problem(f, "went-back", f->assignment->root_path,
+                   "partners know of newer changes by this member than its database: the machine or the "
+                   "database was restored from a snapshot",
+                   "nothing: what is missing comes from the partners; if nobody restored it, look for "
+                   "disk errors");
+}
+
 static void run_tick(struct folder *f)
 {
     check_root(f);
     if (f->state != FOLDER_RUNNING && f->state != FOLDER_SCANNING)
         return;
+    check_database(f);
     problem_expire(&f->problems, "refused:", walltime_now(), REFUSAL_SHOWN_MS);
     pull_check(f);
     serve_check(f);

@@ -166,7 +166,9 @@ static enum status open_rest(struct folder *f, struct parts *out, struct buf *pr
         .primary = f->assignment->primary,
         .read_only = f->assignment->read_only,
         .case_insensitive = f->assignment->case_insensitive,
+        .member = f->assignment->member,
         .fresh_database = guid_random(),
+        .now = walltime_now(),
         .log = &f->log,
     };
     size_t left = 0;

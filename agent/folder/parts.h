@@ -7,6 +7,7 @@
  *   pull.c     partners' updates in;  fetching.c  their content;  seeds.c  what helps to build it
  *   apply.c    intake to disk: fetches, plans, installs, settles
  *   serve.c    our records out to partners;  content.c  reading and staging
+ *   listing.c  our file ids out, a partner's in
  *   report.c   what the status says
  */
 #ifndef AGENT_FOLDER_PARTS_H
@@ -89,6 +90,7 @@ struct folder {
 
     /* apply.c */
     struct plan *plan; /* under way */
+    intake_source listing_source; /* whose listing it carries out; 0: none */
     struct step_result *results;
     const struct step *steps;
     size_t step_count;
@@ -149,11 +151,14 @@ void pull_close_all(struct folder *f);
 void pull_settled(struct folder *f, intake_source source, const struct gvsn *gvsn, bool done);
 void pull_vector_grew(struct folder *f, const struct pull *except);
 void pull_try_joins(struct folder *f);
+/* A plan that a listing led to has ended. */
+void pull_planned(struct folder *f, intake_source source, bool failed);
 struct fetch_client *pull_fetch_client(struct folder *f, intake_source source);
 bool pull_is_busy(const struct folder *f);
 /* Every partner that we receive from is there, and has nothing that we lack. */
 bool pull_has_everything(const struct folder *f);
-/* Keep of @held what every partner that we receive from has; false: one of them is away. */
+/* Keep of @held what every partner that we receive from has; false: one of them is away, or has something
+ * that we lack. */
 bool pull_held(const struct folder *f, struct vector *held);
 
 struct pull_status {
@@ -161,6 +166,7 @@ struct pull_status {
     bool open;
     bool in_sync;
     bool refused;
+    bool comparing;    /* with the partner's list of files */
     bool partner_busy; /* it opens the folder, scans it, or waits for its own initial sync */
     uint64_t unsettled;
     const char *trouble;
@@ -205,13 +211,23 @@ bool seeds_find_content(struct folder *f, const struct content_hash *content,
 
 /* --- apply.c --- */
 void apply_kick(struct folder *f);
+/* No plan is under way. After LISTING_PLAN one is, or was; pull_planned() tells its end. */
+enum listing_next apply_listing(struct folder *f, struct listing *listing, intake_source source);
+
+/* --- listing.c --- */
+void listing_ask(struct rpc_stream *stream, const struct file_id *after);
+/* Answer one such request. False: the store failed. */
+bool listing_send_part(struct folder *f, struct rpc_stream *stream, const struct file_id *after);
+/* Returns NULL, or the broken rule. */
+const char *listing_take(struct listing *listing, struct folder *f,
+                         const Coterie__V1__SessionListed *message, bool *out_is_last);
 
 /* --- serve.c --- */
 void serve_open(struct folder *f, struct rpc_stream *stream,
                 const struct connection_assignment *connection);
 void serve_kick(struct folder *f);
 void serve_check(struct folder *f);
-/* Keep of @held what every partner that we send to has; false: one of them is away. */
+/* The same of the partners that we send to. */
 bool serve_held(const struct folder *f, struct vector *held);
 void serve_close_all(struct folder *f);
 

@@ -54,6 +54,7 @@ struct pull {
     struct incoming *batch_end;
     bool batch_stale;       /* its stream has ended */
     bool join_wanted;
+    struct listing *listing; /* before the join; NULL: none */
     struct held held;
 
     struct walltime last_sync;
@@ -139,6 +140,8 @@ static void stream_gone(struct pull *p)
     receiver_free(p->receiver);
     p->receiver = NULL;
     p->join_wanted = false;
+    listing_free(p->listing);
+    p->listing = NULL;
     held_clear(&p->held);
     p->batch_stale = p->batch != NULL;
     queue_clear(p);
@@ -209,20 +212,70 @@ static void fail_session(struct pull *p, const char *rule)
 
 static void step(struct pull *p, struct receiver_event *event, struct incoming *in);
 
-static void try_join(struct pull *p)
+/* The round's vector has been joined, or can not be. */
+static void end_join(struct pull *p, enum receiver_event_kind kind)
 {
-    if (!p->join_wanted || p->folder->plan || !p->receiver)
-        return;
+    struct receiver_event event = {.kind = kind};
+
     p->join_wanted = false;
-    if (replica_join(p->folder->replica, receiver_sender_vector(p->receiver)) != ST_OK) {
+    listing_free(p->listing);
+    p->listing = NULL;
+    step(p, &event, NULL);
+}
+
+static void join(struct pull *p)
+{
+    if (!receiver_may_join(p->receiver)) {
+        end_join(p, RECEIVER_EVENT_NOT_JOINED);
+        return;
+    }
+    if (replica_join(p->folder->replica, receiver_sender_vector(p->receiver),
+                     receiver_forgotten(p->receiver)) != ST_OK) {
+        p->join_wanted = false;
         folder_store_failed(p->folder);
         return;
     }
     p->last_sync = walltime_now();
     held_clear(&p->held);
-    struct receiver_event event = {.kind = RECEIVER_EVENT_JOINED};
-    step(p, &event, NULL);
+    end_join(p, RECEIVER_EVENT_JOINED);
     folder_vector_grew(p->folder, p);
+}
+
+static void try_join(struct pull *p)
+{
+    struct folder *f = p->folder;
+
+    if (!p->join_wanted || f->plan || f->store_broken || !p->receiver)
+        return;
+    if (!p->listing) {
+        join(p);
+        return;
+    }
+    switch (apply_listing(f, p->listing, p->source)) {
+    case LISTING_PLAN:
+        return; /* pull_planned() goes on */
+    case LISTING_JOIN:
+        join(p);
+        return;
+    case LISTING_VOID:
+        log_info(&p->log, "the partner's list of files could not be made true here yet; asked again");
+        end_join(p, RECEIVER_EVENT_NOT_JOINED);
+        return;
+    case LISTING_STORE_FAILED:
+        folder_store_failed(f);
+        return;
+    }
+}
+
+static void ask_for_list(struct pull *p, bool first)
+{
+    if (first) {
+        log_warn(&p->log, "this member was away for longer than the partner remembers deletions, or has "
+                          "gone back: all files are compared");
+        listing_free(p->listing);
+        p->listing = listing_begin(p->folder->replica, receiver_sender_vector(p->receiver));
+    }
+    listing_ask(p->stream, listing_after(p->listing));
 }
 
 static void step(struct pull *p, struct receiver_event *event, struct incoming *in)
@@ -247,6 +300,8 @@ static void step(struct pull *p, struct receiver_event *event, struct incoming *
         send_want(p, actions.start_round);
     if (event->kind == RECEIVER_EVENT_ROUND_DONE || actions.no_more)
         intake_round_ended(p->folder->intake, p->source);
+    if (actions.list)
+        ask_for_list(p, actions.first);
     if (actions.join) {
         p->join_wanted = true;
         try_join(p);
@@ -361,10 +416,19 @@ static bool take_batch(struct pull *p)
     return stage;
 }
 
+/* A part of the partner's list. Returns the broken rule, or NULL. */
+static const char *take_list(struct pull *p, const Coterie__V1__SessionListed *m, bool *out_is_last)
+{
+    if (!p->listing)
+        return "file ids came that were not asked for";
+    return listing_take(p->listing, p->folder, m, out_is_last);
+}
+
 static void control_message(struct pull *p, const Coterie__V1__SessionResponse *m)
 {
     struct receiver_event event = {0};
     struct vector vector = {0};
+    struct vector forgotten = {0};
     const char *rule = NULL;
 
     switch (m->body_case) {
@@ -380,7 +444,16 @@ static void control_message(struct pull *p, const Coterie__V1__SessionResponse *
         event.kind = RECEIVER_EVENT_ROUND_START;
         event.round = m->round_start->round;
         rule = vector_from_message(m->round_start->vector, &vector);
+        if (!rule)
+            rule = vector_from_message(m->round_start->forgotten, &forgotten);
+        if (!rule)
+            replica_heard(p->folder->replica, &vector);
         event.vector = &vector;
+        event.forgotten = &forgotten;
+        break;
+    case COTERIE__V1__SESSION_RESPONSE__BODY_LISTED:
+        event.kind = RECEIVER_EVENT_LISTED;
+        rule = take_list(p, m->listed, &event.is_last);
         break;
     case COTERIE__V1__SESSION_RESPONSE__BODY_ROUND_DONE:
         event.kind = RECEIVER_EVENT_ROUND_DONE;
@@ -398,6 +471,7 @@ static void control_message(struct pull *p, const Coterie__V1__SessionResponse *
     else
         step(p, &event, NULL);
     vector_fini(&vector);
+    vector_fini(&forgotten);
 }
 
 static void process_queue(struct pull *p)
@@ -634,6 +708,14 @@ void pull_try_joins(struct folder *f)
     }
 }
 
+void pull_planned(struct folder *f, intake_source source, bool failed)
+{
+    for (struct pull *p = f->pulls; p; p = p->next) {
+        if (p->source == source && p->receiver && p->listing && failed)
+            end_join(p, RECEIVER_EVENT_NOT_JOINED);
+    }
+}
+
 struct fetch_client *pull_fetch_client(struct folder *f, intake_source source)
 {
     for (struct pull *p = f->pulls; p; p = p->next)
@@ -661,6 +743,8 @@ bool pull_held(const struct folder *f, struct vector *held)
 
     for (const struct pull *p = f->pulls; p; p = p->next) {
         if (p->removed || !p->receiver)
+            return false;
+        if (!vector_covers(replica_vector(f->replica), receiver_sender_vector(p->receiver)))
             return false;
         vector_meet(held, receiver_sender_vector(p->receiver));
         count++;
@@ -701,6 +785,7 @@ bool pull_status(const struct folder *f, const struct guid *connection, struct p
             .trouble = p->trouble,
             .refused = p->last_end == RPC_END_DENIED || p->last_end == RPC_END_UNAUTHENTIC,
             .held = held_longest(&p->held, loop_now(f->services->loop), &held_ms),
+            .comparing = p->listing != NULL,
             .partner_busy = p->last_end == RPC_END_BUSY,
             .last_sync = p->last_sync,
             .updates_done = p->updates_done,

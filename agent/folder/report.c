@@ -51,7 +51,12 @@ static connection_report *report_inbound(struct folder *f, const struct connecti
     } else if (s.open) {
         r->state = mem_copy_string("receiving");
         r->health = COTERIE__V1__HEALTH__HEALTH_BUSY;
-        if (s.held && s.held_ms > HELD_PROBLEM_MS) {
+        if (s.comparing)
+            set_connection_problem(r, c->partner_name,
+                                   "deletions were missed here that the partner does not remember any "
+                                   "more: all files are compared",
+                                   "nothing: what is gone there goes here too, and is preserved");
+        else if (s.held && s.held_ms > HELD_PROBLEM_MS) {
             r->health = COTERIE__V1__HEALTH__HEALTH_DEGRADED;
             set_connection_problem(r, s.held, "this update could not be put in place yet",
                                    "it is tried again by itself; if it stays, look for this name "

@@ -180,10 +180,13 @@ static void send_round_start(struct serve *s, const struct item *item)
 
     start.round = item->round;
     start.vector = vector_to_message(sender_vector(s->sender));
+    if (!vector_is_empty(sender_forgotten(s->sender)))
+        start.forgotten = vector_to_message(sender_forgotten(s->sender));
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_ROUND_START;
     message.round_start = &start;
     s->writable = rpc_stream_send(s->stream, &message.base);
     vector_message_free(start.vector);
+    vector_message_free(start.forgotten);
 }
 
 static void send_update(struct serve *s, struct item *item)
@@ -294,7 +297,7 @@ static bool collect(struct serve *s)
     while (s->item_count < SEND_BATCH_COUNT && bytes < INLINE_BATCH_BYTES) {
         struct item item = {0};
         enum sender_next next =
-            sender_next(s->sender, &f->reader, replica_vector(f->replica),
+            sender_next(s->sender, &f->reader, replica_state(f->replica),
                         loop_now(f->services->loop), &item.record, &item.complete);
 
         if (next == SENDER_IDLE)
@@ -358,12 +361,28 @@ static void on_want(struct serve *s, const Coterie__V1__SessionWant *want)
     const char *rule = vector_from_message(want->vector, &vector);
 
     if (!rule)
+        replica_heard(s->folder->replica, &vector);
+    if (!rule)
         rule = sender_want(s->sender, &vector, want->start_round, loop_now(s->folder->services->loop));
     vector_fini(&vector);
     if (rule)
         violation(s, rule);
     else
         pump(s);
+}
+
+/* The ids of our live files, one part. Whoever asks waits for it before it asks again. */
+static void on_list(struct serve *s, const Coterie__V1__SessionList *list)
+{
+    struct folder *f = s->folder;
+    struct file_id after = {0};
+    bool has_after;
+    const char *rule = list_from_message(list, &after, &has_after);
+
+    if (rule)
+        violation(s, rule);
+    else if (!listing_send_part(f, s->stream, has_after ? &after : NULL))
+        folder_store_failed(f);
 }
 
 static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, void *arg)
@@ -377,10 +396,14 @@ static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, vo
         on_want(s, request->want);
         return;
     }
+    if (request->body_case == COTERIE__V1__SESSION_REQUEST__BODY_LIST) {
+        on_list(s, request->list);
+        return;
+    }
     if (request->body_case == COTERIE__V1__SESSION_REQUEST__BODY_CREDIT)
         rule = sender_credit(s->sender, request->credit->update_count);
     else
-        rule = "only want and credit may follow the opening";
+        rule = "only want, credit and list may follow the opening";
     if (rule)
         violation(s, rule);
     else
@@ -456,6 +479,8 @@ bool serve_held(const struct folder *f, struct vector *held)
         while (s && (!s->stream || !guid_equal(&s->connection, connection)))
             s = s->next;
         if (!s)
+            return false;
+        if (!vector_covers(replica_vector(f->replica), sender_receiver_vector(s->sender)))
             return false;
         vector_meet(held, sender_receiver_vector(s->sender));
     }

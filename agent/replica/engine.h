@@ -17,6 +17,7 @@ struct replica {
     struct replica_options options;
     struct replica_state state; /* as last committed */
     struct file_id root;
+    struct vector lost;         /* of our own database: what partners have and we lacked when they told */
     struct undone *undone;      /* what was changed here without a say and is to come again (rule 9) */
     size_t undone_count;
     bool busy;                  /* a change or plan is open */
@@ -42,6 +43,14 @@ void make_tombstone(struct update *u);
 /* @u as the tombstone of a name clash's loser, merged into @winner if it is a directory. */
 void make_name_conflict(struct update *u, const struct file_id *winner);
 
+/* --- the lives of the database (life.c) --- */
+
+/* The last number before the first of a new life above @number. */
+uint64_t life_begin(const struct replica_options *options, uint64_t number);
+/* All that was numbered in the database of @state, whose versions nobody has heard of, is numbered alike
+ * in @to; in the open transaction. @state's vector follows. */
+void life_rename(const struct store *store, struct replica_state *state, const struct guid *to);
+
 /* --- durable change of state (replica.c) --- */
 
 /* Commit the store's open transaction together with this state, which is taken over (also on
@@ -56,12 +65,16 @@ bool replica_is_unheard(const struct replica *replica, const struct record *reco
  * member. */
 bool replica_yields(const struct replica *replica, const struct record *record);
 
+/* It was deleted meanwhile: nothing of it is to come again. */
+void replica_drop_undone(struct replica *replica, const struct file_id *id);
+
 /* --- what the rules say of one update (judge.c) --- */
 
 enum ruling_kind {
     RULING_KNOWN,
     RULING_CLAIM,      /* lesser, nothing to lose */
     RULING_BEHIND,
+    RULING_REMIND,     /* behind, and answered with a fresh version of ours, which the sender forgot */
     RULING_WAIT,
     RULING_BURY,       /* a tombstone: nothing stands in its way */
     RULING_REVIVE,     /* a tombstone, answered with a fresh live version */
@@ -79,14 +92,15 @@ struct ruling {
     struct record ours;   /* our record of the file */
     struct record holder; /* PARK, CLASH */
     bool is_concurrent;   /* ours is present, and neither the sender nor the author knew it */
+    bool is_to_be_renewed; /* placed as a fresh version of ours */
     bool needs_content;
 };
 
 void ruling_fini(struct ruling *ruling);
 
 /* Whether @u was made, or is told, in knowledge of that version. A database numbers its versions as
- * it makes them, so each is made in knowledge of the lesser ones: a sender that passes @u on may not
- * have heard of them yet. */
+ * it makes them, so each is made in knowledge of the lesser ones of that life: a sender that passes @u
+ * on may not have heard of them yet. */
 bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn);
 
 /* Where the children of a directory belong whose tombstone @merged says that it was merged. */
@@ -94,9 +108,13 @@ enum heir {
     HEIR_LIVE,    /* *out_id is a live directory */
     HEIR_DEAD,    /* *out_id was deleted since */
     HEIR_UNKNOWN, /* we have not heard of it yet */
-    HEIR_NONE,    /* two merges contradict each other: there is none */
+    HEIR_NONE,    /* two merges contradict each other, or it was deleted and forgotten: there is none */
 };
-enum heir merge_heir(const struct view *view, const struct update *merged, struct file_id *out_id);
+enum heir merge_heir(const struct view *view, const struct vector *processed,
+                     const struct update *merged, struct file_id *out_id);
+/* The directory that took the children is dead here: what was moved there is refused. */
+bool merge_is_barred(const struct view *view, const struct vector *processed,
+                     const struct update *merged);
 
 /* @processed: what counts as processed; @out is overwritten. */
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,

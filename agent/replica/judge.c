@@ -34,22 +34,34 @@ void ruling_fini(struct ruling *ruling)
     *ruling = (struct ruling){0};
 }
 
-/* Rule 1 for an update that is not greater: what has nothing to lose may be claimed. */
-static enum ruling_kind rule_lesser(const struct update *u, const struct update *ours)
+/* Rule 1 for an update that is not greater: what has nothing to lose may be claimed. A sender that had
+ * processed ours has forgotten it since, or it would not live there in this version. */
+static enum ruling_kind rule_lesser(const struct update *u, const struct update *ours,
+                                    const struct vector *sender_vector)
 {
+    if (u->present && vector_contains(sender_vector, &ours->gvsn))
+        return RULING_REMIND;
     if (!u->present || u->kind == FILE_DIRECTORY || update_same_content(u, ours))
         return RULING_CLAIM;
     return RULING_BEHIND;
 }
 
-enum heir merge_heir(const struct view *view, const struct update *merged, struct file_id *out_id)
+/* A file's id is the number of its first version. */
+static bool is_heard_of(const struct vector *processed, const struct file_id *id)
+{
+    return vector_contains(processed,
+                           &(struct gvsn){.database = id->database, .number = id->number});
+}
+
+enum heir merge_heir(const struct view *view, const struct vector *processed,
+                     const struct update *merged, struct file_id *out_id)
 {
     scope(record) struct record record = {0};
 
     *out_id = merged->merged_into;
     for (unsigned hop = 0; hop < MERGE_HOP_MAX && !file_id_equal(out_id, &merged->id); hop++) {
         if (!view_get(view, out_id, &record))
-            return HEIR_UNKNOWN;
+            return is_heard_of(processed, out_id) ? HEIR_NONE : HEIR_UNKNOWN;
         if (record.update.present)
             return record.update.kind == FILE_DIRECTORY ? HEIR_LIVE : HEIR_NONE;
         if (!record.update.merged)
@@ -59,26 +71,35 @@ enum heir merge_heir(const struct view *view, const struct update *merged, struc
     return HEIR_NONE;
 }
 
+bool merge_is_barred(const struct view *view, const struct vector *processed,
+                     const struct update *merged)
+{
+    scope(record) struct record target = {0};
+
+    if (!view_get(view, &merged->merged_into, &target))
+        return is_heard_of(processed, &merged->merged_into);
+    return !target.update.present;
+}
+
 bool knew_of(const struct update *u, const struct vector *sender_vector, const struct gvsn *gvsn)
 {
-    return vector_contains(sender_vector, gvsn) ||
-           (guid_equal(&gvsn->database, &u->gvsn.database) && gvsn->number < u->gvsn.number);
+    return vector_contains(sender_vector, gvsn) || gvsn_succeeds(&u->gvsn, gvsn);
 }
 
 /* Whether who made @holder knew that @u's file had left the name, and we have not heard where to.
  */
 static bool is_older_sister(const struct update *u, const struct update *holder)
 {
-    return guid_equal(&u->gvsn.database, &holder->gvsn.database) &&
-           u->gvsn.number < holder->gvsn.number;
+    return gvsn_succeeds(&holder->gvsn, &u->gvsn);
 }
 
 /* Rule 3 for a greater tombstone. One child decides, the least: the others are asked when it is
  * gone. Were it any child, two directories could wait for each other's: a child moved from one to
  * the other is refused while that one is dead. Of those that wait so the least is unknown to one of
- * the sides. */
-static enum ruling_kind rule_tombstone(const struct view *view, const struct update *u,
-                                       const struct vector *sender_vector,
+ * the sides. If these are not the same two members, as in a ring, none may be: nobody waits for what was
+ * moved to a directory that is dead here, too. */
+static enum ruling_kind rule_tombstone(const struct view *view, const struct vector *processed,
+                                       const struct update *u, const struct vector *sender_vector,
                                        const struct ruling *ruling)
 {
     scope(record) struct record child = {0};
@@ -87,11 +108,12 @@ static enum ruling_kind rule_tombstone(const struct view *view, const struct upd
     if (!ruling->has_ours || !ruling->ours.update.present || u->kind != FILE_DIRECTORY ||
         !view_next_child(view, &u->id, NULL, &child))
         return RULING_BURY;
-    if (knew_of(u, sender_vector, &child.update.gvsn))
+    if (knew_of(u, sender_vector, &child.update.gvsn) &&
+        !(u->merged && merge_is_barred(view, processed, u)))
         return RULING_WAIT;
     if (!u->merged)
         return RULING_REVIVE;
-    return merge_heir(view, u, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
+    return merge_heir(view, processed, u, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
 }
 
 /* Rule 4 between two files that both want the name: whether @u takes it from @holder. */
@@ -148,23 +170,23 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
     if (!view_get_by_name(view, &u->parent, update_name(u), &ruling->holder) ||
         file_id_equal(&ruling->holder.update.id, &u->id))
         return RULING_PLACE;
+    if (replica_is_unheard(replica, &ruling->holder))
+        return RULING_CLASH;
     /* What a read-only member moved there comes again too. */
     if (knew_of(u, sender_vector, &ruling->holder.update.gvsn) ||
-        (replica_yields(replica, &ruling->holder) && !replica_is_unheard(replica, &ruling->holder)))
+        replica_yields(replica, &ruling->holder))
         return RULING_PARK;
     if (is_older_sister(u, &ruling->holder.update))
         return RULING_WAIT;
     if (!wins_name(replica, u, &ruling->holder))
         return rule_loser(replica, u, ruling);
     /* A read-only member lets a partner decide between two files that it received. */
-    return replica->options.read_only && !replica_is_unheard(replica, &ruling->holder)
-               ? RULING_PARK
-               : RULING_CLASH;
+    return replica->options.read_only ? RULING_PARK : RULING_CLASH;
 }
 
 static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,
-                                  const struct update *u, const struct vector *sender_vector,
-                                  struct ruling *ruling)
+                                  const struct vector *processed, const struct update *u,
+                                  const struct vector *sender_vector, struct ruling *ruling)
 {
     const struct record *ours = &ruling->ours;
 
@@ -176,10 +198,10 @@ static enum ruling_kind rule_kind(const struct replica *replica, const struct vi
         int order = update_compare(u, &ours->update);
 
         if (order <= 0)
-            return order < 0 ? rule_lesser(u, &ours->update) : RULING_CLAIM;
+            return order < 0 ? rule_lesser(u, &ours->update, sender_vector) : RULING_CLAIM;
     }
     if (!u->present)
-        return rule_tombstone(view, u, sender_vector, ruling);
+        return rule_tombstone(view, processed, u, sender_vector, ruling);
     return rule_present(replica, view, u, sender_vector, ruling);
 }
 
@@ -199,6 +221,8 @@ static bool has_content(const struct update *u, const struct ruling *ruling)
 static enum ruling_kind rule_silently(enum ruling_kind kind)
 {
     switch (kind) {
+    case RULING_REMIND:
+        return RULING_BEHIND;
     case RULING_REVIVE:
     case RULING_REHOME:
     case RULING_KEEP_PLACE:
@@ -217,6 +241,18 @@ static enum ruling_kind rule_silently(enum ruling_kind kind)
     return kind;
 }
 
+/*
+ * A file that is new to us, told by a member that lacks deletions which we have forgotten: it may be one of
+ * these files. Then others still know the deletion and also, perhaps, this version: nobody would tell
+ * us of it again, nor them of what is here. As a fresh version of ours all hear of it.
+ */
+static bool is_of_a_stale(const struct replica *replica, const struct update *u,
+                          const struct vector *sender_vector, const struct ruling *ruling)
+{
+    return !ruling->has_ours && u->present &&
+           !vector_covers(sender_vector, &replica->state.forgotten);
+}
+
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,
           const struct update *update, const struct vector *sender_vector, struct ruling *out)
 {
@@ -226,9 +262,10 @@ void rule(const struct replica *replica, const struct view *view, const struct v
     out->has_ours = view_get(view, &update->id, &out->ours);
     out->is_concurrent = out->has_ours && out->ours.update.present &&
                          !knew_of(update, sender_vector, &out->ours.update.gvsn);
-    out->kind = rule_kind(replica, view, update, sender_vector, out);
+    out->is_to_be_renewed = is_of_a_stale(replica, update, sender_vector, out);
+    out->kind = rule_kind(replica, view, processed, update, sender_vector, out);
     if (replica->options.read_only)
-        out->kind = rule_silently(out->kind);
+        out->kind = out->is_to_be_renewed ? RULING_BEHIND : rule_silently(out->kind);
     out->needs_content = !has_content(update, out);
 }
 
@@ -251,6 +288,7 @@ enum verdict replica_judge(struct replica *replica, const struct update *update,
         verdict = VERDICT_WAIT;
         break;
     case RULING_CLAIM:
+    case RULING_REMIND:
     case RULING_BURY:
     case RULING_REVIVE:
     case RULING_REHOME:

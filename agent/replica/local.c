@@ -203,7 +203,8 @@ enum status replica_change_commit(struct change *change, size_t *out_count)
     settle_displaced(change);
     replica_state_copy(&state, &replica->state);
     vector_copy(&state.vector, &change->vector);
-    state.number_last = change->stamper.number_last;
+    if (change->stamper.number_last > state.number_last)
+        state.number_last = change->stamper.number_last;
 
     enum status st = replica_commit(replica, &state);
 

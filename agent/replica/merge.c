@@ -358,8 +358,10 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
     scope(record) struct record winner = {0};
     scope(record) struct record beside = {0};
     struct file_id heir;
-    enum heir kind = merge_heir(&plan->view, u, &heir);
+    enum heir kind = merge_heir(&plan->view, &plan->processed, u, &heir);
 
+    if (merge_is_barred(&plan->view, &plan->processed, u))
+        known = NULL; /* their own updates are refused */
     if (kind != HEIR_LIVE)
         return replace_heir(plan, u, &ruling->ours, kind, &heir);
     if (!view_get(&plan->view, &heir, &winner) || !plan_knows_object(&winner))

@@ -315,6 +315,48 @@ static void park_holder(struct plan *plan, const struct ruling *ruling)
     plan_put(plan, &parked);
 }
 
+/* The file is to stand at its place in this version. */
+static bool place(struct plan *plan, const struct update *u, const struct ruling *ruling)
+{
+    switch (ruling->kind) {
+    case RULING_PARK:
+        park_holder(plan, ruling);
+        place_update(plan, u, ruling);
+        return true;
+    case RULING_PLACE:
+        place_update(plan, u, ruling);
+        return true;
+    case RULING_CLASH:
+        return clash_resolve(plan, u, ruling);
+    case RULING_KNOWN:
+    case RULING_CLAIM:
+    case RULING_BEHIND:
+    case RULING_REMIND:
+    case RULING_WAIT:
+    case RULING_BURY:
+    case RULING_REVIVE:
+    case RULING_REHOME:
+    case RULING_KEEP_PLACE:
+    case RULING_LOSE:
+        break;
+    }
+    return false;
+}
+
+static bool place_renewed(struct plan *plan, const struct update *u, const struct ruling *ruling)
+{
+    struct update fresh = {0};
+    bool placed;
+
+    update_copy(&fresh, u);
+    plan_stamp(plan, &fresh, 0);
+    placed = place(plan, &fresh, ruling);
+    if (placed)
+        plan_claim(plan, u);
+    update_fini(&fresh);
+    return placed;
+}
+
 /* Our record may have changed its path with the holder's. */
 static bool carry_out(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
@@ -324,6 +366,7 @@ static bool carry_out(struct plan *plan, const struct update *u, const struct ru
         plan_claim(plan, u);
         return true;
     case RULING_BEHIND:
+    case RULING_REMIND:
     case RULING_WAIT:
         return false;
     case RULING_BURY:
@@ -336,19 +379,27 @@ static bool carry_out(struct plan *plan, const struct update *u, const struct ru
     case RULING_KEEP_PLACE:
         return keep_place(plan, u);
     case RULING_PARK:
-        park_holder(plan, ruling);
-        place_update(plan, u, ruling);
-        return true;
     case RULING_PLACE:
-        place_update(plan, u, ruling);
-        return true;
     case RULING_CLASH:
-        return clash_resolve(plan, u, ruling);
+        return ruling->is_to_be_renewed ? place_renewed(plan, u, ruling) : place(plan, u, ruling);
     case RULING_LOSE:
         clash_lose(plan, u, ruling);
         return true;
     }
     return false;
+}
+
+/* The update is not claimed: its member preserves it when ours comes. */
+static bool remind(struct plan *plan, const struct update *u)
+{
+    scope(record) struct record ours = {0};
+
+    /* A fresh version must not stand beside another of its name. */
+    if (!clash_unpark(plan, &u->id, false) || !view_get(&plan->view, &u->id, &ours))
+        return false;
+    plan_stamp(plan, &ours.update, u->clock);
+    plan_put(plan, &ours);
+    return true;
 }
 
 static enum settled decide(struct plan *plan, const struct offer *offer)
@@ -358,7 +409,7 @@ static enum settled decide(struct plan *plan, const struct offer *offer)
     enum settled verdict = SETTLED_WAIT;
 
     rule(plan->replica, &plan->view, &plan->processed, u, offer->sender_vector, &ruling);
-    if (ruling.kind == RULING_BEHIND)
+    if (ruling.kind == RULING_BEHIND || (ruling.kind == RULING_REMIND && remind(plan, u)))
         verdict = SETTLED_BEHIND;
     else if ((!ruling.needs_content || offer->staged) && plan_knows_object(&ruling.ours) &&
              plan_knows_object(&ruling.holder) && carry_out(plan, u, &ruling))

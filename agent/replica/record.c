@@ -22,18 +22,22 @@ void record_copy(struct record *to, const struct record *from)
 void replica_state_fini(struct replica_state *state)
 {
     vector_fini(&state->vector);
+    vector_fini(&state->forgotten);
     *state = (struct replica_state){0};
 }
 
 void replica_state_copy(struct replica_state *to, const struct replica_state *from)
 {
     struct vector vector = to->vector;
+    struct vector forgotten = to->forgotten;
 
     if (to == from)
         return;
     vector_copy(&vector, &from->vector);
+    vector_copy(&forgotten, &from->forgotten);
     *to = *from;
     to->vector = vector;
+    to->forgotten = forgotten;
 }
 
 void intent_fini(struct intent *intent)

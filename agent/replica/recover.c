@@ -83,41 +83,98 @@ static bool fits(const struct replica *replica, const struct view *view,
            file_id_equal(&other.update.id, &u->id);
 }
 
+struct recovery {
+    struct replica *replica;
+    struct view view;
+    struct replica_state state;
+};
+
+static void put_recovered(struct recovery *r, const struct record *record)
+{
+    const struct gvsn *gvsn = &record->update.gvsn;
+
+    view_put(&r->view, record);
+    vector_add(&r->state.vector, gvsn);
+    if (guid_equal(&gvsn->database, &r->state.database) && gvsn->number > r->state.number_last)
+        r->state.number_last = gvsn->number;
+}
+
+/*
+ * A file that took over another one's object: that one has none now. Its own tombstone comes after, or a
+ * scan finds it gone; what nobody has heard of is forgotten, as the plan had it.
+ */
+static void release_object(struct recovery *r, const struct record *taker)
+{
+    scope(record) struct record other = {0};
+
+    if (taker->object.size == 0 || !view_get_by_object(&r->view, &taker->object, &other) ||
+        file_id_equal(&other.update.id, &taker->update.id))
+        return;
+    if (replica_is_unheard(r->replica, &other)) {
+        view_forget(&r->view, &other.update.id);
+        return;
+    }
+    other.object = (struct object){0};
+    other.witness = (struct witness){0};
+    view_put(&r->view, &other);
+}
+
+static void recover_done(struct recovery *r, const struct intent *intent,
+                         const struct step_result *result)
+{
+    scope(record) struct record record = {0};
+
+    intended_record(intent, &record);
+    if (intent->update.present) {
+        record.object = result->object;
+        record.witness = result->witness;
+    }
+    if ((intent->update.present && record.object.size == 0) ||
+        !fits(r->replica, &r->view, &record))
+        return;
+    release_object(r, &record);
+    put_recovered(r, &record);
+}
+
+/* The disk shows the object of a file that is to go, but as another one's. */
+static void recover_released(struct recovery *r, const struct intent *intent)
+{
+    scope(record) struct record record = {0};
+    scope(record) struct record ours = {0};
+
+    intended_record(intent, &record);
+    if (!intent->update.present && view_get(&r->view, &intent->update.id, &ours) &&
+        ours.place != PLACE_NOWHERE && ours.object.size == 0 &&
+        fits(r->replica, &r->view, &record))
+        put_recovered(r, &record);
+}
+
 enum status replica_recover(struct replica *replica, const bool *done,
                             const struct step_result *results, size_t count)
 {
     const struct store *store = &replica->options.store;
-    struct replica_state state = {0};
-    struct view view;
+    struct recovery r = {.replica = replica};
 
     assert(!replica->busy);
-    replica_state_copy(&state, &replica->state);
-    view_init(&view, store, &replica->root);
+    replica_state_copy(&r.state, &replica->state);
+    view_init(&r.view, store, &replica->root);
     store->ops->begin(store->arg);
-    for (size_t i = 0; i < count; i++) {
-        struct intent intent = {0};
-        scope(record) struct record record = {0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < count; i++) {
+            struct intent intent = {0};
 
-        if (done[i] && store->ops->get_intent(store->arg, i, &intent)) {
-            intended_record(&intent, &record);
-            if (intent.update.present) {
-                record.object = results[i].object;
-                record.witness = results[i].witness;
+            if (done[i] == (pass == 0) && store->ops->get_intent(store->arg, i, &intent)) {
+                if (pass == 0)
+                    recover_done(&r, &intent, &results[i]);
+                else
+                    recover_released(&r, &intent);
             }
-            if ((record.object.size > 0 || !intent.update.present) &&
-                fits(replica, &view, &record)) {
-                view_put(&view, &record);
-                vector_add(&state.vector, &intent.update.gvsn);
-                if (guid_equal(&intent.update.gvsn.database, &state.database) &&
-                    intent.update.gvsn.number > state.number_last)
-                    state.number_last = intent.update.gvsn.number;
-            }
+            intent_fini(&intent);
         }
-        intent_fini(&intent);
     }
     store->ops->clear_intents(store->arg);
-    view_fini(&view);
-    return replica_commit(replica, &state);
+    view_fini(&r.view);
+    return replica_commit(replica, &r.state);
 }
 
 bool replica_has_parked(struct replica *replica)

@@ -33,12 +33,30 @@ static enum status begin_state(struct replica *replica)
     const struct store *store = &replica->options.store;
     struct replica_state state = {
         .database = replica->options.fresh_database,
+        .member = replica->options.member,
         .number_last = VERSION_NUMBER_FIRST - 1,
     };
 
     if (store->ops->failed(store->arg))
         return ST_IO;
     store->ops->begin(store->arg);
+    return replica_commit(replica, &state);
+}
+
+/* Commit that the database is a new one from here on. */
+static enum status renew(struct replica *replica)
+{
+    const struct store *store = &replica->options.store;
+    struct replica_state state = {0};
+
+    replica_state_copy(&state, &replica->state);
+    store->ops->begin(store->arg);
+    if (!replica_has_say(replica))
+        life_rename(store, &state, &replica->options.fresh_database);
+    else
+        state.number_last = VERSION_NUMBER_FIRST - 1;
+    state.database = replica->options.fresh_database;
+    state.member = replica->options.member;
     return replica_commit(replica, &state);
 }
 
@@ -54,6 +72,18 @@ static enum status load(struct replica *replica)
                   "the database holds no valid state: move it aside, the folder is scanned anew");
         return ST_BADDATA;
     }
+    /* An older format did not say whose it is. */
+    if (guid_is_zero(&replica->state.member))
+        replica->state.member = replica->options.member;
+    if (!guid_equal(&replica->state.member, &replica->options.member)) {
+        log_warn(replica->options.log,
+                 "the database is another member's: this machine was cloned, or its files were "
+                 "copied; it goes on under a database guid of its own");
+        return renew(replica);
+    }
+    if (!replica_has_say(replica) && !replica->options.read_only)
+        return renew(replica);
+    replica->state.number_last = life_begin(&replica->options, replica->state.number_last);
     return ST_OK;
 }
 
@@ -80,6 +110,7 @@ void replica_close(struct replica *replica)
         return;
     assert(!replica->busy);
     replica_state_fini(&replica->state);
+    vector_fini(&replica->lost);
     free(replica->undone);
     free(replica->intent_path);
     free(replica);
@@ -143,15 +174,26 @@ static void keep_undone(struct replica *replica, struct vector *joined)
     replica->undone_count = kept;
 }
 
-enum status replica_join(struct replica *replica, const struct vector *sender_vector)
+/* Too much forgotten only costs a partner a needless comparison, if it is nothing that it can not have. */
+static void bound_forgotten(struct replica_state *state)
+{
+    vector_coalesce(&state->forgotten, FORGOTTEN_INTERVAL_COUNT_MAX);
+    vector_meet(&state->forgotten, &state->vector);
+}
+
+enum status replica_join(struct replica *replica, const struct vector *sender_vector,
+                         const struct vector *forgotten)
 {
     struct replica_state state = {0};
 
-    if (replica->state.initial_sync_done && vector_covers(&replica->state.vector, sender_vector))
+    if (replica->state.initial_sync_done && vector_covers(&replica->state.vector, sender_vector) &&
+        vector_covers(&replica->state.forgotten, forgotten))
         return ST_OK;
     replica_state_copy(&state, &replica->state);
     vector_join(&state.vector, sender_vector);
     keep_undone(replica, &state.vector);
+    vector_join(&state.forgotten, forgotten);
+    bound_forgotten(&state);
     state.initial_sync_done = true;
     return commit_state(replica, &state);
 }
@@ -169,8 +211,7 @@ enum status replica_round_ended(struct replica *replica)
     return commit_state(replica, &state);
 }
 
-/* A tombstone came for it: nothing is to come again. */
-static void drop_undone(struct replica *replica, const struct file_id *id)
+void replica_drop_undone(struct replica *replica, const struct file_id *id)
 {
     size_t kept = 0;
 
@@ -203,6 +244,7 @@ enum status replica_expire(struct replica *replica, struct walltime now, int64_t
         return ST_OK;
     if (!expires_any(store, (uint64_t)before, held))
         return ST_OK;
+    replica_state_copy(&state, &replica->state);
     store->ops->begin(store->arg);
     while (count < EXPIRE_COUNT_MAX) {
         scope(record) struct record record = {0};
@@ -211,10 +253,11 @@ enum status replica_expire(struct replica *replica, struct walltime now, int64_t
             !vector_contains(held, &record.update.gvsn))
             break;
         store->ops->forget(store->arg, &record.update.id);
-        drop_undone(replica, &record.update.id);
+        replica_drop_undone(replica, &record.update.id);
+        vector_add(&state.forgotten, &record.update.gvsn);
         count++;
     }
-    replica_state_copy(&state, &replica->state);
+    bound_forgotten(&state);
 
     enum status st = replica_commit(replica, &state);
 

@@ -8,7 +8,8 @@
  *
  * Rules, all of them functions of (our record, the update, the sender's vector), so that every
  * member decides alike. "The sender knows" a version when its vector contains the gvsn, or when the
- * update itself comes from the same database and has a greater number: its author knew. Everywhere
+ * update itself comes from the same life of the same database and has a greater number: its author
+ * knew. Everywhere
  * one law holds: a vector that contains a gvsn belongs to a member whose record of that file is that
  * version or a greater one, and whatever content it gave up for that is superseded or preserved.
  *
@@ -16,7 +17,8 @@
  *     to lose (a tombstone, a directory, the content that we hold) is claimed. Any other lesser one
  *     is refused as *behind* and not claimed: it was made without knowing ours, and its member keeps
  *     that content until it receives ours and preserves it. Behind resolves itself as soon as the
- *     sender has learned what we know; until then the two are honestly out of sync.
+ *     sender has learned what we know; until then the two are honestly out of sync. If it had learned of
+ *     ours and has forgotten it since (a tombstone, dropped), it is told again, as a fresh version.
  *  2. Conflict or successor: if the sender knows our version, its greater update supersedes ours.
  *     Otherwise the two are concurrent: our content is preserved where it stood on disk, unless both
  *     contents are equal.
@@ -37,7 +39,10 @@
  *     behind: its own member will see the winner.
  *  5. A move that would make a directory its own ancestor is answered with a fresh version of the
  *     moved directory that keeps our place for it.
- *  6. A fresh version has the next number of our database and clock = max(all it saw + 1, now).
+ *  6. A fresh version has the next number of our database and clock = max(all it saw + 1, now). No number
+ *     is ever issued twice, though the database may have gone back to what it was: each time it is opened
+ *     its numbers go on in a new life, above all others by the clock and at a random place. What a lost
+ *     time line had issued is lacking in our vector and comes from partners like any update.
  *  7. The vector claims a gvsn only in the commit that makes its update durable here (or a greater
  *     one, by rule 1). A sender's whole vector is joined only after a complete round of which every
  *     update was settled as done.
@@ -73,11 +78,19 @@ struct replica_options {
     bool primary;             /* first scan stamps with FENCE_INITIAL_PRIMARY */
     bool read_only;           /* local changes are undone, never stamped */
     bool case_insensitive;    /* names that differ only in ASCII case clash */
-    struct guid fresh_database; /* used when the store has no state yet */
+    struct guid member;         /* this member of the folder, by the assignment */
+    struct guid fresh_database; /* random; used when the store has no state yet, or is not ours */
+    struct walltime now;
     const struct log_ctx *log;
 };
 
-/* Errors: ST_IO (store), ST_BADDATA (state in the store breaks a rule). */
+/*
+ * The store of another member (its machine was cloned) goes on under a fresh database. So does one that had
+ * no first sync yet, each time: what it numbered is renamed, since a lost time line may have given up what
+ * nobody had heard of, and others know those numbers.
+ *
+ * Errors: ST_IO (store), ST_BADDATA (state in the store breaks a rule).
+ */
 NODISCARD enum status replica_open(const struct replica_options *options, struct replica **out_replica);
 void replica_close(struct replica *replica); /* NULL allowed */
 
@@ -85,6 +98,15 @@ void replica_close(struct replica *replica); /* NULL allowed */
 const struct vector *replica_vector(const struct replica *replica);
 const struct replica_state *replica_state(const struct replica *replica);
 struct file_id replica_root(const struct replica *replica);
+
+/*
+ * What a partner says that it has, either way; may come while a plan is open. Numbers of ours that we have
+ * not reached are left out from now on. When it has versions of our own database that we lack, the database
+ * has gone back; they come again like any update.
+ */
+void replica_heard(struct replica *replica, const struct vector *partner_vector);
+/* The database has gone back, and not all that partners have of it has come again. */
+bool replica_went_back(const struct replica *replica);
 
 /* --- local changes --- */
 
@@ -250,8 +272,10 @@ NODISCARD enum status replica_settle(struct plan *plan, const struct step_result
  */
 NODISCARD enum status replica_round_ended(struct replica *replica);
 
-/* A complete round's sender vector, after all its updates were settled as done. Durable. */
-NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector);
+/* A complete round's sender vector, after all its updates were settled as done; and what the sender has
+ * forgotten (see below), after its listing. Durable. */
+NODISCARD enum status replica_join(struct replica *replica, const struct vector *sender_vector,
+                                   const struct vector *forgotten);
 
 /* Whether a plan of no offers would bring something back, or take away what users of a read-only
  * member made: ask when there is nothing else to do, after local changes above all. When a step of
@@ -282,20 +306,57 @@ bool replica_intent(struct replica *replica, size_t index, struct intent *out_in
 NODISCARD enum status replica_recover(struct replica *replica, const bool *done,
                                       const struct step_result *results, size_t count);
 
+/* --- deletions that are forgotten (docs/decisions/0012) --- */
+
 /*
  * Drop tombstones older than @life_ms, the oldest first and at most EXPIRE_COUNT_MAX, up to the first
- * one that @held lacks.
+ * one that @held lacks. Their versions stay in replica_state.forgotten.
  *
- * @held       what every partner holds, those that pull from us and those that we pull from: then
- *             no version that the deletion had superseded can ever reach us again, however long its member
- *             was away, since it would have to come through one of them
+ * @held       what every partner holds, those that pull from us and those that we pull from; none of them
+ *             holds anything that we lack: then no version that the deletion had superseded can reach us again
+ *             as if it were new
  * @out_count  how many were dropped
  *
- * While a partner is away nothing expires. A partner that loses its database in the meantime no longer
- * holds what it held: against that stands only that @life_ms is long.
+ * While a partner is away nothing expires. Who was no partner then, or has gone back since, is told by
+ * the listing.
  */
 NODISCARD enum status replica_expire(struct replica *replica, struct walltime now, int64_t life_ms,
                                      const struct vector *held, size_t *out_count);
+
+/*
+ * A sender says at the start of a round which versions it has forgotten that we lack. If there are any,
+ * it may know nothing of a file that we hold, and would never tell. So when all updates of the
+ * round are settled, as done or not, it lists the ids of its live files, ascending, and what we hold in a version that it
+ * had processed by the round's start and does not list was deleted. Such files go, preserved, by tombstones
+ * of our own that yield to any edit; a directory with children that the sender does not know stays. Then
+ * the round is joined, if all of it was done; else it comes again, with all of this.
+ *
+ * A file that is new to us and told by who lacks what we have forgotten may be one of these, too: it is
+ * taken as a fresh version of ours, so that whoever remembers its deletion decides.
+ */
+struct listing;
+
+/* @sender_vector: the round's. */
+struct listing *listing_begin(const struct replica *replica, const struct vector *sender_vector);
+void listing_free(struct listing *listing); /* NULL allowed */
+/* Up to where it came; NULL: nowhere yet. */
+const struct file_id *listing_after(const struct listing *listing);
+/* The next part, which ends at @upto, or with NULL is the last one. Returns NULL, or the broken rule. */
+const char *listing_part(struct listing *listing, const struct replica *replica,
+                         const struct file_id *ids, size_t count, const struct file_id *upto);
+/*
+ * What to do after the last part, again and again. A plan has no offers; intend and settle it as any
+ * other. When it was settled without progress, or a step failed, the round is not joined.
+ */
+enum listing_next {
+    LISTING_PLAN, /* *out_plan removes some of what is missing */
+    LISTING_JOIN,
+    LISTING_VOID, /* the round can not be joined: what is missing can not go now, or others told us meanwhile of
+                     versions that the sender had processed and may have forgotten */
+    LISTING_STORE_FAILED,
+};
+enum listing_next listing_next(struct listing *listing, struct replica *replica,
+                               struct walltime now, struct plan **out_plan);
 
 /* Path of a live record beneath the root ("" for the root), or false when it is not in the tree.
  * Free the text. */

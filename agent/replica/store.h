@@ -61,10 +61,12 @@ void record_copy(struct record *to, const struct record *from);
 /* What the replica itself remembers. */
 struct replica_state {
     struct guid database;
+    struct guid member;    /* whose database it is */
     uint64_t number_last;  /* the last one issued */
     bool initial_scan_done;
     bool initial_sync_done; /* the first round with a partner has ended, or primary */
     struct vector vector;
+    struct vector forgotten; /* of the vector: tombstones that were dropped, here or where we learned of it */
 };
 
 void replica_state_fini(struct replica_state *state);
@@ -89,6 +91,8 @@ struct store_ops {
     /* Present children (in the tree or parked), ascending by file id, first one above @after (NULL: first). */
     bool (*next_child)(void *arg, const struct file_id *parent, const struct file_id *after,
                        struct record *out);
+    /* All records, ascending by file id. */
+    bool (*next_record)(void *arg, const struct file_id *after, struct record *out);
     /* Any record whose gvsn is of @database with a number in the interval, the lowest. */
     bool (*next_version)(void *arg, const struct guid *database, struct interval numbers,
                          struct record *out);

@@ -14,6 +14,7 @@ static_assert(CREDIT_PORTION > 0, "credits must go back before all are used");
 struct receiver {
     enum receiver_state state;
     struct vector sender_vector;
+    struct vector forgotten;
     struct version_map unsettled;
     uint32_t round;       /* the last one begun; 0: none yet */
     uint32_t credit_left; /* updates that the sender may still send */
@@ -51,6 +52,7 @@ void receiver_free(struct receiver *receiver)
     if (!receiver)
         return;
     vector_fini(&receiver->sender_vector);
+    vector_fini(&receiver->forgotten);
     version_map_fini(&receiver->unsettled);
     free(receiver);
 }
@@ -61,7 +63,9 @@ static void move(struct receiver *r, enum receiver_state to)
         [RECEIVER_OPENING] = 1u << RECEIVER_WAITING | 1u << RECEIVER_FAILED,
         [RECEIVER_WAITING] = 1u << RECEIVER_RECEIVING | 1u << RECEIVER_FAILED,
         [RECEIVER_RECEIVING] = 1u << RECEIVER_SETTLING | 1u << RECEIVER_FAILED,
-        [RECEIVER_SETTLING] =
+        [RECEIVER_SETTLING] = 1u << RECEIVER_WAITING | 1u << RECEIVER_LISTING |
+                              1u << RECEIVER_PAUSED | 1u << RECEIVER_FAILED,
+        [RECEIVER_LISTING] =
             1u << RECEIVER_WAITING | 1u << RECEIVER_PAUSED | 1u << RECEIVER_FAILED,
         [RECEIVER_PAUSED] = 1u << RECEIVER_WAITING | 1u << RECEIVER_FAILED,
         [RECEIVER_FAILED] = 0,
@@ -92,6 +96,21 @@ static void wait_for_round(struct receiver *r, struct receiver_actions *out)
     give_credit(r, out);
 }
 
+static void pause(struct receiver *r, struct instant now, struct receiver_actions *out)
+{
+    move(r, RECEIVER_PAUSED);
+    r->retry_at = instant_after_ms(now, r->retry_ms);
+    r->retry_ms =
+        r->retry_ms * 2 < SESSION_RETRY_MS_MAX ? r->retry_ms * 2 : SESSION_RETRY_MS_MAX;
+    out->round_failed = true;
+}
+
+static void join(struct receiver *r, struct receiver_actions *out)
+{
+    r->joining = true;
+    out->join = true;
+}
+
 /* The round is over and everything of it is settled: what follows from how it went. */
 static void conclude(struct receiver *r, struct instant now, struct receiver_actions *out)
 {
@@ -99,15 +118,15 @@ static void conclude(struct receiver *r, struct instant now, struct receiver_act
 
     if (r->progressed || (r->complete && !r->lossy))
         r->retry_ms = SESSION_RETRY_MS_FIRST;
-    if (r->lossy || idle) {
-        move(r, RECEIVER_PAUSED);
-        r->retry_at = instant_after_ms(now, r->retry_ms);
-        r->retry_ms = r->retry_ms * 2 < SESSION_RETRY_MS_MAX ? r->retry_ms * 2
-                                                             : SESSION_RETRY_MS_MAX;
-        out->round_failed = true;
+    if (r->complete && !vector_is_empty(&r->forgotten)) {
+        /* also when updates wait: perhaps for deletions that are forgotten */
+        move(r, RECEIVER_LISTING);
+        out->list = true;
+        out->first = true;
+    } else if (r->lossy || idle) {
+        pause(r, now, out);
     } else if (r->complete) {
-        r->joining = true;
-        out->join = true;
+        join(r, out);
     } else {
         wait_for_round(r, out);
     }
@@ -126,6 +145,7 @@ static void on_round_start(struct receiver *r, const struct receiver_event *even
     }
     r->round = event->round;
     vector_copy(&r->sender_vector, event->vector);
+    vector_copy(&r->forgotten, event->forgotten);
     r->lossy = false;
     r->progressed = false;
     move(r, RECEIVER_RECEIVING);
@@ -189,6 +209,17 @@ static void on_settled(struct receiver *r, const struct receiver_event *event,
         conclude(r, event->now, out);
 }
 
+static void on_listed(struct receiver *r, const struct receiver_event *event,
+                      struct receiver_actions *out)
+{
+    if (r->state != RECEIVER_LISTING || r->joining)
+        fail(r, out, "file ids came that were not asked for");
+    else if (event->is_last)
+        join(r, out);
+    else
+        out->list = true;
+}
+
 void receiver_step(struct receiver *receiver, const struct receiver_event *event,
                    struct receiver_actions *out_actions)
 {
@@ -218,9 +249,17 @@ void receiver_step(struct receiver *receiver, const struct receiver_event *event
         on_settled(receiver, event, out_actions);
         return;
     case RECEIVER_EVENT_JOINED:
-        assert(receiver->state == RECEIVER_SETTLING && receiver->joining);
+        assert(receiver->joining);
         receiver->joining = false;
         wait_for_round(receiver, out_actions);
+        return;
+    case RECEIVER_EVENT_NOT_JOINED:
+        assert(receiver->joining);
+        receiver->joining = false;
+        pause(receiver, event->now, out_actions);
+        return;
+    case RECEIVER_EVENT_LISTED:
+        on_listed(receiver, event, out_actions);
         return;
     case RECEIVER_EVENT_VECTOR_GREW:
         out_actions->send_want = receiver->state == RECEIVER_WAITING;
@@ -240,6 +279,16 @@ enum receiver_state receiver_state(const struct receiver *receiver)
 const struct vector *receiver_sender_vector(const struct receiver *receiver)
 {
     return &receiver->sender_vector;
+}
+
+bool receiver_may_join(const struct receiver *receiver)
+{
+    return receiver->joining && !receiver->lossy;
+}
+
+const struct vector *receiver_forgotten(const struct receiver *receiver)
+{
+    return &receiver->forgotten;
 }
 
 bool receiver_deadline(const struct receiver *receiver, struct instant *out_when)

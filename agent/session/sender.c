@@ -34,6 +34,7 @@ struct sender {
     enum phase phase;
     struct vector vector;     /* ours when the round began */
     struct vector difference; /* what of it the receiver lacked then */
+    struct vector forgotten;  /* what of that was dropped */
     bool skipped;             /* something of the difference could not be sent in this round */
     size_t entry;             /* the search through the difference: entry, */
     size_t interval;          /* interval in it, */
@@ -61,6 +62,7 @@ void sender_free(struct sender *sender)
     vector_fini(&sender->receiver_vector);
     vector_fini(&sender->vector);
     vector_fini(&sender->difference);
+    vector_fini(&sender->forgotten);
     free(sender->chain);
     free(sender);
 }
@@ -94,14 +96,16 @@ static void search_from_start(struct sender *s)
     s->chain_count = 0;
 }
 
-static void begin_round(struct sender *s, const struct vector *ours)
+static void begin_round(struct sender *s, const struct replica_state *ours)
 {
     s->wanted = false;
     s->resting = false;
     s->round++;
     s->phase = PHASE_TOMBSTONES;
     s->skipped = false;
-    vector_copy(&s->vector, ours);
+    vector_copy(&s->vector, &ours->vector);
+    vector_copy(&s->forgotten, &ours->forgotten);
+    vector_meet(&s->forgotten, &s->difference);
     memset(s->recent, 0, sizeof(s->recent));
     s->recent_next = 0;
     search_from_start(s);
@@ -297,18 +301,38 @@ static enum sender_next next_in_round(struct sender *s, const struct store *stor
 }
 
 enum sender_next sender_next(struct sender *sender, const struct store *store,
-                             const struct vector *ours, struct instant now,
+                             const struct replica_state *ours, struct instant now,
                              struct record *out_record, bool *out_complete)
 {
     enum sender_next next = SENDER_IDLE;
 
     if (sender->phase != PHASE_RESTING) {
-        next = next_in_round(sender, store, ours, now, out_record, out_complete);
-    } else if (round_is_due(sender, ours, now)) {
+        next = next_in_round(sender, store, &ours->vector, now, out_record, out_complete);
+    } else if (round_is_due(sender, &ours->vector, now)) {
         begin_round(sender, ours);
         next = SENDER_ROUND_START;
     }
     return store->ops->failed(store->arg) ? SENDER_STORE_FAILED : next;
+}
+
+size_t sender_list(const struct store *store, const struct file_id *after, struct file_id *out_ids,
+                   size_t count_max, struct file_id *out_upto, bool *out_is_last)
+{
+    scope(record) struct record record = {0};
+    size_t count = 0;
+
+    *out_is_last = false;
+    for (unsigned i = 0; i < SESSION_SEARCH_COUNT_MAX && count < count_max; i++) {
+        if (!store->ops->next_record(store->arg, after, &record)) {
+            *out_is_last = true;
+            break;
+        }
+        *out_upto = record.update.id;
+        after = out_upto;
+        if (record.update.present)
+            out_ids[count++] = record.update.id;
+    }
+    return count;
 }
 
 uint32_t sender_round(const struct sender *sender)
@@ -319,6 +343,11 @@ uint32_t sender_round(const struct sender *sender)
 const struct vector *sender_vector(const struct sender *sender)
 {
     return &sender->vector;
+}
+
+const struct vector *sender_forgotten(const struct sender *sender)
+{
+    return &sender->forgotten;
 }
 
 const struct vector *sender_receiver_vector(const struct sender *sender)

@@ -34,7 +34,7 @@ const char *sender_want(struct sender *sender, const struct vector *receiver_vec
 const char *sender_credit(struct sender *sender, uint32_t update_count);
 
 enum sender_next {
-    SENDER_ROUND_START, /* send RoundStart{sender_round(), sender_vector()} */
+    SENDER_ROUND_START, /* send RoundStart{sender_round(), sender_vector(), sender_forgotten()} */
     SENDER_UPDATE,      /* send *out_record's update */
     SENDER_ROUND_DONE,  /* send RoundDone{sender_round(), *out_complete} */
     SENDER_IDLE,        /* nothing now: call again after a want, a credit, our commit, or at the
@@ -43,13 +43,20 @@ enum sender_next {
 };
 
 /* The next message; call until SENDER_IDLE or until the stream is full. @out_record is filled only
- * for SENDER_UPDATE and is the caller's. @ours is our current vector. */
+ * for SENDER_UPDATE and is the caller's. @ours is our current state. */
 enum sender_next sender_next(struct sender *sender, const struct store *store,
-                             const struct vector *ours, struct instant now,
+                             const struct replica_state *ours, struct instant now,
                              struct record *out_record, bool *out_complete);
+
+/* The receiver asks for the ids of our live files above @after (NULL: from the first), at most @count_max.
+ * Returns how many. They are all up to *out_upto, from where it asks again, or up to the end: *out_is_last. */
+size_t sender_list(const struct store *store, const struct file_id *after, struct file_id *out_ids,
+                   size_t count_max, struct file_id *out_upto, bool *out_is_last);
 
 uint32_t sender_round(const struct sender *sender);
 const struct vector *sender_vector(const struct sender *sender);
+/* Versions of the round that were tombstones perhaps, have been dropped here, and are lacking there. */
+const struct vector *sender_forgotten(const struct sender *sender);
 /* What the receiver last said it has. */
 const struct vector *sender_receiver_vector(const struct sender *sender);
 bool sender_deadline(const struct sender *sender, struct instant *out_when);

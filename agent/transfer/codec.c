@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/transfer/codec.h"
 
+#include "common/base/limits.h"
 #include "common/base/mem.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 bool guid_from_message(ProtobufCBinaryData field, struct guid *out)
@@ -246,6 +248,68 @@ void opened_to_message(const struct guid *database, Coterie__V1__SessionOpened *
     coterie__v1__session_opened__init(out_message);
     out_message->protocol_version = REPLICATION_PROTOCOL_VERSION;
     out_message->database_guid = guid_to_message(database);
+}
+
+void list_to_message(const struct file_id *after, struct list_message *out)
+{
+    coterie__v1__session_list__init(&out->list);
+    if (after) {
+        version_to_message(&after->database, after->number, &out->after);
+        out->list.after = &out->after;
+    }
+}
+
+const char *list_from_message(const Coterie__V1__SessionList *message, struct file_id *out,
+                              bool *out_has_after)
+{
+    *out_has_after = message->after != NULL;
+    if (message->after && !version_from_message(message->after, &out->database, &out->number))
+        return "list without a valid file id";
+    return NULL;
+}
+
+void listed_to_message(const struct file_id *ids, size_t count, const struct file_id *upto,
+                       struct buf *bytes, struct listed_message *out)
+{
+    coterie__v1__session_listed__init(&out->listed);
+    buf_clear(bytes);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number = htobe64(ids[i].number);
+
+        buf_append(bytes, ids[i].database.bytes, GUID_SIZE);
+        buf_append(bytes, &number, sizeof(number));
+    }
+    out->listed.file_ids = borrow(bytes->data, bytes->size);
+    if (upto) {
+        version_to_message(&upto->database, upto->number, &out->upto);
+        out->listed.upto = &out->upto;
+    }
+}
+
+const char *listed_from_message(const Coterie__V1__SessionListed *message,
+                                struct file_id **out_ids, size_t *out_count,
+                                struct file_id *out_upto, bool *out_is_last)
+{
+    const size_t id_size = GUID_SIZE + sizeof(uint64_t);
+    size_t count = message->file_ids.len / id_size;
+    struct reader r = reader_of(span_of(message->file_ids.data, message->file_ids.len));
+
+    if (message->file_ids.len % id_size != 0 || count > LISTING_PART_COUNT_MAX)
+        return "list of file ids with a wrong size";
+    *out_is_last = message->upto == NULL;
+    if (message->upto &&
+        !version_from_message(message->upto, &out_upto->database, &out_upto->number))
+        return "list of file ids without a valid end";
+    *out_ids = mem_new(count, sizeof(**out_ids));
+    *out_count = count;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number;
+
+        reader_copy(&r, (*out_ids)[i].database.bytes, GUID_SIZE);
+        reader_copy(&r, &number, sizeof(number));
+        (*out_ids)[i].number = be64toh(number);
+    }
+    return NULL;
 }
 
 bool traits_from_message(ProtobufCBinaryData field, struct rdc_traits *out)

@@ -41,6 +41,27 @@ void opening_to_message(const struct guid *connection, const struct guid *folder
                         Coterie__V1__SessionOpen *out_message);
 void opened_to_message(const struct guid *database, Coterie__V1__SessionOpened *out_message);
 
+/* A listing: what is asked for, and one part of the answer. @after, @upto NULL: absent. The messages borrow
+ * from *out and @bytes. */
+struct list_message {
+    Coterie__V1__SessionList list;
+    Coterie__V1__Version after;
+};
+void list_to_message(const struct file_id *after, struct list_message *out);
+/* NULL and *out, *out_has_after filled, or the broken rule. */
+const char *list_from_message(const Coterie__V1__SessionList *message, struct file_id *out,
+                              bool *out_has_after);
+struct listed_message {
+    Coterie__V1__SessionListed listed;
+    Coterie__V1__Version upto;
+};
+void listed_to_message(const struct file_id *ids, size_t count, const struct file_id *upto,
+                       struct buf *bytes, struct listed_message *out);
+/* NULL, *out_ids (free it) and *out_upto filled, or the broken rule. */
+const char *listed_from_message(const Coterie__V1__SessionListed *message,
+                                struct file_id **out_ids, size_t *out_count,
+                                struct file_id *out_upto, bool *out_is_last);
+
 /* What content is like: false when the field is empty or of no use. */
 #define TRAITS_SIZE (2 * RDC_TRAIT_COUNT)
 bool traits_from_message(ProtobufCBinaryData field, struct rdc_traits *out);

@@ -306,6 +306,65 @@ void vector_meet(struct vector *v, const struct vector *other)
     vector_fini(&lacking);
 }
 
+static size_t interval_total(const struct vector *v)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < v->entry_count; i++)
+        total += v->entries[i].interval_count;
+    return total;
+}
+
+static int compare_gaps(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The @rank-th smallest gap of all. */
+static uint64_t gap_of_rank(const struct vector *v, size_t total, size_t rank)
+{
+    uint64_t *gaps = mem_new(total, sizeof(*gaps));
+    uint64_t gap;
+    size_t count = 0;
+
+    for (size_t i = 0; i < v->entry_count; i++) {
+        const struct vector_entry *e = &v->entries[i];
+
+        for (size_t k = 1; k < e->interval_count; k++)
+            gaps[count++] = e->intervals[k].low - e->intervals[k - 1].high;
+    }
+    qsort(gaps, count, sizeof(*gaps), compare_gaps);
+    gap = gaps[rank < count ? rank : count - 1];
+    free(gaps);
+    return gap;
+}
+
+void vector_coalesce(struct vector *v, size_t count_max)
+{
+    size_t total = interval_total(v);
+
+    if (total <= count_max || total == v->entry_count)
+        return;
+
+    uint64_t gap_max = gap_of_rank(v, total, total - count_max - 1);
+
+    for (size_t i = 0; i < v->entry_count; i++) {
+        struct vector_entry *e = &v->entries[i];
+        size_t kept = 0;
+
+        for (size_t k = 1; k < e->interval_count; k++) {
+            if (e->intervals[k].low - e->intervals[kept].high <= gap_max)
+                e->intervals[kept].high = e->intervals[k].high;
+            else
+                e->intervals[++kept] = e->intervals[k];
+        }
+        e->interval_count = kept + 1;
+    }
+}
+
 void vector_encode(const struct vector *v, struct buf *out)
 {
     write_varint(out, v->entry_count);

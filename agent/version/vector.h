@@ -55,6 +55,10 @@ bool vector_equal(const struct vector *a, const struct vector *b);
 bool vector_is_empty(const struct vector *v);
 uint64_t vector_number_count(const struct vector *v);
 
+/* Fill the smallest gaps between numbers of one database until at most @count_max intervals are left, or
+ * one for each database. */
+void vector_coalesce(struct vector *v, size_t count_max);
+
 /* Keep only what @other contains too. */
 void vector_meet(struct vector *v, const struct vector *other);
 

@@ -144,6 +144,10 @@
 #define PLAN_ATTEMPT_COUNT_MAX     4u             /* plans that one update may make fail in a round */
 #define EXPIRE_INTERVAL_MS         60000          /* between looks for old tombstones */
 #define EXPIRE_COUNT_MAX           10000u         /* tombstones dropped in one transaction */
+#define FORGOTTEN_INTERVAL_COUNT_MAX 1024u        /* remembered of dropped tombstones */
+#define LISTING_PART_COUNT         1024u          /* file ids asked for at a time */
+#define LISTING_PART_COUNT_MAX     4096u          /* and taken */
+#define LISTING_MISSING_COUNT_MAX  65536u         /* files found missing in one listing */
 #define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
 #define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
 

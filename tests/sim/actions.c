@@ -354,7 +354,9 @@ static void fault(struct world *world, struct random_source *random)
     uint64_t kind = random_below(random, 100);
 
     world_trace(world, member, "fault %u", (unsigned)kind);
-    if (kind < 25) {
+    if (world->plan.snapshots && random_chance(random, 35)) {
+        snapshot_fault(world, random);
+    } else if (kind < 25) {
         cut(world, random);
     } else if (kind < 40) {
         part(world, random);
@@ -372,7 +374,7 @@ static void fault(struct world *world, struct random_source *random)
         memstore_fail_commit(member->memory, 1 + (unsigned)random_below(random, 3));
     } else if (kind < 82) {
         member_lose_database(member);
-    } else if (kind < 84 && world->plan.tombstone_life_ms == 0) {
+    } else if (kind < 84) {
         topology_lay(world, random);
         world_count_fault(world, FAULT_topology);
     } else if (kind < 91) {

@@ -32,6 +32,8 @@ static void finish(struct member *member)
     }
     if (member->plan_has_offers)
         intake_planned(member->intake, settled, world_now(world));
+    else if (member->plan_listing)
+        listing_planned(member->plan_listing, failed);
     else if (failed)
         member->return_failed = true;
     if (failed) {
@@ -39,6 +41,7 @@ static void finish(struct member *member)
         member->rejudge_wanted = true;
         look_dirty_all(member);
     }
+    member->plan_listing = NULL;
     if (issued > 0)
         world_trace(world, member, "answers with %zu versions", issued);
     check_records(member);
@@ -99,6 +102,14 @@ void apply_unpark(struct member *member)
         member_crash(member, world_delay(member->world, 5 * SECOND));
         return;
     }
+    begin(member, plan);
+}
+
+void apply_listing(struct member *member, struct stream *stream, struct plan *plan)
+{
+    member->plan_has_offers = false;
+    member->plan_listing = stream;
+    member->offer_count = 0;
     begin(member, plan);
 }
 
@@ -196,7 +207,10 @@ static bool shows(struct member *member, const struct intent *intent, const char
     memcpy(&attributes, intent->update.attributes, intent->update.attributes_size);
     if (!node || node->kind != intent->update.kind || node->attributes != attributes)
         return false;
-    /* The content is whatever was staged; the zero witness makes the scan read it again. */
+    struct content_hash target = content_hash(node->content);
+    if (node->kind == FILE_SYMLINK && !content_hash_equal(&target, &intent->update.hash))
+        return false;
+    /* A file's content is whatever was staged; the zero witness makes the scan read it again. */
     result->object = object_of(node);
     return true;
 }

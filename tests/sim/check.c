@@ -83,6 +83,38 @@ static bool comes_again(const struct world *world, const struct member *to,
     return false;
 }
 
+/* It lacks something that @by has forgotten, and learns of it in @by's next round. */
+static bool is_stale(const struct member *member, const struct member *by)
+{
+    struct vector lacking = {0};
+
+    vector_difference(&replica_state(by->replica)->forgotten, replica_vector(member->replica),
+                      &lacking);
+    vector_meet(&lacking, replica_vector(by->replica));
+
+    bool stale = !vector_is_empty(&lacking);
+
+    vector_fini(&lacking);
+    return stale;
+}
+
+/* @a covers @b, which has the live or dead @theirs: whether @ours (NULL: no record) may stand for it. */
+static bool is_as_great(const struct world *world, const struct member *a, const struct member *b,
+                        const struct record *ours, const struct record *theirs)
+{
+    if (ours && update_compare(&ours->update, &theirs->update) >= 0)
+        return true;
+    if (!ours && comes_again(world, a, &theirs->update))
+        return true;
+    /* @a has dropped that one and was told a lesser since: @b reminds it when it hears */
+    if (ours && vector_contains(&replica_state(a->replica)->forgotten, &theirs->update.gvsn) &&
+        !vector_contains(replica_vector(b->replica), &ours->update.gvsn))
+        return true;
+    /* a greater tombstone was dropped; one deletion is as good as another */
+    return world->plan.tombstone_life_ms > 0 && (!ours || !ours->update.present) &&
+           (!theirs->update.present || is_stale(b, a));
+}
+
 void check_vectors(struct world *world, const struct member *a, const struct member *b)
 {
     const struct table *table_a = memstore_table(a->memory);
@@ -96,8 +128,7 @@ void check_vectors(struct world *world, const struct member *a, const struct mem
          theirs = table_next(table_b, &theirs->update.id)) {
         const struct record *ours = table_get(table_a, &theirs->update.id);
 
-        if (ours ? update_compare(&ours->update, &theirs->update) < 0
-                 : !may_have_expired(world, theirs) && !comes_again(world, a, &theirs->update)) {
+        if (!is_as_great(world, a, b, ours, theirs)) {
             world_fail(world, "member %u claims to know all of member %u, but not %s", a->index,
                        b->index, (const char *)theirs->update.name);
             return;

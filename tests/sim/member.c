@@ -64,6 +64,7 @@ static void forget_process(struct member *member)
     replica_close(member->replica);
     member->replica = NULL;
     member->work = WORK_NONE;
+    member->plan_listing = NULL;
     member->result_count = 0;
     member->dirty_count = 0;
     member->looked_count = 0;
@@ -81,6 +82,7 @@ void member_free(struct member *member)
     if (member->up)
         forget_process(member);
     memstore_free(member->memory);
+    snapshot_free(member->snapshot);
     disk_fini(&member->disk);
     free(member);
 }
@@ -93,7 +95,9 @@ static enum status open_replica(struct member *member)
         .primary = member->index == 0,
         .read_only = member_is_reader(member),
         .case_insensitive = member->world->plan.fold,
+        .member = {{(uint8_t)(member->index + 1)}},
         .fresh_database = world_guid(member->world),
+        .now = member_walltime(member),
     };
 
     return replica_open(&options, &member->replica);
@@ -148,8 +152,7 @@ void member_lose_database(struct member *member)
 {
     struct world *world = member->world;
 
-    if (!member->up || member->index == 0 || world->plan.reader ||
-        world->plan.tombstone_life_ms > 0)
+    if (!member->up || member->index == 0 || world->plan.reader)
         return;
     world_count_fault(world, FAULT_database_lost);
     member_crash(member, world_delay(world, 10 * SECOND));

@@ -36,6 +36,7 @@ struct member {
     bool up;
     uint32_t incarnation;
     struct disk disk;
+    struct snapshot *snapshot; /* the last one taken; NULL: none */
     struct memstore *memory;
     struct store store;
     struct replica *replica;
@@ -52,6 +53,7 @@ struct member {
     /* plan */
     struct plan *plan;
     bool plan_has_offers;
+    struct stream *plan_listing; /* whose listing it carries out; NULL: none */
     size_t offer_count;
     struct step_result *results;
     size_t result_count;
@@ -79,13 +81,17 @@ void member_start(struct member *member);
 void member_crash(struct member *member, int64_t away_ms);
 /* A crash after which the store is empty. Not of the primary, whose word the others wait for, and not
  * beside a read-only member, which may be left with what only the lost store knew: it can tell nobody,
- * and stays honestly out of sync; nor where tombstones expire, since it may have been the last to hold
- * one for a partner that is away. */
+ * and stays honestly out of sync. */
 void member_lose_database(struct member *member);
 void member_run(struct member *member);
 struct walltime member_walltime(const struct member *member);
 /* The replica has committed something: partners hear of it. */
 void member_vector_grew(struct member *member);
+
+/* --- snapshot.c --- */
+void snapshot_free(struct snapshot *snapshot); /* NULL allowed */
+/* A snapshot is taken, or a member goes back to one. */
+void snapshot_fault(struct world *world, struct random_source *random);
 
 /* --- look.c --- */
 void look_dirty(struct member *member, const struct node *dir);
@@ -96,6 +102,8 @@ void look_commit(struct member *member);
 /* --- apply.c --- */
 void apply_batch(struct member *member);
 void apply_unpark(struct member *member);
+/* Files that a partner's listing lacks go. */
+void apply_listing(struct member *member, struct stream *stream, struct plan *plan);
 /* Parked files whose name has become free go back. */
 void apply_return(struct member *member);
 void apply_step(struct member *member);
@@ -115,17 +123,24 @@ enum message_kind {
     MESSAGE_ROUND_DONE,
     MESSAGE_FETCH,
     MESSAGE_FETCHED,
+    MESSAGE_LIST,
+    MESSAGE_LISTED,
 };
 struct message {
     enum message_kind kind;
     struct vector vector;
+    struct vector forgotten;
     struct update update;
+    struct file_id *ids; /* LIST: the one to go on from, if there is one */
+    size_t id_count;
+    struct file_id upto;
     uint32_t round;
     uint32_t credit;
     bool flag; /* start_round, complete, ok */
     uint64_t content;
 };
 void message_free(struct message *message);
+struct message *message_new(enum message_kind kind);
 
 void streams_connect_later(struct world *world, struct edge *edge, int64_t delay_ms);
 void streams_connect(struct world *world, struct edge *edge);
@@ -138,11 +153,24 @@ void streams_member_down(struct member *member);
 void streams_tick(struct world *world, struct stream *stream, enum event_kind kind);
 void streams_try_joins(struct member *member);
 void streams_vector_grew(struct member *member);
-/* What every partner is known to hold; false: one of them is away. */
+/* What every partner is known to hold; false: one of them is away, or holds what this one lacks. */
 bool streams_held_by_all(const struct member *member, struct vector *out_held);
 struct stream *streams_by_id(struct world *world, uint32_t id);
 void streams_fetch(struct member *member, const struct intake_next *next);
 void streams_settled(struct member *member, const struct intake_next *next);
+
+void streams_post(struct stream *stream, bool to_sender, struct message *message);
+void streams_receiver_event(struct stream *stream, struct receiver_event *event);
+
+/* --- listing.c --- */
+void listing_ask(struct stream *stream, bool first);
+void listing_serve(struct stream *stream, const struct message *message);
+void listing_take(struct stream *stream, const struct message *message);
+void listing_drop(struct stream *stream);
+/* The round's vector is to be joined. */
+void listing_join(struct stream *stream);
+/* A plan of it has ended. */
+void listing_planned(struct stream *stream, bool failed);
 
 /* --- actions.c --- */
 void actions_run(struct world *world, uint64_t number);
@@ -162,7 +190,8 @@ void print_member(const struct member *member);
 /* --- check.c --- */
 /* The member's records: one root, no cycle, no orphan, names unique. After every commit. */
 void check_records(struct member *member);
-/* A vector that covers another stands for records that are as great. */
+/* A vector that covers another stands for records that are as great, so equal ones for equal trees: this
+ * is what "in sync" in a status means. Asked both ways after each join. */
 void check_vectors(struct world *world, const struct member *a, const struct member *b);
 /* Everything that must hold when nothing moves any more. */
 void check_quiet(struct world *world);

@@ -112,6 +112,10 @@ static void draw_plan(struct world *world)
     plan->reader = random_chance(random, 10);
     if (random_chance(random, 30))
         plan->tombstone_life_ms = 1 + (int64_t)random_below(random, 30 * SECOND);
+    plan->snapshots = plan->fault_percent > 0 && random_chance(random, 40);
+    /* what went back finds deletions forgotten only if they are forgotten soon */
+    if (plan->snapshots && random_chance(random, 60))
+        plan->tombstone_life_ms = 1 + (int64_t)random_below(random, 2 * SECOND);
 }
 
 static void seed_disk(struct world *world, struct member *member)
@@ -155,6 +159,7 @@ static void tear_down(struct world *world)
     for (size_t i = 0; i < world->stream_count; i++) {
         receiver_free(world->streams[i]->receiver);
         sender_free(world->streams[i]->sender);
+        listing_free(world->streams[i]->listing);
         free(world->streams[i]);
     }
     for (size_t i = 0; i < world->queued_count; i++)

@@ -63,8 +63,9 @@ add_up() {
             show("operations:")
             show("faults:")
             show("classes:")
-            printf "seeds=%d events=%d updates=%d expired=%d slowest_quiet_ms=%d", total["seeds"],
-                total["events"], total["updates"], total["expired"], slowest
+            printf "seeds=%d events=%d updates=%d expired=%d listed=%d forgotten=%d slowest_quiet_ms=%d",
+                total["seeds"], total["events"], total["updates"], total["expired"], total["listed"],
+                total["forgotten"], slowest
         }' "$@"
 }
 

@@ -15,11 +15,13 @@ void message_free(struct message *message)
     if (!message)
         return;
     vector_fini(&message->vector);
+    vector_fini(&message->forgotten);
+    free(message->ids);
     update_fini(&message->update);
     free(message);
 }
 
-static struct message *new_message(enum message_kind kind)
+struct message *message_new(enum message_kind kind)
 {
     struct message *message = MEM_NEW(struct message);
 
@@ -74,7 +76,7 @@ static void pull_step(struct stream *stream, struct receiver_event *event,
 
 static void send_want(struct stream *stream, bool start_round)
 {
-    struct message *want = new_message(MESSAGE_WANT);
+    struct message *want = message_new(MESSAGE_WANT);
 
     vector_copy(&want->vector, replica_vector(stream->to->replica));
     want->flag = start_round;
@@ -122,7 +124,7 @@ static void pull_step(struct stream *stream, struct receiver_event *event,
     if (actions.deliver)
         deliver(stream, message);
     if (actions.credit > 0) {
-        struct message *credit = new_message(MESSAGE_CREDIT);
+        struct message *credit = message_new(MESSAGE_CREDIT);
         credit->credit = actions.credit;
         post(stream, SIDE_SENDER, credit, true);
     }
@@ -130,6 +132,8 @@ static void pull_step(struct stream *stream, struct receiver_event *event,
         send_want(stream, actions.start_round);
     if (actions.no_more)
         intake_round_ended(member->intake, stream->id);
+    if (actions.list)
+        listing_ask(stream, actions.first);
     if (actions.join)
         stream->join_wanted = true;
     if (actions.round_failed && replica_round_ended(member->replica) != ST_OK) {
@@ -140,25 +144,25 @@ static void pull_step(struct stream *stream, struct receiver_event *event,
         queue_tick(stream, SIDE_RECEIVER, when);
 }
 
+void streams_receiver_event(struct stream *stream, struct receiver_event *event)
+{
+    pull_step(stream, event, NULL);
+}
+
+void streams_post(struct stream *stream, bool to_sender, struct message *message)
+{
+    post(stream, to_sender ? SIDE_SENDER : SIDE_RECEIVER, message, true);
+}
+
 void streams_try_joins(struct member *member)
 {
     struct world *world = member->world;
 
-    for (size_t i = 0; i < world->edge_count; i++) {
+    for (size_t i = 0; i < world->edge_count && member->up && member->work == WORK_NONE; i++) {
         struct stream *stream = world->edges[i].stream;
 
-        if (!stream || stream->to != member || !stream->receiver || !stream->join_wanted)
-            continue;
-        stream->join_wanted = false;
-        if (replica_join(member->replica, receiver_sender_vector(stream->receiver)) != ST_OK) {
-            member_crash(member, world_delay(world, 5 * SECOND));
-            return;
-        }
-        struct receiver_event event = {.kind = RECEIVER_EVENT_JOINED};
-        pull_step(stream, &event, NULL);
-        check_records(member);
-        check_vectors(world, member, stream->from);
-        member_vector_grew(member);
+        if (stream && stream->to == member && stream->receiver && stream->join_wanted)
+            listing_join(stream);
     }
 }
 
@@ -172,9 +176,11 @@ static void pull_message(struct stream *stream, const struct message *message)
         event.kind = RECEIVER_EVENT_OPENED;
         break;
     case MESSAGE_ROUND_START:
+        replica_heard(member->replica, &message->vector);
         event.kind = RECEIVER_EVENT_ROUND_START;
         event.round = message->round;
         event.vector = &message->vector;
+        event.forgotten = &message->forgotten;
         break;
     case MESSAGE_UPDATE:
         event.kind = RECEIVER_EVENT_UPDATE;
@@ -195,10 +201,14 @@ static void pull_message(struct stream *stream, const struct message *message)
                        &object, world_now(member->world));
         return;
     }
+    case MESSAGE_LISTED:
+        listing_take(stream, message);
+        return;
     case MESSAGE_OPEN:
     case MESSAGE_WANT:
     case MESSAGE_CREDIT:
     case MESSAGE_FETCH:
+    case MESSAGE_LIST:
         assert(false);
         return;
     }
@@ -213,6 +223,7 @@ static void pull_end(struct stream *stream)
         return;
     receiver_free(stream->receiver);
     stream->receiver = NULL;
+    listing_drop(stream);
     stream->edge->stream = NULL;
     if (member->up)
         intake_source_gone(member->intake, stream->id);
@@ -223,7 +234,7 @@ static void pull_end(struct stream *stream)
 void streams_fetch(struct member *member, const struct intake_next *next)
 {
     struct stream *stream = streams_by_id(member->world, next->source);
-    struct message *fetch = new_message(MESSAGE_FETCH);
+    struct message *fetch = message_new(MESSAGE_FETCH);
 
     update_copy(&fetch->update, next->update);
     post(stream, SIDE_SENDER, fetch, false);
@@ -254,7 +265,7 @@ static uint64_t read_content(const struct member *member, const struct record *r
 static struct message *update_message(struct stream *stream, const struct record *record)
 {
     struct member *member = stream->from;
-    struct message *message = new_message(MESSAGE_UPDATE);
+    struct message *message = message_new(MESSAGE_UPDATE);
     char text[PRINT_UPDATE_SIZE];
 
     update_copy(&message->update, &record->update);
@@ -278,18 +289,19 @@ static void serve_pump(struct stream *stream)
         struct instant when;
         bool complete;
 
-        switch (sender_next(stream->sender, &member->store, replica_vector(member->replica),
+        switch (sender_next(stream->sender, &member->store, replica_state(member->replica),
                             world_now(member->world), &record, &complete)) {
         case SENDER_ROUND_START:
-            message = new_message(MESSAGE_ROUND_START);
+            message = message_new(MESSAGE_ROUND_START);
             message->round = sender_round(stream->sender);
             vector_copy(&message->vector, sender_vector(stream->sender));
+            vector_copy(&message->forgotten, sender_forgotten(stream->sender));
             break;
         case SENDER_UPDATE:
             message = update_message(stream, &record);
             break;
         case SENDER_ROUND_DONE:
-            message = new_message(MESSAGE_ROUND_DONE);
+            message = message_new(MESSAGE_ROUND_DONE);
             message->round = sender_round(stream->sender);
             message->flag = complete;
             break;
@@ -312,7 +324,7 @@ static void serve_fetch(struct stream *stream, const struct message *message)
 {
     struct member *member = stream->from;
     struct world *world = member->world;
-    struct message *answer = new_message(MESSAGE_FETCHED);
+    struct message *answer = message_new(MESSAGE_FETCHED);
     struct record record = {0};
 
     update_copy(&answer->update, &message->update);
@@ -335,7 +347,7 @@ static void serve_open(struct stream *stream)
     struct file_id root = replica_root(member->replica);
 
     stream->sender = sender_new(&state->database, &root);
-    post(stream, SIDE_RECEIVER, new_message(MESSAGE_OPENED), true);
+    post(stream, SIDE_RECEIVER, message_new(MESSAGE_OPENED), true);
 }
 
 static void serve_message(struct stream *stream, const struct message *message)
@@ -353,6 +365,12 @@ static void serve_message(struct stream *stream, const struct message *message)
         serve_fetch(stream, message);
         return;
     }
+    if (message->kind == MESSAGE_LIST) {
+        listing_serve(stream, message);
+        return;
+    }
+    if (message->kind == MESSAGE_WANT)
+        replica_heard(member->replica, &message->vector);
     if (message->kind == MESSAGE_WANT)
         rule = sender_want(stream->sender, &message->vector, message->flag,
                            world_now(member->world));
@@ -414,7 +432,7 @@ void streams_connect(struct world *world, struct edge *edge)
     stream->to = edge->to;
     stream->receiver = receiver_new();
     edge->stream = stream;
-    post(stream, SIDE_SENDER, new_message(MESSAGE_OPEN), true);
+    post(stream, SIDE_SENDER, message_new(MESSAGE_OPEN), true);
 }
 
 void streams_message(struct world *world, struct stream *stream, struct message *message,
@@ -520,8 +538,13 @@ bool streams_held_by_all(const struct member *member, struct vector *out_held)
             continue;
         if (!stream || stream->cut || !stream->sender || !stream->receiver)
             return false;
-        vector_meet(out_held, edge->from == member ? sender_receiver_vector(stream->sender)
-                                                   : receiver_sender_vector(stream->receiver));
+        const struct vector *theirs = edge->from == member
+                                          ? sender_receiver_vector(stream->sender)
+                                          : receiver_sender_vector(stream->receiver);
+
+        if (!vector_covers(replica_vector(member->replica), theirs))
+            return false;
+        vector_meet(out_held, theirs);
     }
     return true;
 }

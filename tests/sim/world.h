@@ -36,7 +36,8 @@
 #define SIM_FAULTS(X)                                                                              \
     X(cut) X(partition) X(heal) X(crash) X(crash_at_step) X(store_failure) X(step_full) X(step_io) \
     X(stage_full) X(fetch_failure) X(clock_jump) X(watch_overflow) X(schedule) X(absence)          \
-    X(edit_during_plan) X(database_lost) X(topology)
+    X(edit_during_plan) X(database_lost) X(topology) X(snapshot) X(rolled_back)                    \
+    X(database_rolled_back) X(disk_rolled_back) X(cloned)
 enum sim_fault {
 #define X(name) FAULT_##name,
     SIM_FAULTS(X)
@@ -83,6 +84,8 @@ struct sim_result {
     uint64_t operations[OPERATION_COUNT];
     uint64_t faults[FAULT_COUNT];
     uint64_t expired_count;
+    uint64_t listed_count;    /* rounds with a listing */
+    uint64_t forgotten_count; /* plans that it led to */
     uint64_t classes[CLASS_COUNT];
 };
 
@@ -120,6 +123,7 @@ struct stream {
     struct sender *sender;
     int64_t arrival_last_ms[2];
     bool join_wanted;
+    struct listing *listing; /* the receiver's; NULL: none */
     int64_t tick_ms[2]; /* the last tick queued, by side */
 };
 
@@ -161,6 +165,7 @@ struct plan_of_run {
     bool seeded; /* members start with files of their own */
     bool reader; /* the last member is read-only */
     int64_t tombstone_life_ms; /* 0: for ever */
+    bool snapshots; /* members go back to what they were */
 };
 
 struct world {

@@ -138,6 +138,13 @@ static bool op_next_child(void *arg, const struct file_id *parent, const struct 
     return answer(store, table_next_child(store->table, parent, after), out);
 }
 
+static bool op_next_record(void *arg, const struct file_id *after, struct record *out)
+{
+    struct memstore *store = arg;
+
+    return answer(store, table_next(store->table, after), out);
+}
+
 static bool op_next_version(void *arg, const struct guid *database, struct interval numbers,
                             struct record *out)
 {
@@ -280,6 +287,7 @@ static const struct store_ops memstore_ops = {
     .get_by_name = op_get_by_name,
     .get_by_object = op_get_by_object,
     .next_child = op_next_child,
+    .next_record = op_next_record,
     .next_version = op_next_version,
     .next_parked = op_next_parked,
     .next_expired = op_next_expired,

@@ -322,6 +322,47 @@ static void traits_come_back_and_other_sizes_are_no_traits(void **state)
         assert_int_equal(traits_from_message(field, &out), field.len == TRAITS_SIZE);
 }
 
+static void a_list_of_file_ids_comes_back_as_it_went(void **state)
+{
+    struct random_source r = random_from(5);
+    struct file_id in[3] = {random_id(&r), random_id(&r), random_id(&r)};
+    struct listed_message message;
+    struct list_message list;
+    struct file_id *out = NULL;
+    struct file_id upto = {0};
+    struct buf packed = {0};
+    size_t count = 0;
+    bool flag;
+
+    (void)state;
+    listed_to_message(in, 3, &in[2], &packed, &message);
+    assert_null(listed_from_message(&message.listed, &out, &count, &upto, &flag));
+    assert_int_equal(count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(file_id_equal(&in[i], &out[i]));
+    assert_true(file_id_equal(&upto, &in[2]));
+    assert_false(flag);
+    free(out);
+    out = NULL;
+    message.listed.upto = NULL;
+    message.listed.file_ids.len--;
+    assert_non_null(listed_from_message(&message.listed, &out, &count, &upto, &flag));
+    message.listed.file_ids.len = 0;
+    assert_null(listed_from_message(&message.listed, &out, &count, &upto, &flag));
+    assert_true(flag && count == 0);
+    free(out);
+
+    list_to_message(NULL, &list);
+    assert_null(list_from_message(&list.list, &upto, &flag));
+    assert_false(flag);
+    list_to_message(&in[0], &list);
+    assert_null(list_from_message(&list.list, &upto, &flag));
+    assert_true(flag && file_id_equal(&upto, &in[0]));
+    list.after.number = 0;
+    assert_non_null(list_from_message(&list.list, &upto, &flag));
+    buf_fini(&packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_vector_out_of_order_is_refused),
         cmocka_unit_test(no_vector_is_the_empty_one),
         cmocka_unit_test(traits_come_back_and_other_sizes_are_no_traits),
+        cmocka_unit_test(a_list_of_file_ids_comes_back_as_it_went),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "agent/db/db.h"
 
 #include "agent/db/connection.h"
+#include "agent/db/row.h"
 #include "common/base/instant.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
@@ -296,7 +297,9 @@ static void state_and_intents_survive_a_reopening(void **state)
     struct record b = make(1, 21, 9, "b");
 
     in.initial_scan_done = true;
+    in.member = guid_random();
     vector_add(&in.vector, &a.update.gvsn);
+    vector_add(&in.forgotten, &b.update.gvsn);
     f->store.ops->begin(f->store.arg);
     f->store.ops->put_state(f->store.arg, &in);
     intent.update = a.update;
@@ -314,6 +317,8 @@ static void state_and_intents_survive_a_reopening(void **state)
     assert_true(out.initial_scan_done);
     assert_false(out.initial_sync_done);
     assert_true(vector_equal(&in.vector, &out.vector));
+    assert_true(guid_equal(&in.member, &out.member));
+    assert_true(vector_equal(&in.forgotten, &out.forgotten));
     assert_true(f->store.ops->get_intent(f->store.arg, 0, &found));
     assert_int_equal(found.update.id.number, 20);
     assert_true(object_equal(&found.object, &a.object));
@@ -329,8 +334,8 @@ static void state_and_intents_survive_a_reopening(void **state)
     assert_true(f->store.ops->get_intent(f->store.arg, 0, &found));
     assert_int_equal(found.update.id.number, 21);
     update_fini(&found.update);
-    vector_fini(&in.vector);
-    vector_fini(&out.vector);
+    replica_state_fini(&in);
+    replica_state_fini(&out);
 }
 
 static void a_committed_record_survives_a_kill(void **state)
@@ -621,6 +626,68 @@ static void a_database_of_version_1_is_brought_up_to_date(void **state)
     update_fini(&out.update);
 }
 
+static void a_state_of_version_2_has_no_member_and_nothing_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct replica_state in = {.database = guid_random(), .number_last = 42};
+    struct replica_state out = {0};
+    struct gvsn version = {.database = in.database, .number = 42};
+    struct connection old;
+    struct buf body = {0};
+    struct buf sql = {0};
+
+    vector_add(&in.vector, &version);
+    f->store.ops->begin(f->store.arg);
+    f->store.ops->put_state(f->store.arg, &in);
+    assert_int_equal(f->store.ops->commit(f->store.arg), ST_OK);
+    db_close(f->db);
+    f->db = NULL;
+    row_write_state(&in, &body);
+    body.size -= GUID_SIZE + 1;
+    buf_printf(&sql, "UPDATE state SET sum = %lld, body = x'",
+               (long long)row_sum(buf_span(&body)));
+    for (size_t i = 0; i < body.size; i++)
+        buf_printf(&sql, "%02x", body.data[i]);
+    buf_printf(&sql, "'; PRAGMA user_version = 2");
+    assert_int_equal(connection_open(&old, f->path, SQLITE_OPEN_READWRITE, &f->log), ST_OK);
+    assert_int_equal(connection_exec(&old, buf_text(&sql)), ST_OK);
+    connection_close(&old);
+
+    reopen(f);
+
+    assert_true(f->store.ops->get_state(f->store.arg, &out));
+    assert_true(vector_equal(&in.vector, &out.vector));
+    assert_true(guid_is_zero(&out.member));
+    assert_true(vector_is_empty(&out.forgotten));
+    buf_fini(&body);
+    buf_fini(&sql);
+    replica_state_fini(&in);
+    replica_state_fini(&out);
+}
+
+static void records_come_in_the_order_of_their_ids(void **state)
+{
+    struct fixture *f = *state;
+    struct record dead = make(1, 21, 9, "b");
+    struct record live = make(1, 20, 9, "a");
+    struct record out = {0};
+
+    dead.update.present = false;
+    dead.update.size = 0;
+    dead.update.hash = (struct content_hash){{0}};
+    dead.place = PLACE_NOWHERE;
+    dead.object = (struct object){0};
+    put(f, &dead);
+    put(f, &live);
+
+    assert_true(f->store.ops->next_record(f->store.arg, NULL, &out));
+    assert_int_equal(out.update.id.number, 20);
+    assert_true(f->store.ops->next_record(f->store.arg, &live.update.id, &out));
+    assert_int_equal(out.update.id.number, 21);
+    assert_false(f->store.ops->next_record(f->store.arg, &dead.update.id, &out));
+    update_fini(&out.update);
+}
+
 static bool count_one(const struct record *record, void *arg)
 {
     ++*(size_t *)arg;
@@ -683,6 +750,8 @@ int main(void)
         TEST(a_copy_of_a_live_database_opens),
         TEST(content_is_found_while_it_stands_in_the_tree),
         TEST(a_database_of_version_1_is_brought_up_to_date),
+        TEST(a_state_of_version_2_has_no_member_and_nothing_forgotten),
+        TEST(records_come_in_the_order_of_their_ids),
         TEST(a_hundred_thousand_records_load_fast_and_scan_in_order),
     };
 

@@ -44,6 +44,7 @@ static int open_fixture(void **state)
                                       .store = db_store(f->db),
                                       .primary = true,
                                       .fresh_database = guid_random(),
+                                      .now = walltime_now(),
                                       .log = &f->t.log};
     assert_int_equal(replica_open(&options, &f->replica), ST_OK);
     assert_int_equal(db_reader_open(&db, &f->g.reader), ST_OK);

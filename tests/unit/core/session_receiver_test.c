@@ -17,7 +17,8 @@ static struct gvsn version(uint64_t number)
 /* A receiver and what its last step asked for. */
 struct fixture {
     struct receiver *receiver;
-    struct vector sender; /* holds 10 … 10000 */
+    struct vector sender;    /* holds 10 … 10000 */
+    struct vector forgotten; /* what of that it says it has forgotten */
     struct receiver_actions did;
     int64_t now_ms;
 };
@@ -38,6 +39,7 @@ static int tear_down(void **state)
 
     receiver_free(f->receiver);
     vector_fini(&f->sender);
+    vector_fini(&f->forgotten);
     return 0;
 }
 
@@ -55,7 +57,7 @@ static void opened(struct fixture *f)
 static void round_start(struct fixture *f, uint32_t round)
 {
     step(f, (struct receiver_event){
-                .kind = RECEIVER_EVENT_ROUND_START, .round = round, .vector = &f->sender});
+                .kind = RECEIVER_EVENT_ROUND_START, .round = round, .vector = &f->sender, .forgotten = &f->forgotten});
 }
 
 static void update(struct fixture *f, uint64_t number)
@@ -350,6 +352,53 @@ static void messages_out_of_order_end_the_session(void **state)
     }
 }
 
+static void a_round_with_something_forgotten_lists_before_it_joins(void **state)
+{
+    struct fixture *f = *state;
+
+    vector_add_interval(&f->forgotten, &SENDER, (struct interval){9, 10});
+    opened(f);
+    round_start(f, 1);
+    round_done(f, 1, true);
+    assert_true(f->did.list && f->did.first && !f->did.join);
+    assert_int_equal(receiver_state(f->receiver), RECEIVER_LISTING);
+    step(f, (struct receiver_event){.kind = RECEIVER_EVENT_LISTED});
+    assert_true(f->did.list && !f->did.first && !f->did.join);
+    step(f, (struct receiver_event){.kind = RECEIVER_EVENT_LISTED, .is_last = true});
+    assert_true(f->did.join && receiver_may_join(f->receiver));
+    assert_true(vector_equal(receiver_forgotten(f->receiver), &f->forgotten));
+    step(f, (struct receiver_event){.kind = RECEIVER_EVENT_JOINED});
+    assert_int_equal(receiver_state(f->receiver), RECEIVER_WAITING);
+}
+
+static void a_round_that_was_not_all_done_lists_and_does_not_join(void **state)
+{
+    struct fixture *f = *state;
+
+    vector_add_interval(&f->forgotten, &SENDER, (struct interval){9, 10});
+    opened(f);
+    round_start(f, 1);
+    update(f, 10);
+    round_done(f, 1, true);
+    step(f, (struct receiver_event){.kind = RECEIVER_EVENT_SETTLED, .gvsn = version(10)});
+    assert_true(f->did.list);
+    step(f, (struct receiver_event){.kind = RECEIVER_EVENT_LISTED, .is_last = true});
+    assert_true(f->did.join);
+    assert_false(receiver_may_join(f->receiver));
+    step(f, (struct receiver_event){.kind = RECEIVER_EVENT_NOT_JOINED});
+    assert_true(f->did.round_failed);
+    assert_int_equal(receiver_state(f->receiver), RECEIVER_PAUSED);
+}
+
+static void a_list_that_was_not_asked_for_ends_the_session(void **state)
+{
+    struct fixture *f = *state;
+
+    opened(f);
+    step(f, (struct receiver_event){.kind = RECEIVER_EVENT_LISTED, .is_last = true});
+    assert_non_null(f->did.fail);
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -367,6 +416,9 @@ int main(void)
         PROMISE(used_up_credits_release_what_waits),
         PROMISE(in_sync_compares_both_vectors_and_never_guesses),
         PROMISE(messages_out_of_order_end_the_session),
+        PROMISE(a_round_with_something_forgotten_lists_before_it_joins),
+        PROMISE(a_round_that_was_not_all_done_lists_and_does_not_join),
+        PROMISE(a_list_that_was_not_asked_for_ends_the_session),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

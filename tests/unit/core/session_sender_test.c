@@ -18,7 +18,7 @@ struct fixture {
     struct memstore *memory;
     struct store store;
     struct sender *sender;
-    struct vector ours;
+    struct replica_state ours;
     struct vector theirs;
     struct record record;
     bool complete;
@@ -42,7 +42,7 @@ static int tear_down(void **state)
 
     sender_free(f->sender);
     memstore_free(f->memory);
-    vector_fini(&f->ours);
+    vector_fini(&f->ours.vector);
     vector_fini(&f->theirs);
     record_fini(&f->record);
     return 0;
@@ -81,7 +81,7 @@ static void put(struct fixture *f, struct version v)
     f->store.ops->begin(f->store.arg);
     f->store.ops->put(f->store.arg, &record);
     assert_int_equal(f->store.ops->commit(f->store.arg), ST_OK);
-    vector_add(&f->ours, &record.update.gvsn);
+    vector_add(&f->ours.vector, &record.update.gvsn);
     record_fini(&record);
 }
 
@@ -136,11 +136,11 @@ static void the_first_round_tells_our_vector_even_when_nothing_is_to_be_sent(voi
     struct fixture *f = *state;
 
     put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
-    vector_copy(&f->theirs, &f->ours);
+    vector_copy(&f->theirs, &f->ours.vector);
     open_session(f);
 
     assert_round(f, 1);
-    assert_true(vector_equal(sender_vector(f->sender), &f->ours));
+    assert_true(vector_equal(sender_vector(f->sender), &f->ours.vector));
     assert_done(f, true);
     want(f);
     assert_int_equal(next(f), SENDER_IDLE);
@@ -151,7 +151,7 @@ static void a_round_sends_the_difference_and_no_more(void **state)
     struct fixture *f = *state;
 
     put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
-    vector_copy(&f->theirs, &f->ours);
+    vector_copy(&f->theirs, &f->ours.vector);
     put(f, (struct version){&OWN, 21, 21, 1, false, false, false});
     put(f, (struct version){&OTHER, 22, 15, 1, false, false, false});
     open_session(f);
@@ -205,7 +205,7 @@ static void a_parent_that_the_receiver_has_is_not_sent(void **state)
     struct fixture *f = *state;
 
     put(f, (struct version){&OWN, 40, 40, 1, true, false, false});
-    vector_copy(&f->theirs, &f->ours);
+    vector_copy(&f->theirs, &f->ours.vector);
     put(f, (struct version){&OWN, 20, 41, 40, false, false, false});
     open_session(f);
 
@@ -296,7 +296,7 @@ static void updates_of_others_wait_in_case_the_receiver_gets_them_from_their_aut
     assert_true(sender_deadline(f->sender, &when));
     assert_int_equal(when.ns, SESSION_FORWARD_DELAY_MS * NS_PER_MS);
 
-    assert_null(sender_want(f->sender, &f->ours, false, (struct instant){0}));
+    assert_null(sender_want(f->sender, &f->ours.vector, false, (struct instant){0}));
     f->now_ms = SESSION_FORWARD_DELAY_MS;
     assert_int_equal(next(f), SENDER_IDLE);
     assert_false(sender_deadline(f->sender, &when));
@@ -368,6 +368,45 @@ static void a_failed_store_is_told_and_ends_no_round(void **state)
     assert_int_equal(next(f), SENDER_STORE_FAILED);
 }
 
+static void what_was_dropped_and_is_lacking_there_is_told_with_the_round(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
+    vector_add_interval(&f->ours.vector, &OWN, (struct interval){20, 30});
+    vector_add_interval(&f->ours.forgotten, &OWN, (struct interval){21, 24});
+    vector_add_interval(&f->theirs, &OWN, (struct interval){19, 23});
+    open_session(f);
+    assert_int_equal(next(f), SENDER_ROUND_START);
+
+    assert_int_equal(vector_number_count(sender_forgotten(f->sender)), 1);
+    assert_true(vector_contains(sender_forgotten(f->sender),
+                                &(struct gvsn){.database = OWN, .number = 24}));
+    vector_fini(&f->ours.forgotten);
+}
+
+static void live_files_are_listed_in_parts(void **state)
+{
+    struct fixture *f = *state;
+    struct file_id ids[2];
+    struct file_id upto = {0};
+    bool is_last;
+
+    put(f, (struct version){&OWN, 20, 20, 1, false, false, false});
+    put(f, (struct version){&OWN, 21, 21, 1, false, true, false});
+    put(f, (struct version){&OWN, 22, 22, 1, false, false, false});
+    put(f, (struct version){&OWN, 23, 23, 1, false, false, false});
+
+    assert_int_equal(sender_list(&f->store, NULL, ids, 2, &upto, &is_last), 2);
+    assert_false(is_last);
+    assert_int_equal(ids[0].number, 20);
+    assert_int_equal(ids[1].number, 22);
+    assert_int_equal(upto.number, 22);
+    assert_int_equal(sender_list(&f->store, &upto, ids, 2, &upto, &is_last), 1);
+    assert_true(is_last);
+    assert_int_equal(ids[0].number, 23);
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -387,6 +426,8 @@ int main(void)
         PROMISE(a_long_search_rests_between_calls),
         PROMISE(broken_rules_of_the_receiver_are_named),
         PROMISE(a_failed_store_is_told_and_ends_no_round),
+        PROMISE(what_was_dropped_and_is_lacking_there_is_told_with_the_round),
+        PROMISE(live_files_are_listed_in_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,26 @@ static void decode_refuses_an_interval_beyond_the_last_number(void **state)
     buf_fini(&bytes);
 }
 
+static void coalescing_fills_the_smallest_gaps_only(void **state)
+{
+    struct vector v = {0};
+    struct gvsn in_small = {.database = one, .number = 25};
+    struct gvsn in_large = {.database = one, .number = 500};
+    (void)state;
+
+    vector_add_interval(&v, &one, (struct interval){9, 20});
+    vector_add_interval(&v, &one, (struct interval){30, 40});
+    vector_add_interval(&v, &one, (struct interval){1000, 1010});
+    vector_coalesce(&v, 3);
+    assert_false(vector_contains(&v, &in_small));
+    vector_coalesce(&v, 2);
+    assert_true(vector_contains(&v, &in_small));
+    assert_false(vector_contains(&v, &in_large));
+    vector_coalesce(&v, 0);
+    assert_int_equal(v.entries[0].interval_count, 1);
+    vector_fini(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +116,7 @@ int main(void)
         cmocka_unit_test(decode_refuses_more_databases_than_the_limit),
         cmocka_unit_test(decode_refuses_more_intervals_than_the_limit),
         cmocka_unit_test(decode_refuses_an_interval_beyond_the_last_number),
+        cmocka_unit_test(coalescing_fills_the_smallest_gaps_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
