@@ -11,6 +11,8 @@
 #   crash N                  kill -9
 #   pause N, resume N        SIGSTOP, SIGCONT
 #   cut_network, join_network   no packet passes between anybody; it does again
+#   part A B, heal           nothing passes from A to B; everything passes again (AGENTS_APART)
+#   clock N SECONDS          how much N's clock differs (AGENTS_CLOCKS)
 #   preserved TEXT           how many preserved files on all members hold TEXT
 #   conflicts                how many losing versions all members have preserved
 #   received N, sent N       bytes of content and updates that agent N got, gave, since it started
@@ -40,7 +42,7 @@ scenario_end() {
     [ -n "$scenario_dir" ] || exit "$status"
     agents_down "$scenario_dir" >/dev/null 2>&1
     if [ "$status" = 0 ] || [ -z "${SCENARIO_KEEP:-}" ]; then
-        umount -q "$scenario_dir"/*/root
+        umount -q "$scenario_dir"/*/root "$scenario_dir"/*/net
         rm -rf "$scenario_dir"
     else
         echo "kept: $scenario_dir"
@@ -99,6 +101,9 @@ pause() { kill -STOP "$(agents_pid "$scenario_dir" "$1")"; }
 resume() { kill -CONT "$(agents_pid "$scenario_dir" "$1")"; }
 cut_network() { agents_cut; }
 join_network() { agents_join; }
+part() { agents_part "$scenario_dir" "$1" "$2"; }
+heal() { agents_heal "$scenario_dir" "$scenario_count"; }
+clock() { agents_clock "$scenario_dir" "$1" "$2"; }
 
 preserved() {
     grep -rlxF -- "$1" "$scenario_dir"/*/root/.coterie/preserve 2>/dev/null | wc -l

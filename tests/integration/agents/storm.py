@@ -3,6 +3,7 @@
 """Users for storm.sh, and the judge of what became of their work.
 
   storm.py load ROOT MEMBER SEED SECONDS LEDGER   random changes; each content is unique
+  storm.py summary LEDGER                         what the users did
   storm.py check LEDGER ROOT...                   nothing written is lost; no file is torn
 
 A content is its token, one a line, repeated. What a user replaces or removes is moved into the
@@ -11,7 +12,9 @@ when something else stood there than they thought. Every other token must stand 
 preserve area.
 """
 
+import collections
 import ctypes
+import json
 import os
 import random
 import sys
@@ -20,6 +23,7 @@ import time
 PRIVATE = ".coterie"
 NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"]
 DEPTH_MAX = 4
+SIZES = [0, 0, 0, 1, 10, 100, 1000, 10_000, 100_000] * 3 + [1_000_000, 10_000_000]
 NOREPLACE, EXCHANGE = 1, 2
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,12 +50,16 @@ class User:
         self.outside = os.path.join(ledger, f"outside-{member}")
         os.makedirs(self.graveyard, exist_ok=True)
         os.makedirs(self.outside, exist_ok=True)
+        self.bytes = 0
+        self.done = collections.Counter()
+        self.failed = 0
         self.written = open(os.path.join(ledger, f"written-{member}"), "a", buffering=1)
 
     def fresh(self):
         self.count += 1
-        size = self.random.choice([0, 0, 100, 3000, 90000, 300000])
+        size = self.random.choice(SIZES)
         token = f"{self.prefix}-{self.count}"
+        self.bytes += size
         return token, content(token, size)
 
     def grave(self):
@@ -144,6 +152,26 @@ class User:
     def swap(self):
         rename(self.existing(), self.existing(), EXCHANGE)
 
+    def cross(self):
+        """One directory of the root into another: with the same done elsewhere, a cycle."""
+        inside = [e.path for e in os.scandir(self.root)
+                  if e.is_dir(follow_symlinks=False) and e.name != PRIVATE]
+        if len(inside) > 1:
+            a, b = self.random.sample(sorted(inside), 2)
+            rename(a, os.path.join(b, os.path.basename(a)), NOREPLACE)
+
+    def extend(self):
+        """The same bytes and one more line: most of a large file travels as what it was."""
+        path = self.existing()
+        if os.path.islink(path) or not os.path.isfile(path):
+            return
+        with open(path, "r+b") as file:
+            line = file.readline()
+            if line.endswith(b"\n"):
+                file.seek(0, os.SEEK_END)
+                file.write(line)
+                self.bytes += len(line)
+
     def remove(self):
         path = self.existing()
         if not os.path.isdir(path) or self.random.random() < 0.2:
@@ -170,12 +198,18 @@ class User:
     def step(self):
         what = self.random.choices(
             [self.create, self.write_in_place, self.save, self.make_tree, self.make_dir, self.move,
-             self.swap, self.remove, self.remove_one_by_one, self.link, self.attributes],
-            [6, 4, 4, 1, 3, 5, 2, 2, 1, 1, 2])[0]
+             self.swap, self.remove, self.remove_one_by_one, self.link, self.attributes, self.cross,
+             self.extend],
+            [6, 4, 4, 1, 3, 5, 2, 2, 1, 1, 2, 1, 2])[0]
         try:
             what()
+            self.done[what.__name__] += 1
         except OSError:
-            pass    # what was there has gone: others work here too
+            self.failed += 1    # what was there has gone: others work here too
+
+    def tell(self, ledger):
+        with open(os.path.join(ledger, f"done-{self.prefix}"), "w", encoding="ascii") as file:
+            json.dump({**self.done, "in vain": self.failed, "bytes": self.bytes}, file)
 
 
 def load(root, member, seed, seconds, ledger):
@@ -185,6 +219,16 @@ def load(root, member, seed, seconds, ledger):
         for _ in range(user.random.randrange(1, 12)):
             user.step()
         time.sleep(user.random.random() * 0.2)
+    user.tell(ledger)
+
+
+def summary(ledger):
+    done = collections.Counter()
+    for name in os.listdir(ledger):
+        if name.startswith("done-"):
+            with open(os.path.join(ledger, name), encoding="ascii") as file:
+                done.update(json.load(file))
+    print("operations:", " ".join(f"{what.replace(' ', '_')}={n}" for what, n in sorted(done.items())))
 
 
 def files(top):
@@ -233,4 +277,6 @@ def check(ledger, *roots):
 if __name__ == "__main__":
     if sys.argv[1] == "load":
         sys.exit(load(*sys.argv[2:]))
+    if sys.argv[1] == "summary":
+        sys.exit(summary(*sys.argv[2:]))
     sys.exit(check(*sys.argv[2:]))
