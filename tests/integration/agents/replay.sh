@@ -46,7 +46,7 @@ keep_closed() {
 replay_crash() { # MEMBER AWAY_MS
     [ -z "${back_at[$1]:-}" ] || return 0
     crash "$1"
-    [ -z "${loses[$1]:-}" ] || find "$scenario_dir/$1/state" -name '*.db*' -delete
+    [ -z "${loses[$1]:-}" ] || rm -f "$scenario_dir/$1/root/.coterie/"*/folder.db*
     unset "loses[$1]"
     back_at[$1]=$(( $(now_ms) + $(real_ms "$2") ))
 }
@@ -79,6 +79,8 @@ replay_line() { # MEMBER WORD ARGUMENT…
 # What the members hold before they first start.
 before_up() {
     local at line
+    local n at line
+    for n in $(seq "$members"); do roots+=("$scenario_dir/$n/root"); done
     mkdir "$scenario_dir/ledger"
     coproc USERS { python3 "$COTERIE_SOURCE/tests/integration/agents/replay.py" users "$scenario_dir/ledger" \
         "${roots[@]}"; }
@@ -113,8 +115,7 @@ replay() {
 
 replay_world
 roots=()
-scenario_prepare() { for n in $(seq "$members"); do roots+=("$scenario_dir/$n/root"); done; }
-SCENARIO_ASIDE=1 scenario_up "$members"
+SCENARIO_AT_ONCE=1 scenario_up "$members"
 promise "$(head -n 1 "$script")" replay
 echo "operations: done $done_count, missed $missed_count"
 scenario_down

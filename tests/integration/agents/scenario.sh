@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Scenarios on three real agents: to be sourced, after which the script is inside its own namespaces.
 #
-#   scenario_up [COUNT]      agents up and in sync; $r1 $r2 $r3 are their roots
+#   scenario_up [COUNT]      agents up and in sync (with SCENARIO_AT_ONCE: only up); $r1 $r2 $r3 are
+#                            their roots
 #   promise "TEXT" FUNCTION  run one scenario; afterwards all are in sync and hold equal trees
 #   check COMMAND…           must succeed
 #   holds FILE TEXT          its content is TEXT
@@ -64,7 +65,7 @@ scenario_up() {
     done
     type before_up >/dev/null 2>&1 && before_up
     agents_up "$scenario_dir" "$scenario_count" || exit
-    settle
+    [ -n "${SCENARIO_AT_ONCE:-}" ] || settle
 }
 
 # shellcheck disable=SC2120  # the seconds are for those who need more than the usual
