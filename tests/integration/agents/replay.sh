@@ -34,7 +34,7 @@ user() { # MEMBER WORD ARGUMENT…
     local answer
     echo "$@" >&"${users[1]}"
     read -r -u "${users[0]}" answer || fail "the users stopped at: $*"
-    if [ "$answer" = done ]; then done_count=$(( done_count + 1 )); else missed_count=$(( missed_count + 1 )); fi
+    if [ "$answer" = "done" ]; then done_count=$(( done_count + 1 )); else missed_count=$(( missed_count + 1 )); fi
 }
 
 part_both() { part "$1" "$2"; part "$2" "$1"; }
