@@ -23,7 +23,7 @@ import time
 PRIVATE = ".coterie"
 NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"]
 DEPTH_MAX = 4
-SIZES = [0, 0, 0, 1, 10, 100, 1000, 10_000, 100_000] * 3 + [1_000_000, 10_000_000]
+SIZES = [0, 0, 0, 1, 10, 100, 1000, 10_000, 100_000] * 15 + [1_000_000, 10_000_000]
 NOREPLACE, EXCHANGE = 1, 2
 libc = ctypes.CDLL(None, use_errno=True)
 
