@@ -85,6 +85,8 @@ NODISCARD enum status swap_exchange(struct batch *batch, const struct step *step
 NODISCARD enum status swap_out(struct batch *batch, const struct step *step,
                                const struct spot *place);
 
+/* Whether the state that the step expects is the one that stands: of anything, a directory too. */
+bool step_knows(const struct batch *batch, const struct step *step, const struct standing *standing);
 /* Whether what stands is what the step expects: object, and witness of a regular file. */
 bool step_expects(const struct batch *batch, const struct step *step,
                   const struct standing *standing);

@@ -36,9 +36,14 @@ static enum status open_place(const struct install *install, const struct step *
     return ST_OK;
 }
 
+static bool has_same_attributes(const struct standing *a, const struct standing *b)
+{
+    return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid;
+}
+
 /*
- * What our own rename has just put in place. @before is how it was: a write since then, by whoever
- * found it, must not hide in the witness that we report.
+ * What our own rename has just put in place. @before is how it was: a write or a chmod since then, by
+ * whoever found it, must not hide in the witness that we report.
  */
 static void tell(int fd, const struct standing *before, struct step_result *out)
 {
@@ -46,7 +51,8 @@ static void tell(int fd, const struct standing *before, struct step_result *out)
 
     out->object = before->object;
     out->witness = before->witness;
-    if (beneath_look_fd(fd, &now) == 0 && now.witness.size == before->witness.size &&
+    if (beneath_look_fd(fd, &now) == 0 && has_same_attributes(&now, before) &&
+        now.witness.size == before->witness.size &&
         (now.witness.modified_ns == before->witness.modified_ns || now.kind == FILE_DIRECTORY))
         out->witness = now.witness;
 }
@@ -221,6 +227,10 @@ static enum status move(struct batch *batch, const struct step *step, const char
     batch_touch(batch, &to);
     if (spot_look(&to, &after) == 0 && object_equal(&after.object, &before.object)) {
         tell(fd, &before, out);
+        /* A directory moves in whatever state it is: a chmod that nobody has recorded yet is found by
+         * the next look only if the record does not claim to know this state. */
+        if (!step_knows(batch, step, &before))
+            out->witness = (struct witness){0};
         return ST_OK;
     }
     /* It was replaced between the look and the rename: that is for the place it came from. */

@@ -60,6 +60,13 @@ static struct witness expected_witness(const struct batch *batch, const struct s
     return none;
 }
 
+bool step_knows(const struct batch *batch, const struct step *step, const struct standing *standing)
+{
+    struct witness expected = expected_witness(batch, step);
+
+    return witness_equal(&expected, &standing->witness);
+}
+
 bool step_expects(const struct batch *batch, const struct step *step,
                   const struct standing *standing)
 {

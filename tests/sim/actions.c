@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What users and faults do. Each action draws from its own stream of random numbers. */
 #include "tests/sim/member.h"
+#include "tests/sim/script.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -24,8 +25,8 @@ static size_t list_nodes(const struct member *member, struct node *out[NODE_COUN
     return count;
 }
 
-static struct node *choose(const struct member *member, struct random_source *random,
-                           bool files, bool dirs)
+static struct node *choose(const struct member *member, struct random_source *random, bool files,
+                           bool dirs)
 {
     struct node *nodes[NODE_COUNT_MAX * 4];
     size_t count = list_nodes(member, nodes);
@@ -56,6 +57,37 @@ static void choose_name(const struct world *world, struct random_source *random,
     snprintf(name, DISK_NAME_SIZE, "%c", letter);
 }
 
+/* --- what is done, for the script --- */
+
+static void say_create(const struct member *member, const struct node *dir, const char *name,
+                       enum file_kind kind, uint64_t content)
+{
+    char path[DISK_PATH_SIZE];
+
+    script_child_path(dir, name, path);
+    if (kind == FILE_DIRECTORY)
+        script_say(member->world, member, "mkdir %s", path);
+    else
+        script_say(member->world, member, "%s %s %llu", kind == FILE_SYMLINK ? "symlink" : "create",
+                   path, (unsigned long long)content);
+}
+
+static void say_delete(const struct member *member, const struct node *node)
+{
+    char path[DISK_PATH_SIZE];
+
+    script_path(node, path);
+    script_say(member->world, member, "delete %s", path);
+}
+
+/* @path: where it stood. */
+static void say_move(const struct member *member, const char *path, const struct node *node)
+{
+    char now[DISK_PATH_SIZE];
+
+    script_path(node, now);
+    script_say(member->world, member, "move %s %s", path, now);
+}
 
 /* --- users --- */
 
@@ -74,6 +106,7 @@ static bool create(struct member *member, struct random_source *random, enum fil
         ledger_destroyed(&world->ledger, content); /* no link is that long */
         content = ledger_new_content(&world->ledger);
     }
+    say_create(member, dir, name, kind, content);
     disk_create(&member->disk, dir, name, kind, content);
     look_dirty(member, dir);
     return true;
@@ -83,14 +116,17 @@ static bool move(struct member *member, struct random_source *random, bool far)
 {
     struct node *node = choose(member, random, true, true);
     char name[DISK_NAME_SIZE];
+    char path[DISK_PATH_SIZE];
 
     if (!node)
         return false;
     struct node *old_dir = node->parent;
     struct node *dir = far ? choose_dir(member, random) : old_dir;
     choose_name(member->world, random, name);
+    script_path(node, path);
     if (!disk_rename(&member->disk, node, dir, name))
         return false;
+    say_move(member, path, node);
     look_dirty(member, old_dir);
     look_dirty(member, dir);
     return true;
@@ -106,8 +142,11 @@ static bool replace(struct member *member, struct random_source *random)
         return false;
     struct node *dir = node->parent;
     memcpy(name, node->name, sizeof(name));
+    uint64_t content = ledger_new_content(&member->world->ledger);
+    say_delete(member, node);
     disk_delete(&member->disk, node);
-    disk_create(&member->disk, dir, name, FILE_REGULAR, ledger_new_content(&member->world->ledger));
+    say_create(member, dir, name, FILE_REGULAR, content);
+    disk_create(&member->disk, dir, name, FILE_REGULAR, content);
     look_dirty(member, dir);
     return true;
 }
@@ -121,10 +160,13 @@ static bool recreate(struct member *member, struct random_source *random)
         return false;
     struct node *dir = node->parent;
     memcpy(name, node->name, sizeof(name));
+    uint64_t content = ledger_new_content(&member->world->ledger);
+    say_delete(member, node);
     disk_delete(&member->disk, node);
+    say_create(member, dir, name, FILE_DIRECTORY, 0);
     node = disk_create(&member->disk, dir, name, FILE_DIRECTORY, 0);
-    disk_create(&member->disk, node, "a", FILE_REGULAR,
-                ledger_new_content(&member->world->ledger));
+    say_create(member, node, "a", FILE_REGULAR, content);
+    disk_create(&member->disk, node, "a", FILE_REGULAR, content);
     look_dirty(member, dir);
     return true;
 }
@@ -138,6 +180,11 @@ static bool swap(struct member *member, struct random_source *random)
         return false;
     struct node *dir_a = a->parent;
     struct node *dir_b = b->parent;
+    char path_a[DISK_PATH_SIZE];
+    char path_b[DISK_PATH_SIZE];
+    script_path(a, path_a);
+    script_path(b, path_b);
+    script_say(member->world, member, "swap %s %s", path_a, path_b);
     disk_swap_names(&member->disk, a, b);
     look_dirty(member, dir_a);
     look_dirty(member, dir_b);
@@ -154,8 +201,7 @@ static bool copy(struct member *member, struct random_source *random)
     struct node *dir = choose_dir(member, random);
     char name[DISK_NAME_SIZE];
 
-    if (!original || original->kind != FILE_REGULAR ||
-        list_nodes(member, nodes) >= NODE_COUNT_MAX)
+    if (!original || original->kind != FILE_REGULAR || list_nodes(member, nodes) >= NODE_COUNT_MAX)
         return false;
     if (random_chance(random, 70))
         memcpy(name, original->name, sizeof(name));
@@ -163,36 +209,30 @@ static bool copy(struct member *member, struct random_source *random)
         choose_name(world, random, name);
     if (disk_child(&member->disk, dir, name))
         return false;
+    say_create(member, dir, name, FILE_REGULAR, original->content);
     disk_create(&member->disk, dir, name, FILE_REGULAR, original->content);
     look_dirty(member, dir);
     return true;
-}
-
-/* Where a directory stands, for disk_resolve(). */
-static void path_of(const struct node *node, char path[DISK_PATH_SIZE])
-{
-    char tail[DISK_PATH_SIZE] = "";
-
-    for (; node->parent; node = node->parent) {
-        snprintf(path, DISK_PATH_SIZE, "%s%s%s", node->name, *tail ? "/" : "", tail);
-        snprintf(tail, sizeof(tail), "%s", path);
-    }
 }
 
 static void move_into(struct member *member, struct node *node, struct node *dir)
 {
     struct node *old_dir = node->parent;
     char name[DISK_NAME_SIZE];
+    char path[DISK_PATH_SIZE];
 
     memcpy(name, node->name, sizeof(name));
+    script_path(node, path);
     member->disk.now_ns = member_walltime(member).ns;
     if (!disk_rename(&member->disk, node, dir, name))
         return;
+    say_move(member, path, node);
     look_dirty(member, old_dir);
     look_dirty(member, dir);
 }
 
-/* Two users move two directories into each other, each at another member: a cycle, when both meet. */
+/* Two users move two directories into each other, each at another member: a cycle, when both meet.
+ */
 static bool cross(struct member *member, struct random_source *random)
 {
     struct world *world = member->world;
@@ -203,9 +243,9 @@ static bool cross(struct member *member, struct random_source *random)
 
     if (!a || a == b || disk_is_below(a, b) || disk_is_below(b, a))
         return false;
-    path_of(a, path);
+    script_path(a, path);
     struct node *other_a = disk_resolve(&other->disk, path);
-    path_of(b, path);
+    script_path(b, path);
     struct node *other_b = disk_resolve(&other->disk, path);
     move_into(member, a, b);
     if (other != member && other_a && other_b && other_a->kind == FILE_DIRECTORY)
@@ -220,6 +260,7 @@ static bool remove_tree(struct member *member, struct random_source *random, boo
     if (!node)
         return false;
     struct node *dir = node->parent;
+    say_delete(member, node);
     disk_delete(&member->disk, node);
     look_dirty(member, dir);
     return true;
@@ -231,10 +272,16 @@ static bool change(struct member *member, struct random_source *random, bool con
 
     if (!node || (content && node->kind != FILE_REGULAR))
         return false;
+    uint64_t value =
+        content ? ledger_new_content(&member->world->ledger) : 1 + random_below(random, 1000);
+    char path[DISK_PATH_SIZE];
+    script_path(node, path);
+    script_say(member->world, member, "%s %s %llu", content ? "write" : "chmod", path,
+               (unsigned long long)value);
     if (content)
-        disk_write(&member->disk, node, ledger_new_content(&member->world->ledger));
+        disk_write(&member->disk, node, value);
     else
-        disk_change_attributes(&member->disk, node, 1 + (uint32_t)random_below(random, 1000));
+        disk_change_attributes(&member->disk, node, (uint32_t)value);
     look_dirty(member, node->parent);
     return true;
 }
@@ -284,10 +331,10 @@ bool actions_operate(struct world *world, struct member *member, struct random_s
 #undef X
     };
     static const unsigned char weights[OPERATION_COUNT] = {
-        [OPERATION_create] = 18, [OPERATION_make_dir] = 14,    [OPERATION_make_link] = 2,
-        [OPERATION_write] = 16,  [OPERATION_attributes] = 5,   [OPERATION_rename] = 8,
-        [OPERATION_move] = 16,   [OPERATION_delete] = 5,       [OPERATION_delete_tree] = 3,
-        [OPERATION_replace] = 4, [OPERATION_swap] = 2,         [OPERATION_recreate] = 2,
+        [OPERATION_create] = 18, [OPERATION_make_dir] = 14,  [OPERATION_make_link] = 2,
+        [OPERATION_write] = 16,  [OPERATION_attributes] = 5, [OPERATION_rename] = 8,
+        [OPERATION_move] = 16,   [OPERATION_delete] = 5,     [OPERATION_delete_tree] = 3,
+        [OPERATION_replace] = 4, [OPERATION_swap] = 2,       [OPERATION_recreate] = 2,
         [OPERATION_copy] = 3,    [OPERATION_cross] = 2,
     };
     uint64_t at = random_below(random, 100);
@@ -319,6 +366,7 @@ static void part(struct world *world, struct random_source *random)
             continue;
         world->parted[a][other] = true;
         world->parted[other][a] = true;
+        script_say(world, NULL, "part %u %u", a + 1, other + 1);
     }
     for (size_t i = 0; i < world->edge_count; i++) {
         struct edge *edge = &world->edges[i];
@@ -335,6 +383,7 @@ static void cut(struct world *world, struct random_source *random)
     if (!edge->stream)
         return;
     streams_cut(world, edge->stream);
+    script_say(world, NULL, "cut %u %u", edge->from->index + 1, edge->to->index + 1);
     world_count_fault(world, FAULT_cut);
 }
 
@@ -345,6 +394,8 @@ static void turn_schedule(struct world *world, struct random_source *random)
     edge->open = !edge->open;
     if (!edge->open && edge->stream)
         streams_cut(world, edge->stream);
+    script_say(world, NULL, "%s %u %u", edge->open ? "open" : "close", edge->from->index + 1,
+               edge->to->index + 1);
     world_count_fault(world, FAULT_schedule);
 }
 
@@ -362,6 +413,7 @@ static void fault(struct world *world, struct random_source *random)
         part(world, random);
     } else if (kind < 58) {
         memset(world->parted, 0, sizeof(world->parted));
+        script_say(world, NULL, "heal");
         world_count_fault(world, FAULT_heal);
     } else if (kind < 70) {
         world_count_fault(world, FAULT_crash);
@@ -378,10 +430,11 @@ static void fault(struct world *world, struct random_source *random)
         topology_lay(world, random);
         world_count_fault(world, FAULT_topology);
     } else if (kind < 91) {
-        static const int64_t jumps_ms[] = {SECOND, -SECOND, HOUR, -HOUR, 24 * HOUR * 3650,
-                                           -24 * HOUR * 3650};
+        static const int64_t jumps_ms[] = {SECOND, -SECOND,          HOUR,
+                                           -HOUR,  24 * HOUR * 3650, -24 * HOUR * 3650};
         world_count_fault(world, FAULT_clock_jump);
         member->skew_ms = jumps_ms[random_below(random, 6)];
+        script_say(world, member, "clock %lld", (long long)member->skew_ms);
     } else {
         turn_schedule(world, random);
     }
@@ -389,8 +442,8 @@ static void fault(struct world *world, struct random_source *random)
 
 void actions_run(struct world *world, uint64_t number)
 {
-    struct random_source random = random_from(world->options.seed ^
-                                              (number + 1) * UINT64_C(0x9e3779b97f4a7c15));
+    struct random_source random =
+        random_from(world->options.seed ^ (number + 1) * UINT64_C(0x9e3779b97f4a7c15));
 
     if (number < world->options.skip_count && world->options.skip[number])
         return;
@@ -406,6 +459,7 @@ void actions_run(struct world *world, uint64_t number)
 
 void actions_heal(struct world *world)
 {
+    script_say(world, NULL, "healed");
     world->healed = true;
     memset(world->parted, 0, sizeof(world->parted));
     for (size_t i = 0; i < world->edge_count; i++)

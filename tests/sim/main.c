@@ -4,6 +4,7 @@
  *
  *   sim FIRST LAST [--twice]     run a range; each seed twice and compare the hashes of the traces
  *   sim --trace SEED             run one and print what happens
+ *   sim --script SEED            write what users and faults do in it, for real agents
  *   sim --shrink SEED            leave out actions while the same seed still fails
  */
 #include "tests/sim/world.h"
@@ -148,6 +149,17 @@ static int run_traced(uint64_t seed, const bool *skip, size_t skip_count)
     return result.failed ? 1 : 0;
 }
 
+/* Whether the run fails is of no interest here. */
+static int write_script(uint64_t seed)
+{
+    struct sim_options options = {.seed = seed, .script = true};
+    struct sim_result result;
+
+    running_seed = seed;
+    sim_run(&options, &result);
+    return 0;
+}
+
 /* In a process of its own, since the core may stop itself. */
 static bool fails(uint64_t seed, const bool *skip, size_t skip_count)
 {
@@ -187,8 +199,7 @@ static int shrink(uint64_t seed)
                 memcpy(before, skip, sizeof(skip));
                 for (size_t i = at; i < at + run; i++)
                     skip[i] = true;
-                if (memcmp(before, skip, sizeof(skip)) != 0 &&
-                    !fails(seed, skip, ACTION_COUNT_MAX))
+                if (memcmp(before, skip, sizeof(skip)) != 0 && !fails(seed, skip, ACTION_COUNT_MAX))
                     memcpy(skip, before, sizeof(skip));
             }
         }
@@ -205,10 +216,13 @@ int main(int argc, char **argv)
     signal(SIGABRT, on_abort);
     if (argc == 3 && strcmp(argv[1], "--trace") == 0)
         return run_traced(strtoull(argv[2], NULL, 10), NULL, 0);
+    if (argc == 3 && strcmp(argv[1], "--script") == 0)
+        return write_script(strtoull(argv[2], NULL, 10));
     if (argc == 3 && strcmp(argv[1], "--shrink") == 0)
         return shrink(strtoull(argv[2], NULL, 10));
     if (argc == 3 || (argc == 4 && strcmp(argv[3], "--twice") == 0))
         return run_range(strtoull(argv[1], NULL, 10), strtoull(argv[2], NULL, 10), argc == 4);
-    fprintf(stderr, "usage: sim FIRST LAST [--twice] | --trace SEED | --shrink SEED\n");
+    fprintf(stderr, "usage: sim FIRST LAST [--twice] | --trace SEED | "
+                    "--script SEED | --shrink SEED\n");
     return 2;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/member.h"
+#include "tests/sim/script.h"
 
 #include "common/base/mem.h"
 
@@ -143,6 +144,7 @@ void member_crash(struct member *member, int64_t away_ms)
     if (!member->up)
         return;
     world_trace(member->world, member, "crashes");
+    script_say(member->world, member, "crash %lld", (long long)away_ms);
     forget_process(member);
     memstore_crash(member->memory);
     restart_later(member, away_ms);
@@ -155,6 +157,7 @@ void member_lose_database(struct member *member)
     if (!member->up || member->index == 0 || world->plan.reader)
         return;
     world_count_fault(world, FAULT_database_lost);
+    script_say(world, member, "lose");
     member_crash(member, world_delay(world, 10 * SECOND));
     memstore_free(member->memory);
     member->memory = memstore_new(world->plan.fold);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One run from its seed: set up, load, heal, wait for quiet, check, epilogue, check again. */
 #include "tests/sim/member.h"
+#include "tests/sim/script.h"
 
 #include "common/base/mem.h"
 
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define QUIET_MS_MAX (6 * HOUR)
+#define QUIET_MS_MAX    (6 * HOUR)
 #define EVENT_COUNT_MAX 400000u
 
 /* --- the world --- */
@@ -135,14 +136,18 @@ static void set_up(struct world *world)
     for (unsigned i = 0; i < world->plan.member_count; i++) {
         world->members[i] = member_new(world, i);
         if (random_chance(&world->random, 30))
-            world->members[i]->skew_ms = (int64_t)random_below(&world->random, 20 * HOUR) - 10 * HOUR;
+            world->members[i]->skew_ms =
+                (int64_t)random_below(&world->random, 20 * HOUR) - 10 * HOUR;
     }
     topology_lay(world, &world->random);
+    script_begin(world);
     for (unsigned i = 0; i < world->plan.member_count; i++) {
+        script_say(world, world->members[i], "clock %lld", (long long)world->members[i]->skew_ms);
         if (world->plan.seeded)
             seed_disk(world, world->members[i]);
         member_start(world->members[i]);
     }
+    script_say(world, NULL, "start");
     for (unsigned i = 0; i < world->plan.action_count; i++) {
         int64_t at_ms = (int64_t)random_below(&world->random, (uint64_t)world->plan.load_ms);
         world_queue(world, at_ms, (struct event){.kind = EVENT_ACTION, .value = i});

@@ -5,6 +5,7 @@
 #   run.sh --seeds A..B [--twice] [--jobs N]   a range, spread over N processes (default: all cores)
 #   run.sh --known                             the seeds that failed once (seeds.txt)
 #   run.sh --trace SEED                        what happens in one run
+#   run.sh --script SEED                       what users and faults do in it (script.h), for real agents
 #   run.sh --shrink SEED                       the fewest actions with which a seed still fails
 #
 # The program is taken from COTERIE_BUILD, else from build/release or build/dev. Ends with 1 and the
@@ -28,7 +29,7 @@ find_program() {
 }
 
 usage() {
-    sed -n '4,12s/^# \{0,1\}//p' "$0" >&2
+    sed -n '4,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -135,7 +136,7 @@ while [ $# -gt 0 ]; do
         run_known
         exit
         ;;
-    --trace | --shrink)
+    --trace | --script | --shrink)
         [ $# -ge 2 ] || usage
         exec "$program" "$1" "$2"
         ;;

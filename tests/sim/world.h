@@ -69,6 +69,7 @@ enum sim_operation {
 struct sim_options {
     uint64_t seed;
     bool trace;
+    bool script; /* write down what users and faults do (script.h) */
     const bool *skip; /* actions to leave out, by number; may be NULL */
     size_t skip_count;
 };

@@ -9,18 +9,22 @@
 #   agents_end DIR N SIGNAL      end it and wait for its end; prints its exit status
 #   agents_pid DIR N
 #   agents_cut, agents_join      no packet passes between anybody; it does again
-#   agents_bar N, agents_unbar N no packet reaches agent N's address: nobody pulls from it, while it
-#                                pulls from the others; it does again
-#   agents_clock DIR N OFFSET    with AGENTS_CLOCKS: its wall clock is off by that from now on
-#                                (+0, -3600, +10y …), its monotonic one and the files' times are not
+#   agents_part DIR A B           nothing passes from A to B any more (the other way it does)
+#   agents_heal DIR COUNT          everything passes between all pairs again
+#   agents_clock DIR N SECONDS   from now on agent N's clock differs by so much; it goes on running
 #   agents_down DIR              end everything; false when an agent did not end cleanly
 #
-# Needs root, COTERIE_BUILD and COTERIE_SOURCE. AGENTS_CLOCKS: each agent has a wall clock of its own
-# (libfaketime). AGENTS_LOG is the log level, AGENTS_WRAP a command
+# To be set before: AGENTS_APART=1 gives each agent a network of its own, which agents_part needs;
+# AGENTS_CLOCKS=1 gives each a clock of its own, which agents_clock needs; AGENTS_LINKS="1-2 2-1" says
+# who pulls from whom ("1-2": 2 from 1), otherwise everybody from everybody; AGENTS_READER=N makes
+# agent N read-only.
+#
+# AGENTS_SKEW: seconds that clocks may differ (kdc.sh). Needs root, COTERIE_BUILD and COTERIE_SOURCE. AGENTS_LOG is the log level, AGENTS_WRAP a command
 # that runs each agent (valgrind …), AGENTS_IN how an agent receives (make_assignment.c).
 
 agents_name() { echo "a$1.agents.test"; }
-agents_address() { echo "127.91.0.$1"; }
+agents_address() { [ -n "${AGENTS_APART:-}" ] && echo "10.91.0.$1" || echo "127.91.0.$1"; }
+agents_mac() { printf '02:00:00:00:00:%02x' "$1"; }
 agents_pid() { cat "$1/$2/pid"; }
 
 # A network of its own: addresses never meet those of another run, and it can be cut.
@@ -31,38 +35,65 @@ agents_enter() {
     AGENTS_INSIDE=1 exec unshare -mn bash "$@"
 }
 
-agents_cut() { ip link set lo down; }
-agents_join() { ip link set lo up; }
-
-# The rules for local addresses make way for ours, in this network alone.
-agents_bars_up() {
-    ip rule show | grep -q '^100:' && return
-    ip rule add pref 100 lookup local
-    ip rule del pref 0
+agents_cut() {
+    if [ -n "${AGENTS_APART:-}" ]; then ip link set agents down; else ip link set lo down; fi
 }
-agents_bar() { ip rule add pref 10 to "$(agents_address "$1")" blackhole; }
-agents_unbar() { ip rule del pref 10 to "$(agents_address "$1")" blackhole 2>/dev/null || true; }
+agents_join() {
+    ip link set lo up
+    [ -z "${AGENTS_APART:-}" ] || ip link set agents up
+}
 
-agents_clock() { # DIR N OFFSET
-    # in one step: the agent reads it whenever it asks for the time
-    echo "$3" > "$1/$2/clock.new"
+# A bridge with the KDC on it, and behind it a network for each agent.
+agents_lay_networks() { # DIR COUNT
+    local dir=$1 n
+    ip link add agents type bridge && ip addr add 10.91.0.254/24 dev agents && ip link set agents up || return
+    for n in $(seq "$2"); do
+        mkdir -p "$dir/$n"
+        touch "$dir/$n/net"
+        unshare --net="$dir/$n/net" true || return
+        ip link add "v$n" type veth peer name "p$n" address "$(agents_mac "$n")" &&
+            ip link set "v$n" master agents up && ip link set "p$n" netns "$dir/$n/net" || return
+        nsenter --net="$dir/$n/net" sh -c "ip link set lo up && ip link set p$n name eth0 &&
+            ip addr add $(agents_address "$n")/24 dev eth0 && ip link set eth0 up" || return
+    done
+}
+
+# A wrong hardware address loses packets as a broken network does: nobody is told.
+agents_part() { # DIR A B
+    nsenter --net="$1/$2/net" ip neigh replace "$(agents_address "$3")" \
+        lladdr 02:00:00:00:ff:ff nud permanent dev eth0
+}
+agents_heal() { # DIR COUNT
+    local a b
+    for a in $(seq "$2"); do
+        for b in $(seq "$2"); do
+            [ "$a" = "$b" ] || nsenter --net="$1/$a/net" ip neigh replace "$(agents_address "$b")" \
+                lladdr "$(agents_mac "$b")" nud permanent dev eth0
+        done
+    done
+}
+
+# Only what the agent takes for the time of day: its timers, and the times of files, stay true.
+agents_clock() { # DIR N SECONDS
+    printf '%+d\n' "$3" > "$1/$2/clock.new"
     mv "$1/$2/clock.new" "$1/$2/clock"
 }
 
-# What makes agent N live by its own clock.
-agents_clock_env() { # DIR N
+agents_surroundings() { # DIR N: prints what runs the agent
+    local library
+    [ -z "${AGENTS_APART:-}" ] || echo nsenter "--net=$1/$2/net"
     [ -n "${AGENTS_CLOCKS:-}" ] || return 0
-    [ -f "$1/$2/clock" ] || agents_clock "$1" "$2" +0
-    echo env "LD_PRELOAD=$(echo /usr/lib/*/faketime/libfaketimeMT.so.1)" \
-        "FAKETIME_TIMESTAMP_FILE=$1/$2/clock" FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 \
-        NO_FAKE_STAT=1
+    library=$(dpkg -L libfaketime | grep -m1 'libfaketimeMT.so.1$')
+    echo env "LD_PRELOAD=$library" "FAKETIME_TIMESTAMP_FILE=$1/$2/clock" FAKETIME_CACHE_DURATION=1 \
+        FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1
 }
 
 agents_start() { # DIR N
-    local dir=$1 n=$2
+    local dir=$1 n=$2 around=()
     . "$dir/kdc/env"
-    # shellcheck disable=SC2046,SC2086  # words
-    $(agents_clock_env "$dir" "$n") ${AGENTS_WRAP:-} "$COTERIE_BUILD/agent/coterie-agent" --config "$dir/$n/agent.conf" \
+    [ -z "${AGENTS_CLOCKS:-}" ] || [ -f "$dir/$n/clock" ] || agents_clock "$dir" "$n" 0
+    read -r -d '' -a around < <(agents_surroundings "$dir" "$n")
+    "${around[@]}" ${AGENTS_WRAP:-} "$COTERIE_BUILD/agent/coterie-agent" --config "$dir/$n/agent.conf" \
         2>>"$dir/$n/log" &
     echo $! > "$dir/$n/pid"
 }
@@ -77,15 +108,22 @@ agents_end() { # DIR N SIGNAL
     return "$status"
 }
 
+agents_linked() { # A B: B pulls from A
+    [[ -z "${AGENTS_LINKS:-}" || " $AGENTS_LINKS " = *" $1-$2 "* ]]
+}
+
 agents_write() { # DIR N COUNT
     local dir=$1 n=$2 count=$3 m role=member connections=()
     mkdir -p "$dir/$n/root" "$dir/$n/state"
     [ "$n" = 1 ] && role=primary
+    [ "$n" = "${AGENTS_READER:-}" ] && role=reader
     for m in $(seq "$count"); do
         [ "$m" = "$n" ] && continue
-        connections+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$n" "$m")" "${AGENTS_IN:-in}"
+        agents_linked "$m" "$n" &&
+            connections+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$n" "$m")" "${AGENTS_IN:-in}"
             "$(agents_name "$m")" 7722 "host/$(agents_name "$m")@$KDC_REALM")
-        connections+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$m" "$n")" out
+        agents_linked "$n" "$m" &&
+            connections+=("$(printf '00000000-0000-0000-0000-%04d%08d' "$m" "$n")" out
             "$(agents_name "$m")" 7722 "host/$(agents_name "$m")@$KDC_REALM")
     done
     ASAN_OPTIONS=detect_leaks=0 "$COTERIE_BUILD/tests/support/make_assignment" "$dir/$n/state/assignment" "$(agents_name "$n")" \
@@ -106,15 +144,19 @@ C
 agents_up() { # DIR COUNT
     local dir=$1 count=$2 n names=()
     mkdir -p "$dir"
+    if [ -n "${AGENTS_APART:-}" ]; then
+        agents_lay_networks "$dir" "$count" && agents_heal "$dir" "$count" || return
+        export KDC_LISTEN=10.91.0.254
+    fi
     agents_join
-    agents_bars_up
     cp /etc/hosts "$dir/hosts"
     for n in $(seq "$count"); do
         names+=("host/$(agents_name "$n")")
         echo "$(agents_address "$n") $(agents_name "$n")" >> "$dir/hosts"
     done
     mount --bind "$dir/hosts" /etc/hosts
-    bash "$COTERIE_SOURCE/tests/support/kdc.sh" start "$dir/kdc" "${names[@]}" || return
+    bash "$COTERIE_SOURCE/tests/support/kdc.sh" start "$dir/kdc" ${AGENTS_SKEW:+--skew "$AGENTS_SKEW"} \
+        "${names[@]}" || return
     . "$dir/kdc/env"
     for n in $(seq "$count"); do
         agents_write "$dir" "$n" "$count"
@@ -146,6 +188,7 @@ agents_down() { # DIR
         wait "$(cat "$file")" || { status=1; echo "agent $n ended with status $?"; }
         rm -f "$file"
     done
+    [ -z "${AGENTS_APART:-}" ] || umount -q "$dir"/*/net
     bash "$COTERIE_SOURCE/tests/support/kdc.sh" stop "$dir/kdc"
     return "$status"
 }

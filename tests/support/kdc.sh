@@ -12,6 +12,7 @@
 # Keytabs: DIR/host_a.test.keytab for host/a.test. DIR/env exports KRB5_CONFIG, KRB5_KDC_PROFILE,
 # KRB5RCACHEDIR, KDC_DIR, KDC_ADDRESS, KDC_REALM, KDC_SCRIPT (this file).
 # Options: --life SECONDS of the tickets (36000); --skew SECONDS that clocks may differ (300).
+# KDC_LISTEN: the address to listen on, when no loopback address will do.
 # Exit 77: the KDC's programs are not installed.
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
@@ -127,7 +128,7 @@ start() {
     [ $# -gt 0 ] || die "which principals?"
     mkdir -p "$dir"
     dir=$(cd "$dir" && pwd)
-    address=$(free_address)
+    address=${KDC_LISTEN:-$(free_address)}
     write_configuration "$dir" "$address" "$life" "$skew"
     . "$dir/env"
     make_database "$dir" "$@"

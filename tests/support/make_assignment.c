@@ -2,7 +2,7 @@
 /*
  * make_assignment: an assignment file for one agent, for tests that need no controller.
  *
- *   make_assignment OUT COMPUTER GROUP_GUID FOLDER_GUID MEMBER_GUID ROOT primary|member
+ *   make_assignment OUT COMPUTER GROUP_GUID FOLDER_GUID MEMBER_GUID ROOT primary|member|reader
  *                   [CONNECTION_GUID in|in-whole|out PARTNER_NAME PORT PRINCIPAL]...
  *
  * in-whole: without remote differential compression.
@@ -77,6 +77,7 @@ int main(int argc, char **argv)
         .tombstone_life_min = 86400,
         .enabled = true,
         .primary = strcmp(argv[7], "primary") == 0,
+        .read_only = strcmp(argv[7], "reader") == 0,
     };
     (void)filter_add_list(&folder.file_filter, FILTER_FILE_DEFAULT);
     for (int i = 8; i < argc; i += 5)

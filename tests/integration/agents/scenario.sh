@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Scenarios on three real agents: to be sourced, after which the script is inside its own namespaces.
 #
-#   scenario_up [COUNT]      agents up and in sync; $r1 $r2 $r3 are their roots
+#   scenario_up [COUNT]      agents up and in sync (with SCENARIO_AT_ONCE: only up); $r1 $r2 $r3 are
+#                            their roots
 #   promise "TEXT" FUNCTION  run one scenario; afterwards all are in sync and hold equal trees
 #   check COMMAND…           must succeed
 #   holds FILE TEXT          its content is TEXT
@@ -11,8 +12,8 @@
 #   crash N                  kill -9
 #   pause N, resume N        SIGSTOP, SIGCONT
 #   cut_network, join_network   no packet passes between anybody; it does again
-#   bar N, unbar N           nobody reaches that agent; they do again
-#   clock N OFFSET           its wall clock is wrong by so much (needs AGENTS_CLOCKS)
+#   part A B, heal           nothing passes from A to B; everything passes again (AGENTS_APART)
+#   clock N SECONDS          how much N's clock differs (AGENTS_CLOCKS)
 #   preserved TEXT           how many preserved files on all members hold TEXT
 #   conflicts                how many losing versions all members have preserved
 #   received N, sent N       bytes of content and updates that agent N got, gave, since it started
@@ -42,7 +43,7 @@ scenario_end() {
     [ -n "$scenario_dir" ] || exit "$status"
     agents_down "$scenario_dir" >/dev/null 2>&1
     if [ "$status" = 0 ] || [ -z "${SCENARIO_KEEP:-}" ]; then
-        umount -q "$scenario_dir"/*/root
+        umount -q "$scenario_dir"/*/root "$scenario_dir"/*/net
         rm -rf "$scenario_dir"
     else
         echo "kept: $scenario_dir"
@@ -64,7 +65,7 @@ scenario_up() {
     done
     type before_up >/dev/null 2>&1 && before_up
     agents_up "$scenario_dir" "$scenario_count" || exit
-    settle
+    [ -n "${SCENARIO_AT_ONCE:-}" ] || settle
 }
 
 # shellcheck disable=SC2120  # the seconds are for those who need more than the usual
@@ -101,8 +102,8 @@ pause() { kill -STOP "$(agents_pid "$scenario_dir" "$1")"; }
 resume() { kill -CONT "$(agents_pid "$scenario_dir" "$1")"; }
 cut_network() { agents_cut; }
 join_network() { agents_join; }
-bar() { agents_bar "$1"; }
-unbar() { agents_unbar "$1"; }
+part() { agents_part "$scenario_dir" "$1" "$2"; }
+heal() { agents_heal "$scenario_dir" "$scenario_count"; }
 clock() { agents_clock "$scenario_dir" "$1" "$2"; }
 
 preserved() {

@@ -3,11 +3,10 @@
 """Users for storm.sh, and the judge of what became of their work.
 
   storm.py load ROOT MEMBER SEED SECONDS LEDGER   random changes; each content is unique
+  storm.py summary LEDGER                         what the users did
   storm.py check LEDGER ROOT...                   nothing written is lost; no file is torn
-  storm.py sum LEDGER                             what the users did
 
-A content is a line with its token, a body, and a line with the SHA-256 of what stands before. Bodies
-are from nothing to some MiB; a file that is changed in place keeps most of its body. What a user replaces or removes is moved into the
+A content is its token, one a line, repeated. What a user replaces or removes is moved into the
 graveyard beside the ledger first, so that it is known which contents users themselves gave up, even
 when something else stood there than they thought. Every other token must stand in the trees or in a
 preserve area.
@@ -15,7 +14,7 @@ preserve area.
 
 import collections
 import ctypes
-import hashlib
+import json
 import os
 import random
 import sys
@@ -24,6 +23,7 @@ import time
 PRIVATE = ".coterie"
 NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"]
 DEPTH_MAX = 4
+SIZES = [0, 0, 0, 1, 10, 100, 1000, 10_000, 100_000] * 15 + [1_000_000, 10_000_000]
 NOREPLACE, EXCHANGE = 1, 2
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -33,20 +33,9 @@ def rename(old, new, flags):
         raise OSError(ctypes.get_errno(), "renameat2", old)
 
 
-def content(token, body):
-    data = (token + "\n").encode() + body
-    return data + b"= " + hashlib.sha256(data).hexdigest().encode() + b"\n"
-
-
-def body_of(data):
-    """What stands between the first line and the last; nothing when it is no whole content."""
-    first, last = data.find(b"\n") + 1, data.rfind(b"= ")
-    return data[first:last] if first <= last else b""
-
-
-def is_whole(data):
-    end = data.rfind(b"= ")
-    return end >= 0 and data[end:] == b"= " + hashlib.sha256(data[:end]).hexdigest().encode() + b"\n"
+def content(token, size):
+    line = (token + "\n").encode()
+    return line * (1 + size // len(line))
 
 
 class User:
@@ -61,26 +50,17 @@ class User:
         self.outside = os.path.join(ledger, f"outside-{member}")
         os.makedirs(self.graveyard, exist_ok=True)
         os.makedirs(self.outside, exist_ok=True)
+        self.bytes = 0
+        self.done = collections.Counter()
+        self.failed = 0
         self.written = open(os.path.join(ledger, f"written-{member}"), "a", buffering=1)
-        self.done = open(os.path.join(ledger, f"done-{member}"), "a", buffering=1)
-
-    def token(self):
-        self.count += 1
-        return f"{self.prefix}-{self.count}"
 
     def fresh(self):
-        token = self.token()
-        size = self.random.choice([0, 0, 10, 100, 1000, 10000, 100000, 1000000])
-        return token, content(token, self.random.randbytes(size))
-
-    def edited(self, old):
-        """Another content whose body is that of @old but for one place."""
-        token = self.token()
-        body = body_of(old)
-        at = self.random.randrange(len(body) + 1)
-        gone = self.random.choice([0, 0, 1, 50, 5000])
-        new = self.random.randbytes(self.random.choice([0, 1, 50, 5000]))
-        return token, content(token, body[:at] + new + body[at + gone:])
+        self.count += 1
+        size = self.random.choice(SIZES)
+        token = f"{self.prefix}-{self.count}"
+        self.bytes += size
+        return token, content(token, size)
 
     def grave(self):
         self.graves += 1
@@ -128,9 +108,9 @@ class User:
         path = self.existing()
         if os.path.islink(path) or not os.path.isfile(path):
             return
+        token, data = self.fresh()
         with open(path, "r+b") as file:
             old = file.read()
-            token, data = self.edited(old)
             with open(self.grave(), "wb") as grave:
                 grave.write(old)
             file.seek(0)
@@ -172,6 +152,26 @@ class User:
     def swap(self):
         rename(self.existing(), self.existing(), EXCHANGE)
 
+    def cross(self):
+        """One directory of the root into another: with the same done elsewhere, a cycle."""
+        inside = [e.path for e in os.scandir(self.root)
+                  if e.is_dir(follow_symlinks=False) and e.name != PRIVATE]
+        if len(inside) > 1:
+            a, b = self.random.sample(sorted(inside), 2)
+            rename(a, os.path.join(b, os.path.basename(a)), NOREPLACE)
+
+    def extend(self):
+        """The same bytes and one more line: most of a large file travels as what it was."""
+        path = self.existing()
+        if os.path.islink(path) or not os.path.isfile(path):
+            return
+        with open(path, "r+b") as file:
+            line = file.readline()
+            if line.endswith(b"\n"):
+                file.seek(0, os.SEEK_END)
+                file.write(line)
+                self.bytes += len(line)
+
     def remove(self):
         path = self.existing()
         if not os.path.isdir(path) or self.random.random() < 0.2:
@@ -198,13 +198,18 @@ class User:
     def step(self):
         what = self.random.choices(
             [self.create, self.write_in_place, self.save, self.make_tree, self.make_dir, self.move,
-             self.swap, self.remove, self.remove_one_by_one, self.link, self.attributes],
-            [6, 4, 4, 1, 3, 5, 2, 2, 1, 1, 2])[0]
+             self.swap, self.remove, self.remove_one_by_one, self.link, self.attributes, self.cross,
+             self.extend],
+            [6, 4, 4, 1, 3, 5, 2, 2, 1, 1, 2, 1, 2])[0]
         try:
             what()
-            print(what.__name__, file=self.done)
+            self.done[what.__name__] += 1
         except OSError:
-            pass    # what was there has gone: others work here too
+            self.failed += 1    # what was there has gone: others work here too
+
+    def tell(self, ledger):
+        with open(os.path.join(ledger, f"done-{self.prefix}"), "w", encoding="ascii") as file:
+            json.dump({**self.done, "in vain": self.failed, "bytes": self.bytes}, file)
 
 
 def load(root, member, seed, seconds, ledger):
@@ -214,6 +219,16 @@ def load(root, member, seed, seconds, ledger):
         for _ in range(user.random.randrange(1, 12)):
             user.step()
         time.sleep(user.random.random() * 0.2)
+    user.tell(ledger)
+
+
+def summary(ledger):
+    done = collections.Counter()
+    for name in os.listdir(ledger):
+        if name.startswith("done-"):
+            with open(os.path.join(ledger, name), encoding="ascii") as file:
+                done.update(json.load(file))
+    print("operations:", " ".join(f"{what.replace(' ', '_')}={n}" for what, n in sorted(done.items())))
 
 
 def files(top):
@@ -230,10 +245,10 @@ def tokens(top, torn=None):
     found = set()
     for path in files(top):
         with open(path, "rb") as file:
-            data = file.read()
-        if torn is not None and not is_whole(data):
+            lines = file.read().split(b"\n")
+        if torn is not None and (lines[-1] or len(set(lines[:-1])) != 1):
             torn.append(path)
-        found.add(data.split(b"\n", 1)[0].decode(errors="replace"))
+        found.update(line.decode(errors="replace") for line in set(lines) if line)
     return found
 
 
@@ -259,18 +274,9 @@ def check(ledger, *roots):
     return 1 if lost or torn else 0
 
 
-def add_up(ledger):
-    done = collections.Counter()
-    for name in os.listdir(ledger):
-        if name.startswith("done-"):
-            with open(os.path.join(ledger, name), encoding="ascii") as file:
-                done.update(file.read().split())
-    print("operations", sum(done.values()), *(f"{name}={count}" for name, count in sorted(done.items())))
-
-
 if __name__ == "__main__":
     if sys.argv[1] == "load":
         sys.exit(load(*sys.argv[2:]))
-    if sys.argv[1] == "sum":
-        sys.exit(add_up(*sys.argv[2:]))
+    if sys.argv[1] == "summary":
+        sys.exit(summary(*sys.argv[2:]))
     sys.exit(check(*sys.argv[2:]))

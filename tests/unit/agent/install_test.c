@@ -483,6 +483,24 @@ static void names_are_swapped_by_way_of_the_parked_directory(void **state)
     assert_true(witness_equal(&results[2].witness, &now.witness));
 }
 
+static void a_move_claims_no_state_that_nobody_recorded(void **state)
+{
+    static const struct witness none = {0};
+    struct fixture *f = *state;
+    struct step_result result;
+    struct step step;
+
+    assert_int_equal(mkdirat(root_fd(f->t.root), "a", 0755), 0);
+    step = a_step(f, STEP_MOVE, "b", "a");
+    step.from_path = "a";
+    step.file_kind = FILE_DIRECTORY;
+    step.expect_witness.changed_ns--; /* it was recorded before the chmod that stands now */
+
+    assert_int_equal(run_one(f, &step, &result), ST_OK);
+
+    assert_true(witness_equal(&result.witness, &none));
+}
+
 static void a_move_never_replaces(void **state)
 {
     struct fixture *f = *state;
@@ -1015,6 +1033,7 @@ int main(void)
         TEST(many_files_are_installed_in_one_batch),
         TEST(a_batch_stops_at_the_first_failure),
         TEST(names_are_swapped_by_way_of_the_parked_directory),
+        TEST(a_move_claims_no_state_that_nobody_recorded),
         TEST(a_move_never_replaces),
         TEST(a_deleted_file_can_be_restored),
         TEST(a_directory_with_something_new_in_it_stays),
