@@ -491,6 +491,31 @@ static void look_absent(struct gathering *g, const char *path, const struct obje
     record_fini(&record);
 }
 
+/*
+ * What is recorded as parked is not in the parked directory. Parking is recorded ahead of the step, and
+ * between a crash and the next scan a user may have taken it away: no name leads to such a record, and
+ * a plan that is to bring it back would fail for ever.
+ */
+static void look_parked_absent(struct gathering *g, const char *path, const struct object *parent,
+                               const char *name)
+{
+    struct store store = db_reader_store(g->reader);
+    struct record record = {0};
+    struct file_id id;
+
+    if (!replica_parked_id(name, &id) || !store.ops->get(store.arg, &id, &record))
+        return;
+    if (record.update.present && record.place == PLACE_PARKED)
+        locate_missing(g, &record, path, parent);
+    record_fini(&record);
+}
+
+static bool is_in_parked(const char *path, const char *name)
+{
+    return strncmp(path, PARKED_DIR "/", strlen(PARKED_DIR "/")) == 0 &&
+           strcmp(path + strlen(PARKED_DIR "/"), name) == 0;
+}
+
 /* The directory does not stand there: whether it is still recorded there is for its own place to find. */
 static void look_above(struct gathering *g, const char *path)
 {
@@ -555,7 +580,9 @@ static void look_at(struct gathering *g, const struct named_place *place)
     if (place->dir.size > 0 && !object_equal(&place->dir, &parent.object))
         follow(g, place);
     bool known = directory_id(g, &parent.object, &parent_id);
-    if (spot_look(&spot, &standing) != 0) {
+    if (spot_look(&spot, &standing) != 0 && is_in_parked(path, spot.name)) {
+        look_parked_absent(g, path, &parent.object, spot.name);
+    } else if (spot_look(&spot, &standing) != 0) {
         look_absent(g, path, &parent.object, known ? &parent_id : NULL, spot.name);
     } else if (standing.kind == 0 || standing.mount_point) {
         struct finding *f = add_finding(g, FINDING_SKIPPED, path);

@@ -80,29 +80,12 @@ static enum status recover_swapped(struct recovery *r, const struct spot *spot)
     return restore(r, spot, &standing.object) ? ST_OK : preserve(r, spot, &standing.object);
 }
 
-/* "<guid>-<number>", as replica_parked_name() writes it. */
-static bool parse_parked_name(const char *name, struct file_id *out)
-{
-    char guid[GUID_TEXT_SIZE];
-    char canonical[PARKED_NAME_SIZE];
-
-    if (strlen(name) < GUID_TEXT_SIZE + 1 || name[GUID_TEXT_SIZE - 1] != '-')
-        return false;
-    memcpy(guid, name, GUID_TEXT_SIZE - 1);
-    guid[GUID_TEXT_SIZE - 1] = '\0';
-    if (!guid_parse(guid, &out->database))
-        return false;
-    out->number = strtoull(name + GUID_TEXT_SIZE, NULL, 10);
-    replica_parked_name(out, canonical);
-    return strcmp(name, canonical) == 0;
-}
-
 static enum status recover_parked(struct recovery *r, const struct spot *spot)
 {
     struct standing standing;
     struct file_id id;
 
-    if (parse_parked_name(spot->name, &id) && r->known->parked(r->known->arg, &id))
+    if (replica_parked_id(spot->name, &id) && r->known->parked(r->known->arg, &id))
         return ST_OK;
     if (spot_look(spot, &standing) < 0)
         return report(r->install, "stat", spot->name);

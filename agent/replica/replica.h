@@ -221,6 +221,8 @@ struct step {
 
 /* "<database>-<number>": the name of a parked object. */
 void replica_parked_name(const struct file_id *id, char out_name[PARKED_NAME_SIZE]);
+/* The other way round; false when no file is parked under such a name. */
+bool replica_parked_id(const char *name, struct file_id *out_id);
 
 struct step_result {
     /* ST_OK; ST_AGAIN: the disk shows something else than expected (the folder will look and

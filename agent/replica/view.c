@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void view_init(struct view *view, const struct store *store, const struct file_id *root)
 {
@@ -194,4 +195,20 @@ void replica_parked_name(const struct file_id *id, char out_name[PARKED_NAME_SIZ
 {
     (void)snprintf(out_name, PARKED_NAME_SIZE, "%s-%" PRIu64, guid_format(&id->database).text,
                    id->number);
+}
+
+bool replica_parked_id(const char *name, struct file_id *out_id)
+{
+    char guid[GUID_TEXT_SIZE];
+    char canonical[PARKED_NAME_SIZE];
+
+    if (strlen(name) < GUID_TEXT_SIZE + 1 || name[GUID_TEXT_SIZE - 1] != '-')
+        return false;
+    memcpy(guid, name, GUID_TEXT_SIZE - 1);
+    guid[GUID_TEXT_SIZE - 1] = '\0';
+    if (!guid_parse(guid, &out_id->database))
+        return false;
+    out_id->number = strtoull(name + GUID_TEXT_SIZE, NULL, 10);
+    replica_parked_name(out_id, canonical);
+    return strcmp(name, canonical) == 0;
 }

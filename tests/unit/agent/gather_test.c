@@ -219,6 +219,52 @@ static void an_event_beneath_a_parked_directory_follows_it(void **state)
     assert_string_equal(only(f, FINDING_LOOK)->path, PARKED_DIR "/1/sub/file");
 }
 
+/* Record it as parked, ahead of a step that was never made; the place where it is to be looked for. */
+static void park_in_records(struct fixture *f, const struct object *object, char path[])
+{
+    struct store store = db_store(f->db);
+    struct record record = {0};
+
+    assert_true(store.ops->get_by_object(store.arg, object, &record));
+    record.place = PLACE_PARKED;
+    store.ops->begin(store.arg);
+    store.ops->put(store.arg, &record);
+    assert_int_equal(store.ops->commit(store.arg), ST_OK);
+    strcpy(path, PARKED_DIR "/");
+    replica_parked_name(&record.update.id, path + strlen(path));
+    record_fini(&record);
+}
+
+static void what_was_to_be_parked_and_has_gone_is_found_gone(void **state)
+{
+    struct fixture *f = *state;
+    char path[sizeof(PARKED_DIR) + PARKED_NAME_SIZE];
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    struct object dir = recorded_dir(f, "dir");
+
+    park_in_records(f, &dir, path);
+    temp_remove(&f->t, "dir");
+    look(f, path, NULL);
+    only(f, FINDING_GONE);
+}
+
+static void what_was_to_be_parked_and_has_moved_is_looked_at_there(void **state)
+{
+    struct fixture *f = *state;
+    char path[sizeof(PARKED_DIR) + PARKED_NAME_SIZE];
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    struct object dir = recorded_dir(f, "dir");
+
+    park_in_records(f, &dir, path);
+    temp_rename(&f->t, "dir", "moved");
+    look(f, path, NULL);
+    assert_string_equal(only(f, FINDING_LOOK)->path, "moved");
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
@@ -231,6 +277,8 @@ int main(void)
         PROMISE(an_event_within_a_directory_that_has_moved_follows_it),
         PROMISE(an_event_within_a_parked_directory_leads_into_it),
         PROMISE(an_event_beneath_a_parked_directory_follows_it),
+        PROMISE(what_was_to_be_parked_and_has_gone_is_found_gone),
+        PROMISE(what_was_to_be_parked_and_has_moved_is_looked_at_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
