@@ -215,6 +215,14 @@ static bool shows(struct member *member, const struct intent *intent, const char
     return true;
 }
 
+/* What is not called parked before it is parked would count as deleted by users after a crash. */
+static void check_parked(struct member *member, const struct record *record)
+{
+    if (record->place == PLACE_TREE && !member->apart)
+        world_fail(member->world, "member %u: %s is parked and recorded in the tree", member->index,
+                   (const char *)record->update.name);
+}
+
 void apply_sweep_parked(struct member *member)
 {
     struct node *next;
@@ -224,8 +232,9 @@ void apply_sweep_parked(struct member *member)
         struct record record = {0};
 
         next = node->sibling;
-        if (!member->store.ops->get_by_object(member->store.arg, &object, &record) ||
-            record.place != PLACE_PARKED)
+        if (member->store.ops->get_by_object(member->store.arg, &object, &record))
+            check_parked(member, &record);
+        if (record.place != PLACE_PARKED)
             disk_preserve_parked(&member->disk, node);
         record_fini(&record);
     }

@@ -37,6 +37,7 @@ struct member {
     uint32_t incarnation;
     struct disk disk;
     struct snapshot *snapshot; /* the last one taken; NULL: none */
+    bool apart;                /* database and disk went back one without the other, once */
     struct memstore *memory;
     struct store store;
     struct replica *replica;

@@ -180,9 +180,11 @@ static void restore(struct member *member, struct random_source *random)
         restore_disk(member, snapshot, false);
     } else if (what < 75) {
         world_count_fault(world, FAULT_database_rolled_back);
+        member->apart = true;
         restore_database(member, snapshot);
     } else {
         world_count_fault(world, FAULT_disk_rolled_back);
+        member->apart = true;
         restore_disk(member, snapshot, true);
     }
 }
