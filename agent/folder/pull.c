@@ -459,6 +459,7 @@ static void control_message(struct pull *p, const Coterie__V1__SessionResponse *
         event.kind = RECEIVER_EVENT_ROUND_DONE;
         event.round = m->round_done->round;
         event.complete = m->round_done->complete;
+        event.update_count = m->round_done->update_count;
         break;
     case COTERIE__V1__SESSION_RESPONSE__BODY_UPDATE:
     case COTERIE__V1__SESSION_RESPONSE__BODY__NOT_SET:

@@ -30,6 +30,7 @@ struct item {
     bool has_traits;
     uint32_t round;
     bool complete;
+    uint64_t update_count;
 };
 
 struct serve {
@@ -215,6 +216,7 @@ static void send_round_done(struct serve *s, const struct item *item)
 
     done.round = item->round;
     done.complete = item->complete;
+    done.update_count = item->update_count;
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_ROUND_DONE;
     message.round_done = &done;
     s->writable = rpc_stream_send(s->stream, &message.base);
@@ -311,6 +313,7 @@ static bool collect(struct serve *s)
             item.kind = ITEM_ROUND_START;
         } else if (next == SENDER_ROUND_DONE) {
             item.kind = ITEM_ROUND_DONE;
+            item.update_count = sender_update_count(s->sender);
         } else {
             item.kind = ITEM_UPDATE;
             if (travels_inline(&item.record) &&

@@ -44,13 +44,15 @@ void listing_serve(struct stream *stream, const struct message *message)
 void listing_take(struct stream *stream, const struct message *message)
 {
     struct receiver_event event = {.kind = RECEIVER_EVENT_LISTED, .is_last = message->flag};
-    const char *rule = listing_part(stream->listing, stream->to->replica, message->ids,
-                                    message->id_count, message->flag ? NULL : &message->upto);
+    const char *rule = NULL;
 
-    if (rule)
-        world_fail(stream->to->world, "member %u: listing failed: %s", stream->to->index, rule);
-    else
+    if (stream->listing)
+        rule = listing_part(stream->listing, stream->to->replica, message->ids, message->id_count,
+                            message->flag ? NULL : &message->upto);
+    if (!rule)
         streams_receiver_event(stream, &event);
+    else if (!noise_explains(stream, rule))
+        world_fail(stream->to->world, "member %u: listing failed: %s", stream->to->index, rule);
 }
 
 void listing_drop(struct stream *stream)

@@ -138,10 +138,20 @@ struct message {
     uint32_t round;
     uint32_t credit;
     bool flag; /* start_round, complete, ok */
+    uint64_t count; /* ROUND_DONE: of updates */
     uint64_t content;
 };
 void message_free(struct message *message);
 struct message *message_new(enum message_kind kind);
+
+/* --- noise.c --- */
+bool noise_is_on(const struct world *world);
+/* The same message again, to come later; NULL: not this time. */
+struct message *noise_double(struct stream *stream, const struct message *message);
+/* The message leaves its place in the order. */
+bool noise_misplaces(struct stream *stream, const struct message *message);
+/* A side has found a rule broken. True when that is the network's doing: the stream ends. */
+bool noise_explains(struct stream *stream, const char *rule);
 
 void streams_connect_later(struct world *world, struct edge *edge, int64_t delay_ms);
 void streams_connect(struct world *world, struct edge *edge);

@@ -29,17 +29,12 @@ struct message *message_new(enum message_kind kind)
     return message;
 }
 
-/* @ordered: after everything sent before to that side. */
-static void post(struct stream *stream, enum side to, struct message *message, bool ordered)
+static void post_one(struct stream *stream, enum side to, struct message *message, bool ordered)
 {
     struct member *member = to == SIDE_SENDER ? stream->from : stream->to;
     struct world *world = member->world;
     int64_t arrival_ms = world->now_ms + world_delay(world, world->plan.latency_ms);
 
-    if (stream->cut) {
-        message_free(message);
-        return;
-    }
     if (ordered && arrival_ms < stream->arrival_last_ms[to])
         arrival_ms = stream->arrival_last_ms[to];
     if (ordered)
@@ -50,6 +45,24 @@ static void post(struct stream *stream, enum side to, struct message *message, b
                                .incarnation = member->incarnation,
                                .stream = stream,
                                .message = message});
+}
+
+/* @ordered: after everything sent before to that side. */
+static void post(struct stream *stream, enum side to, struct message *message, bool ordered)
+{
+    struct message *again = NULL;
+
+    if (stream->cut) {
+        message_free(message);
+        return;
+    }
+    if (ordered) {
+        again = noise_double(stream, message);
+        ordered = !noise_misplaces(stream, message);
+    }
+    post_one(stream, to, message, ordered);
+    if (again)
+        post_one(stream, to, again, false);
 }
 
 /* Once for each deadline. */
@@ -118,6 +131,8 @@ static void pull_step(struct stream *stream, struct receiver_event *event,
     event->now = world_now(member->world);
     receiver_step(stream->receiver, event, &actions);
     if (actions.fail) {
+        if (noise_explains(stream, actions.fail))
+            return;
         world_fail(member->world, "member %u: receiver failed: %s", member->index, actions.fail);
         return;
     }
@@ -190,6 +205,7 @@ static void pull_message(struct stream *stream, const struct message *message)
         event.kind = RECEIVER_EVENT_ROUND_DONE;
         event.round = message->round;
         event.complete = message->flag;
+        event.update_count = message->count;
         break;
     case MESSAGE_FETCHED: {
         struct object object = {0};
@@ -304,6 +320,7 @@ static void serve_pump(struct stream *stream)
             message = message_new(MESSAGE_ROUND_DONE);
             message->round = sender_round(stream->sender);
             message->flag = complete;
+            message->count = sender_update_count(stream->sender);
             break;
         case SENDER_IDLE:
         case SENDER_STORE_FAILED:
@@ -376,10 +393,10 @@ static void serve_message(struct stream *stream, const struct message *message)
                            world_now(member->world));
     else
         rule = sender_credit(stream->sender, message->credit);
-    if (rule)
-        world_fail(member->world, "member %u: sender failed: %s", member->index, rule);
-    else
+    if (!rule)
         serve_pump(stream);
+    else if (!noise_explains(stream, rule))
+        world_fail(member->world, "member %u: sender failed: %s", member->index, rule);
 }
 
 /* --- streams --- */

@@ -37,7 +37,7 @@
     X(cut) X(partition) X(heal) X(crash) X(crash_at_step) X(store_failure) X(step_full) X(step_io) \
     X(stage_full) X(fetch_failure) X(clock_jump) X(watch_overflow) X(schedule) X(absence)          \
     X(edit_during_plan) X(database_lost) X(topology) X(snapshot) X(rolled_back)                    \
-    X(database_rolled_back) X(disk_rolled_back) X(cloned)
+    X(database_rolled_back) X(disk_rolled_back) X(cloned) X(doubled) X(misplaced)
 enum sim_fault {
 #define X(name) FAULT_##name,
     SIM_FAULTS(X)
@@ -120,6 +120,7 @@ struct stream {
     struct member *from;
     struct member *to;
     bool cut;                  /* nothing arrives any more; the sides notice later */
+    bool disturbed;            /* a message came twice, or out of order */
     struct receiver *receiver; /* NULL: that side has ended */
     struct sender *sender;
     int64_t arrival_last_ms[2];
