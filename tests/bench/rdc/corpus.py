@@ -254,6 +254,7 @@ MAKERS = {"kernel": make_kernel, "edits-1g": make_edited, "sqlite": make_databas
           "log-append": make_log, "vm-image": make_image,
           "node-elf": make_node, "ts-tar": make_typescript, "ts-tgz": make_compressed,
           "docx": make_document, "linux-tar": make_sources, "zip-resave": make_zip}
+NEED_NPM = ("node-elf", "ts-tar", "ts-tgz")
 NEED_FOLDER = ("sql-dump", "vm-image", "ts-tgz", "zip-resave")
 
 
@@ -278,9 +279,14 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--samba", help="a git repository with the tags samba-4.20.0 to 4.21.1")
     parser.add_argument("pairs", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     os.makedirs(options.folder, exist_ok=True)
     known = list(MAKERS) + (list(SAMBA) if options.samba else [])
+    if not options.samba:
+        print("left out:", *SAMBA, "(they need --samba GIT_DIR)")
+    if not shutil.which("npm"):
+        print("left out:", *NEED_NPM, "(they need npm)")
+        known = [name for name in known if name not in NEED_NPM]
     for name in options.pairs or known:
         make_pair(name, options.folder, options.samba)
 
