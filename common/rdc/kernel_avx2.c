@@ -66,22 +66,26 @@ static inline uint32_t lanes_at_least(__m256i a, __m256i b)
     return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(at_least));
 }
 
-static struct rdc_block_mask positions_at_least(const uint8_t *data, uint32_t threshold)
+static size_t first_at_least(const uint8_t *data, size_t from, size_t to, uint32_t threshold)
 {
     const __m256i limit = _mm256_set1_epi32((int)threshold);
-    struct rdc_block_mask mask = {0};
 
-    for (size_t i = 0; i < RDC_BLOCK_SIZE; i += LOAD_SIZE) {
-        uint32_t bits = 0;
+    for (size_t i = from / LOAD_SIZE * LOAD_SIZE; i < to; i += LOAD_SIZE) {
+        uint32_t positions = 0;
 
         for (unsigned phase = 0; phase < PHASES; phase++) {
             uint32_t lanes = lanes_at_least(cut_hashes(data + i + phase), limit);
 
-            bits |= _pdep_u32(lanes, PHASE_BITS) << phase;
+            positions |= _pdep_u32(lanes, PHASE_BITS) << phase;
         }
-        mask.words[i / 64] |= (uint64_t)bits << (i % 64);
+        if (i < from)
+            positions &= ~0u << (from - i);
+        if (positions) {
+            size_t found = i + (size_t)__builtin_ctz(positions);
+            return found < to ? found : to;
+        }
     }
-    return mask;
+    return to;
 }
 
 static unsigned peaks(const uint32_t *maxima, unsigned reach)
@@ -153,7 +157,7 @@ const struct rdc_kernel *rdc_kernel_avx2(void)
     static const struct rdc_kernel kernel = {
         .name = "avx2",
         .block_maxima = block_maxima,
-        .positions_at_least = positions_at_least,
+        .first_at_least = first_at_least,
         .peaks = peaks,
         .identity = identity,
         .sketch = sketch,
