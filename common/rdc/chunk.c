@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cutter works in tiles that stay in the second-level cache: the greatest hash of each block
- * of 128 positions comes first, then local maxima are found among those block maxima, and only
- * the few blocks that hold one are hashed again to find where. With w = h/128, block k can hold a
- * cut only if its maximum beats the w-1 blocks on either side, which lie within h of any of its
- * positions; the blocks k-w and k+w lie partly within h and are looked into only when their
- * maximum could still beat it.
+ * The cutter works in tiles that stay in the second-level cache, with room for what else is there:
+ * the greatest hash of each block of 128 positions comes first, then local maxima are found among
+ * those block maxima, and only the few blocks that hold one are hashed again to find where. With
+ * w = h/128, block k can hold a cut only if its maximum beats the w-1 blocks on either side, which
+ * lie within h of any of its positions; the blocks k-w and k+w lie partly within h and are looked
+ * into only when their maximum could still beat it.
  */
 #include "common/rdc/chunk.h"
 
@@ -14,7 +14,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define TILE_SIZE   (128u << 10)
+#define TILE_SIZE   (64u << 10)
 #define REACH_MAX   (RDC_HORIZON_MAX / RDC_BLOCK_SIZE)
 #define LANES       8u
 #define BUFFER_SIZE (TILE_SIZE + 16 * RDC_HORIZON_MAX + 4 * RDC_HORIZON_MAX)
