@@ -5,7 +5,7 @@
  * The cut hash of position i is a multilinear function of the 16 bytes from i on:
  *     H(i) = K0*u32(i) + K1*u32(i+4) + K2*u32(i+8) + K3*u32(i+12)   mod 2^32, little-endian
  * It has no table and no state, so every instruction set computes it alike. Positions are taken in
- * blocks of RDC_BLOCK_SIZE; hashing block k reads RDC_WINDOW_SIZE - 1 bytes beyond it.
+ * blocks of RDC_BLOCK_SIZE; hashing block k reads up to RDC_WINDOW_SIZE bytes beyond it.
  *
  * Every kernel gives the same results for the same bytes.
  */

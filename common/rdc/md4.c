@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/rdc/md4.h"
 
-#include "common/rdc/kernel.h"
 #include "common/rdc/md4_rounds.h"
 
 #include <endian.h>
@@ -53,16 +52,6 @@ struct md4 md4_of(struct span message)
 
 void md4_of_many(const struct span *messages, size_t count, struct md4 *out_digests)
 {
-#ifdef __x86_64__
-    if (md4_has_avx512()) {
-        md4_of_many_avx512(messages, count, out_digests);
-        return;
-    }
-    if (rdc_kernel_avx2()) {
-        md4_of_many_avx2(messages, count, out_digests);
-        return;
-    }
-#endif
     for (size_t i = 0; i < count; i++)
         out_digests[i] = md4_of(messages[i]);
 }
