@@ -19,11 +19,12 @@ struct md4 {
 
 struct md4 md4_of(struct span message);
 
-/* The digests of @count messages, each equal to md4_of() of it, one after the other. */
+/* The digests of @count messages, four at a time; each is equal to md4_of() of it. Quickest when
+ * the messages are of like size. */
 void md4_of_many(const struct span *messages, size_t count, struct md4 *out_digests);
 
-/* The same, eight and sixteen at a time: quickest when the messages are of like size. Built for
- * x86-64; only where ms_kernel_avx2() and ms_kernel_avx512() are not NULL. */
+/* The same, eight and sixteen at a time. Built for x86-64; only where ms_kernel_avx2() and
+ * ms_kernel_avx512() are not NULL. */
 void md4_of_many_avx2(const struct span *messages, size_t count, struct md4 *out_digests);
 void md4_of_many_avx512(const struct span *messages, size_t count, struct md4 *out_digests);
 

@@ -43,31 +43,30 @@ static inline uint32_t rotate(uint32_t x, int by)
     return x << by | x >> (-by & 31);
 }
 
-/* Positions [0, @count) of a block. Inlined for the shifts in use, so that the chain from one hash
- * to the next is two instructions. */
-static inline __attribute__((always_inline)) uint32_t
-hash_block(struct ms_hash *h, const uint8_t *bytes, size_t count, struct ms_block *block, int shift)
-{
-    const uint8_t *leaving = bytes - h->window;
-    uint32_t hash = h->last;
-    uint32_t greatest = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        hash = rotate(hash ^ (h->table[leaving[i]] ^ h->table[bytes[i]]), shift);
-        block->hashes[i % MS_ROWS][i / MS_ROWS] = hash;
-        greatest = hash > greatest ? hash : greatest;
-    }
-    h->last = hash;
-    return greatest;
-}
-
+/* Inlined for the shifts in use, so that the chain from one hash to the next is two instructions.
+ */
 static inline __attribute__((always_inline)) void hash_blocks(struct ms_hash *h,
                                                               const uint8_t *bytes, size_t count,
                                                               struct ms_block *blocks,
                                                               uint32_t *maxima, int shift)
 {
-    for (size_t k = 0; k < count; k++)
-        maxima[k] = hash_block(h, bytes + k * MS_BLOCK_SIZE, MS_BLOCK_SIZE, &blocks[k], shift);
+    const uint8_t *leaving = bytes - h->window;
+    uint32_t hash = h->last;
+
+    for (size_t k = 0; k < count; k++) {
+        uint32_t greatest = 0;
+
+        for (size_t column = 0; column < MS_COLUMNS;
+             column++, bytes += MS_ROWS, leaving += MS_ROWS) {
+            for (size_t row = 0; row < MS_ROWS; row++) {
+                hash = rotate(hash ^ (h->table[leaving[row]] ^ h->table[bytes[row]]), shift);
+                blocks[k].hashes[row][column] = hash;
+                greatest = hash > greatest ? hash : greatest;
+            }
+        }
+        maxima[k] = greatest;
+    }
+    h->last = hash;
 }
 
 void ms_scalar_hash_blocks(struct ms_hash *h, const uint8_t *bytes, size_t count,
@@ -84,8 +83,15 @@ void ms_scalar_hash_blocks(struct ms_hash *h, const uint8_t *bytes, size_t count
 void ms_hash_rest(struct ms_hash *h, const uint8_t *bytes, size_t count, struct ms_block *block,
                   uint32_t *maximum)
 {
+    const uint8_t *leaving = bytes - h->window;
+
     *block = (struct ms_block){0};
-    *maximum = hash_block(h, bytes, count, block, h->shift);
+    *maximum = 0;
+    for (size_t i = 0; i < count; i++) {
+        h->last = rotate(h->last ^ h->table[leaving[i]] ^ h->table[bytes[i]], h->shift);
+        block->hashes[i % MS_ROWS][i / MS_ROWS] = h->last;
+        *maximum = h->last > *maximum ? h->last : *maximum;
+    }
 }
 
 uint64_t ms_scalar_at_least(const struct ms_block *block, uint32_t value)
