@@ -92,17 +92,15 @@ static inline words four_of(uint32_t value)
 static inline signed_words greatest_of_step(const uint8_t *data, const struct factors *f,
                                             signed_words greatest)
 {
-    const words even = {0, 2, 4, 6};
-    const words odd = {1, 3, 5, 7};
     words w01 = load_words(data);
     words w45 = load_words(data + 16);
     words w23 = load_words(data + 8);
     words w67 = load_words(data + 24);
-    words w0 = __builtin_shuffle(w01, w45, even);
-    words w1 = __builtin_shuffle(w01, w45, odd);
-    words w2 = __builtin_shuffle(w23, w67, even);
-    words w3 = __builtin_shuffle(w23, w67, odd);
-    words w4 = __builtin_shuffle(w2, (words){1, 2, 3, 0});
+    words w0 = __builtin_shufflevector(w01, w45, 0, 2, 4, 6);
+    words w1 = __builtin_shufflevector(w01, w45, 1, 3, 5, 7);
+    words w2 = __builtin_shufflevector(w23, w67, 0, 2, 4, 6);
+    words w3 = __builtin_shufflevector(w23, w67, 1, 3, 5, 7);
+    words w4 = __builtin_shufflevector(w2, w2, 1, 2, 3, 0);
     /* not by a load of sixteen: that may lie beyond the bytes given */
     w4[3] = load_u32(data + 40);
     words shared = w1 * f->k0_less_k1 + w3 * f->k2_less_k3;

@@ -77,15 +77,15 @@ static inline void transpose(const uint8_t *const *blocks, words out[16])
         words r1 = load_words(blocks[1] + k * sizeof(uint32_t));
         words r2 = load_words(blocks[2] + k * sizeof(uint32_t));
         words r3 = load_words(blocks[3] + k * sizeof(uint32_t));
-        words low_01 = __builtin_shuffle(r0, r1, (words){0, 4, 1, 5});
-        words high_01 = __builtin_shuffle(r0, r1, (words){2, 6, 3, 7});
-        words low_23 = __builtin_shuffle(r2, r3, (words){0, 4, 1, 5});
-        words high_23 = __builtin_shuffle(r2, r3, (words){2, 6, 3, 7});
+        words low_01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5);
+        words high_01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
+        words low_23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
+        words high_23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
 
-        out[k] = __builtin_shuffle(low_01, low_23, (words){0, 1, 4, 5});
-        out[k + 1] = __builtin_shuffle(low_01, low_23, (words){2, 3, 6, 7});
-        out[k + 2] = __builtin_shuffle(high_01, high_23, (words){0, 1, 4, 5});
-        out[k + 3] = __builtin_shuffle(high_01, high_23, (words){2, 3, 6, 7});
+        out[k] = __builtin_shufflevector(low_01, low_23, 0, 1, 4, 5);
+        out[k + 1] = __builtin_shufflevector(low_01, low_23, 2, 3, 6, 7);
+        out[k + 2] = __builtin_shufflevector(high_01, high_23, 0, 1, 4, 5);
+        out[k + 3] = __builtin_shufflevector(high_01, high_23, 2, 3, 6, 7);
     }
 }
 

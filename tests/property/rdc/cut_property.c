@@ -16,6 +16,7 @@
 
 #define TRIALS         12
 #define SIZE_MAX_TRIED 700000
+#define SLICES_MAX     20
 #define BLOCKS         40
 #define PEAKS_REACH    16
 
@@ -217,14 +218,17 @@ static struct rdc_signature *sign_in_slices(const struct rdc_content *content,
                                             const struct rdc_signature_options *options,
                                             struct random_source *random)
 {
-    struct rdc_slice *slices[20];
+    struct rdc_slice *slices[SLICES_MAX];
     struct rdc_signature *signature;
     uint64_t from = 0;
     size_t count = 0;
 
     for (; from < content->size || count == 0; count++) {
         uint64_t rest = content->size - from;
-        uint64_t size = count + 1 < 20 ? random_below(random, rest / 4 + 20000) : rest;
+        /* some of less than a horizon, or nothing */
+        uint64_t size = random_below(random, random_chance(random, 30) ? 600 : rest / 4 + 20000);
+
+        size = count + 1 < SLICES_MAX ? size : rest;
         uint64_t to = size < rest ? from + size : content->size;
 
         assert_int_equal(rdc_slice_of(content, options, from, to, &slices[count]), ST_OK);
