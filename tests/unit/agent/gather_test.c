@@ -230,8 +230,8 @@ static void park_in_records(struct fixture *f, const struct object *object, char
     store.ops->begin(store.arg);
     store.ops->put(store.arg, &record);
     assert_int_equal(store.ops->commit(store.arg), ST_OK);
-    strcpy(path, PARKED_DIR "/");
-    replica_parked_name(&record.update.id, path + strlen(path));
+    memcpy(path, PARKED_DIR "/", sizeof(PARKED_DIR) + 1);
+    replica_parked_name(&record.update.id, path + sizeof(PARKED_DIR));
     record_fini(&record);
 }
 
