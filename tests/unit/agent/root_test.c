@@ -264,6 +264,31 @@ static void a_path_is_a_name_in_what_is_above_it(void **state)
     free(above);
 }
 
+#define CHURN_COUNT 64
+
+static void churn_name(unsigned i, char name[32])
+{
+    snprintf(name, 32, "churn-%u", i % CHURN_COUNT);
+}
+
+static void churn_make(const struct temp_root *t, unsigned i)
+{
+    char name[32];
+
+    churn_name(i, name);
+    int fd = openat(root_fd(t->root), name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void churn_remove(const struct temp_root *t, unsigned i)
+{
+    char name[32];
+
+    churn_name(i, name);
+    unlinkat(root_fd(t->root), name, 0);
+}
+
 /* Makes and removes files beside what is looked for, until it is killed. */
 static pid_t begin_churn(const struct temp_root *t)
 {
@@ -272,14 +297,11 @@ static pid_t begin_churn(const struct temp_root *t)
     assert_true(child >= 0);
     if (child > 0)
         return child;
-    for (unsigned i = 0;; i++) {
-        char name[32];
-
-        snprintf(name, sizeof(name), "churn-%u", i % 64);
-        int fd = openat(root_fd(t->root), name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-        if (fd >= 0)
-            close(fd);
-        unlinkat(root_fd(t->root), name, 0);
+    for (;;) {
+        for (unsigned i = 0; i < CHURN_COUNT; i++)
+            churn_make(t, i);
+        for (unsigned i = 0; i < CHURN_COUNT; i++)
+            churn_remove(t, i);
     }
 }
 
@@ -287,16 +309,20 @@ static pid_t begin_churn(const struct temp_root *t)
 static void what_has_gone_is_gone_though_its_inode_is_being_used_again(void **state)
 {
     struct temp_root *t = *state;
-    enum { GONE = 64, ROUNDS = 1500 };
+    enum { GONE = CHURN_COUNT, ROUNDS = 3000 };
     struct object objects[GONE];
 
     if (geteuid() != 0)
         skip(); /* open_by_handle_at */
     for (unsigned i = 0; i < GONE; i++) {
-        temp_write(t, "gone", "x");
-        objects[i] = temp_look(t, "gone").object;
-        temp_remove(t, "gone");
+        char name[32];
+
+        churn_make(t, i);
+        churn_name(i, name);
+        objects[i] = temp_look(t, name).object;
     }
+    for (unsigned i = 0; i < GONE; i++)
+        churn_remove(t, i);
     pid_t child = begin_churn(t);
     unsigned unknown = 0;
 
