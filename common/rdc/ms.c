@@ -21,7 +21,7 @@
 #include <stdlib.h>
 
 #define BLOCK_SIZE  MS_BLOCK_SIZE
-#define PIECE_SIZE  (32u << 10)
+#define PIECE_SIZE  (28u << 10) /* read and hashed at a time: DFSR's ring is then 128 KiB */
 #define BATCH_SIZE  (256u << 10)
 #define BUFFER_SIZE (BATCH_SIZE + RDC_MS_CHUNK_SIZE_MAX + 2 * RDC_MS_HORIZON_MAX + 4 * BLOCK_SIZE)
 #define BLOCKS_MAX  (BUFFER_SIZE / BLOCK_SIZE + 1)

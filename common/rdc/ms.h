@@ -49,7 +49,7 @@ void rdc_ms_hash(uint32_t window, struct span bytes, uint32_t *out);
  * Append the signature file of @content to @out.
  *
  * @cut must be valid. Fails with what the content's read gave; @out is then as it was.
- * Memory: about 1.2 MiB and the signature. The same content gives the same bytes as any other
+ * Memory: at most 1 MiB and the signature. The same content gives the same bytes as any other
  * implementation that follows [MS-RDC] 3.1.5.1, also near the end of the file.
  */
 NODISCARD enum status rdc_ms_signature(const struct rdc_content *content, struct rdc_ms_cut cut,
