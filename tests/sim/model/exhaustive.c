@@ -23,8 +23,10 @@
  * What is spared, and why nothing is missed. No state is left out; two are taken for one only when they
  * are equal (locals.h). A step concerns two members at most and depends on nothing but their local states: it is
  * carried out by the replica once, and remembered. So what is left of a state are the numbers of its members'
- * local states in one word, and of most steps a look into a table. Members can not be exchanged for each
- * other (the order of versions tells them apart), and names could only be where none is in use.
+ * local states in one word, and of most steps a look into a table. With --begin empty the names are alike: of
+ * states that differ only by an exchange of names, the same in all members, one is followed. No rule asks what a
+ * name is, so what can happen in one happens in the others with other names. Members can not be
+ * exchanged for each other: the order of versions tells them apart.
  *
  *     exhaustive [--depth CHANGES] [--members 2|3] [--names 1|2|3] [--begin tree|empty]
  *                [--sync update|round|exchange|rest] [--seconds LIMIT] [--states LIMIT]
@@ -55,7 +57,7 @@ static uint64_t state_limit = UINT32_MAX - 1;
 static time_t second_limit;
 
 struct state {
-    uint32_t at[MODEL_MEMBERS_MAX]; /* the local states */
+    uint32_t at[MODEL_MEMBERS_MAX];
 };
 
 struct search {
@@ -75,12 +77,40 @@ struct search {
 
 /* --- states --- */
 
-static uint64_t pack(const struct state *state)
+/* How a state is laid out in a word: the members' local states, then the turns of all but the first. */
+static unsigned number_bits(void)
 {
+    unsigned turn_bits = begins_empty ? TURN_BITS * (member_count - 1) : 0;
+    unsigned bits = (64 - turn_bits) / member_count;
+
+    return bits < LOCAL_BITS_MAX ? bits : LOCAL_BITS_MAX;
+}
+
+/* Of all turns of the state the least: that of the first member is 0 then. */
+static struct state least_turned(const struct locals *locals, const struct state *state)
+{
+    struct state least = *state;
+
+    for (unsigned turn = 1; begins_empty && turn < turn_count(name_count); turn++) {
+        struct state turned = {0};
+
+        for (unsigned i = 0; i < member_count; i++)
+            turned.at[i] = locals_turn(locals, i, state->at[i], turn);
+        if (memcmp(&turned, &least, sizeof(least)) < 0)
+            least = turned;
+    }
+    return least;
+}
+
+static uint64_t pack(const struct locals *locals, const struct state *state)
+{
+    struct state least = least_turned(locals, state);
     uint64_t word = 0;
 
     for (unsigned i = 0; i < member_count; i++)
-        word = word << LOCAL_BITS | state->at[i];
+        word = word << number_bits() | least.at[i] >> TURN_BITS;
+    for (unsigned i = 1; i < member_count && begins_empty; i++)
+        word = word << TURN_BITS | (least.at[i] & ((1u << TURN_BITS) - 1));
     return word;
 }
 
@@ -88,14 +118,17 @@ static struct state unpack(uint64_t word)
 {
     struct state state = {0};
 
-    for (unsigned i = member_count; i-- > 0; word >>= LOCAL_BITS)
-        state.at[i] = (uint32_t)(word & ((UINT64_C(1) << LOCAL_BITS) - 1));
+    for (unsigned i = member_count - 1; i > 0 && begins_empty; i--, word >>= TURN_BITS)
+        state.at[i] = (uint32_t)(word & ((1u << TURN_BITS) - 1));
+    for (unsigned i = member_count; i-- > 0; word >>= number_bits())
+        state.at[i] |= (uint32_t)(word & ((UINT64_C(1) << number_bits()) - 1)) << TURN_BITS;
     return state;
 }
 
 static size_t slot_of(const struct search *search, uint64_t word)
 {
-    size_t at = word * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (search->slot_count - 1);
+    uint64_t mixed = (word ^ word >> 31) * UINT64_C(0x9e3779b97f4a7c15);
+    size_t at = (mixed ^ mixed >> 29) & (search->slot_count - 1);
 
     while (search->slots[at] != 0 && search->states[search->slots[at] - 1] != word)
         at = (at + 1) & (search->slot_count - 1);
@@ -135,35 +168,52 @@ static unsigned changes_made(const struct search *search, const struct state *st
 
 /* --- what must hold --- */
 
-/* What differs between two states: the local states of one or two members. */
-static void print_step(const struct search *search, uint64_t from, uint64_t to)
+/* What a user did at member @at, if that is what leads from @a to a turn of @b. */
+static bool print_change(const struct search *search, const struct state *a, const struct state *b,
+                         unsigned at)
 {
     static const char *const kinds[] = {"makes file", "makes directory", "writes", "deletes",
                                         "moves"};
+    const struct local *before = local_of(search, a, at);
+
+    for (size_t i = 0; i < before->change_choice_count; i++) {
+        const struct change *change = &before->changes[i];
+        struct state next = *a;
+
+        next.at[at] = locals_turn(search->locals, at, change->result,
+                                  a->at[at] & ((1u << TURN_BITS) - 1));
+        if (pack(search->locals, &next) != pack(search->locals, b))
+            continue;
+        printf(" %u %s object %" PRIu64 " in %" PRIu64 " name %c;", at, kinds[change->kind],
+               change->target, change->dir, "abc"[change->name]);
+        return true;
+    }
+    return false;
+}
+
+static void print_step(struct search *search, uint64_t from, uint64_t to)
+{
     struct state a = unpack(from);
     struct state b = unpack(to);
 
-    for (unsigned i = 0; i < member_count; i++) {
-        const struct local *before = local_of(search, &a, i);
-        const struct local *after = local_of(search, &b, i);
+    for (unsigned at = 0; at < member_count; at++) {
+        if (print_change(search, &a, &b, at))
+            return;
+    }
+    for (unsigned at = 0; at < member_count; at++) {
+        for (unsigned other = 0; other < member_count; other++) {
+            struct state next = a;
 
-        if (before == after)
-            continue;
-        printf(" %u", i);
-        if (before->change_count == after->change_count) {
-            printf(" learns;");
-            continue;
-        }
-        for (size_t k = 0; k < before->change_choice_count; k++) {
-            const struct change *change = &before->changes[k];
-
-            if (change->result == b.at[i]) {
-                printf(" %s object %" PRIu64 " in %" PRIu64 " name %c;", kinds[change->kind],
-                       change->target, change->dir, "abc"[change->name]);
-                break;
+            if (at == other)
+                continue;
+            next.at[at] = locals_pull(search->locals, at, a.at[at], other, a.at[other]);
+            if (pack(search->locals, &next) == to) {
+                printf(" %u<%u;", at, other);
+                return;
             }
         }
     }
+    printf(" sync;");
 }
 
 static void violation(struct search *search, size_t index, const char *what)
@@ -180,47 +230,44 @@ static void violation(struct search *search, size_t index, const char *what)
         print_step(search, search->states[search->parents[trail[length]]],
                    search->states[trail[length]]);
     printf("\n");
-    if (search->violations > 1)
-        return;
-    for (unsigned i = 0; i < member_count; i++)
-        member_print(&local_of(search, &state, i)->member);
+    for (unsigned i = 0; i < member_count && search->violations == 1; i++) {
+        struct member member;
+
+        locals_member(search->locals, i, state.at[i], &member);
+        member_print(&member);
+        member_fini(&member);
+    }
 }
 
-static bool is_found(const struct search *search, const struct state *state, uint64_t content)
+static const char *difference(const struct search *search, const struct state *state)
 {
-    for (unsigned i = 0; i < member_count; i++) {
-        const struct member *member = &local_of(search, state, i)->member;
+    struct member members[MODEL_MEMBERS_MAX];
+    const char *found = NULL;
 
-        if (member_shows(member, content) || member_kept(member, content))
-            return true;
-    }
-    return false;
+    for (unsigned i = 0; i < member_count; i++)
+        locals_member(search->locals, i, state->at[i], &members[i]);
+    for (unsigned i = 1; i < member_count && found == NULL; i++)
+        found = member_difference(&members[0], &members[i]);
+    for (unsigned i = 0; i < member_count; i++)
+        member_fini(&members[i]);
+    return found;
 }
 
 static void check_quiet(struct search *search, size_t index)
 {
     struct state state = unpack(search->states[index]);
-    uint64_t made = search->owed_first;
-    uint64_t gone = 0;
+    const char *problem = difference(search, &state);
+    uint64_t owed = search->owed_first;
 
     search->quiet_states++;
-    for (unsigned i = 0; i < member_count; i++) {
-        const struct local *local = local_of(search, &state, i);
-        const char *difference =
-            i == 0 ? NULL
-                   : member_difference(&local_of(search, &state, 0)->member, &local->member);
-
-        made |= local->made;
-        gone |= local->gone;
-        if (difference != NULL) {
-            violation(search, index, difference);
-            return;
-        }
-    }
-    for (uint64_t content = 1; content < MODEL_CONTENT_MAX; content++) {
-        if (((made & ~gone) >> content & 1) != 0 && !is_found(search, &state, content))
-            violation(search, index, "a content is lost");
-    }
+    for (unsigned i = 0; i < member_count; i++)
+        owed |= local_of(search, &state, i)->made;
+    for (unsigned i = 0; i < member_count; i++)
+        owed &= ~(local_of(search, &state, i)->gone | local_of(search, &state, i)->found);
+    if (problem != NULL)
+        violation(search, index, problem);
+    else if (owed != 0)
+        violation(search, index, "a content is lost");
 }
 
 /* --- the search --- */
@@ -228,7 +275,7 @@ static void check_quiet(struct search *search, size_t index)
 /* Returns whether the state is another one than @from. */
 static bool reach(struct search *search, const struct state *state, size_t from)
 {
-    uint64_t word = pack(state);
+    uint64_t word = pack(search->locals, state);
     size_t slot;
 
     search->transitions++;
@@ -250,7 +297,7 @@ static bool reach(struct search *search, const struct state *state, size_t from)
     return true;
 }
 
-static void pull(struct search *search, struct state *state, unsigned to, unsigned from)
+static void pull(const struct search *search, struct state *state, unsigned to, unsigned from)
 {
     state->at[to] = locals_pull(search->locals, to, state->at[to], from, state->at[from]);
 }
@@ -260,14 +307,14 @@ static void pull_all(struct search *search, struct state *state)
     uint64_t before;
 
     do {
-        before = pack(state);
+        before = pack(search->locals, state);
         for (unsigned to = 0; to < member_count; to++) {
             for (unsigned from = 0; from < member_count; from++) {
                 if (to != from)
                     pull(search, state, to, from);
             }
         }
-    } while (before != pack(state));
+    } while (before != pack(search->locals, state));
 }
 
 /* All steps of sync; returns whether none changes anything. */
@@ -325,7 +372,8 @@ static void follow_changes(struct search *search, size_t index)
         for (size_t i = 0; i < count; i++) {
             struct state next = state;
 
-            next.at[at] = changes[i].result;
+            next.at[at] = locals_turn(search->locals, at, changes[i].result,
+                                      state.at[at] & ((1u << TURN_BITS) - 1));
             (void)reach(search, &next, index);
         }
     }
@@ -363,8 +411,15 @@ static void begin(struct search *search)
         printf("the first state does not become quiet\n");
         exit(1);
     }
-    search->locals = locals_new(members, member_count, name_count,
-                                sync_step == SYNC_UPDATE ? PULL_UPDATE : PULL_ROUND);
+    const struct locals_options options = {
+        .member_count = member_count,
+        .name_count = name_count,
+        .names_are_alike = begins_empty,
+        .by_update = sync_step == SYNC_UPDATE,
+        .number_bits = number_bits(),
+    };
+
+    search->locals = locals_new(&options, members);
     (void)reach(search, &first, 0);
 }
 

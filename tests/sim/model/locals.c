@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LOCAL_COUNT_MAX (UINT32_C(1) << LOCAL_BITS)
+#define LIVE_COUNT 4096u /* members kept ready to be pulled from */
 
 struct key {
     uint64_t halves[2];
@@ -26,22 +26,84 @@ struct shelf {
     size_t slot_count;
 };
 
-/* Pulls that were made: who, from whom, and the result, in one word above 0. */
+/* Pulls that were made: who, from whom, and what came of it. */
 struct memo {
-    uint64_t *slots;
+    uint64_t *asked; /* 0: free */
+    uint32_t *answers;
     size_t count;
     size_t slot_count;
 };
 
+struct live {
+    bool is_filled;
+    unsigned at;
+    uint32_t seat;
+    struct member member;
+};
+
+/* A member on its way to become a local state. */
+struct fresh {
+    struct member member;
+    uint64_t made;
+    uint64_t gone;
+    unsigned change_count;
+};
+
 struct locals {
+    struct locals_options options;
+    unsigned turn_count;
+    uint8_t after[TURN_COUNT_MAX][TURN_COUNT_MAX];
+    uint8_t back[TURN_COUNT_MAX];
     struct shelf shelves[MODEL_MEMBERS_MAX];
-    unsigned member_count;
-    unsigned name_count;
-    enum pull_step pull_step;
+    struct member like[MODEL_MEMBERS_MAX]; /* the first ones */
+    struct live *live;
     struct random_source random;
     struct memo memo;
     uint64_t pull_count;
 };
+
+static uint32_t number_of(uint32_t seat)
+{
+    return seat >> TURN_BITS;
+}
+
+static unsigned turn_of(uint32_t seat)
+{
+    return seat & ((1u << TURN_BITS) - 1);
+}
+
+const struct local *locals_get(const struct locals *locals, unsigned at, uint32_t seat)
+{
+    assert(number_of(seat) < locals->shelves[at].count);
+    return locals->shelves[at].items[number_of(seat)];
+}
+
+uint32_t locals_turn(const struct locals *locals, unsigned at, uint32_t seat, unsigned turn)
+{
+    const uint8_t *least = locals_get(locals, at, seat)->least_turn;
+
+    return number_of(seat) << TURN_BITS | least[locals->after[turn][turn_of(seat)]];
+}
+
+void locals_member(const struct locals *locals, unsigned at, uint32_t seat, struct member *out_member)
+{
+    unpack_member(&locals_get(locals, at, seat)->packed, &locals->like[at], turn_of(seat),
+                  out_member);
+}
+
+size_t locals_count(const struct locals *locals)
+{
+    size_t count = 0;
+
+    for (unsigned i = 0; i < locals->options.member_count; i++)
+        count += locals->shelves[i].count;
+    return count;
+}
+
+uint64_t locals_pull_count(const struct locals *locals)
+{
+    return locals->pull_count;
+}
 
 /* --- what tells local states apart --- */
 
@@ -54,29 +116,70 @@ static uint64_t kept_bits(const struct member *member)
     return bits;
 }
 
-static struct key key_of(const struct local *local)
+static uint64_t shown_bits(const struct member *member)
 {
-    const struct table *table = memstore_table(local->member.store);
-    struct key key = {{UINT64_C(0xcbf29ce484222325), UINT64_C(0x9e3779b97f4a7c15)}};
-    scope(buf) struct buf bytes = {0};
+    uint64_t bits = 0;
 
-    write_u64(&bytes, local->made);
-    write_u64(&bytes, local->gone);
-    write_u64(&bytes, local->change_count);
-    write_u64(&bytes, kept_bits(&local->member));
-    vector_encode(replica_vector(local->member.replica), &bytes);
-    for (const struct record *r = table_next(table, NULL); r != NULL;
-         r = table_next(table, &r->update.id)) {
-        update_encode(&r->update, &bytes);
-        write_u8(&bytes, (uint8_t)r->place);
+    for (uint64_t content = 1; content < MODEL_CONTENT_MAX; content++) {
+        if (member_shows(member, content))
+            bits |= UINT64_C(1) << content;
     }
-    for (size_t i = 0; i < bytes.size; i++) {
-        key.halves[0] = (key.halves[0] ^ bytes.data[i]) * UINT64_C(0x100000001b3);
-        key.halves[1] = (key.halves[1] + bytes.data[i]) * UINT64_C(0xff51afd7ed558ccd);
+    return bits;
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+static struct key hash(const struct buf *bytes)
+{
+    struct key key = {{UINT64_C(0xcbf29ce484222325), UINT64_C(0x9e3779b97f4a7c15)}};
+
+    for (size_t i = 0; i < bytes->size; i++) {
+        key.halves[0] = (key.halves[0] ^ bytes->data[i]) * UINT64_C(0x100000001b3);
+        key.halves[1] = (key.halves[1] + bytes->data[i]) * UINT64_C(0xff51afd7ed558ccd);
         key.halves[1] ^= key.halves[1] >> 29;
     }
     return key;
 }
+
+/* One key for each turn of the names. Records differ in their ids, so their keys can be summed up. */
+static void keys_of(const struct fresh *fresh, unsigned turn_count, struct key out[TURN_COUNT_MAX])
+{
+    const struct table *table = memstore_table(fresh->member.store);
+    scope(buf) struct buf bytes = {0};
+    struct key key;
+
+    write_u64(&bytes, fresh->made);
+    write_u64(&bytes, fresh->gone);
+    write_u64(&bytes, fresh->change_count);
+    write_u64(&bytes, kept_bits(&fresh->member));
+    vector_encode(replica_vector(fresh->member.replica), &bytes);
+    key = hash(&bytes);
+    for (unsigned turn = 0; turn < turn_count; turn++)
+        out[turn] = key;
+    for (const struct record *r = table_next(table, NULL); r != NULL;
+         r = table_next(table, &r->update.id)) {
+        struct update u = r->update; /* borrows what it points to */
+
+        u.name[0] = '?';
+        bytes.size = 0;
+        update_encode(&u, &bytes);
+        write_u8(&bytes, (uint8_t)r->place);
+        key = hash(&bytes);
+        for (unsigned turn = 0; turn < turn_count; turn++) {
+            uint64_t letter = turn_letter(turn, r->update.name, u.name_size);
+
+            out[turn].halves[0] += mix(key.halves[0] ^ letter << 32);
+            out[turn].halves[1] += mix(key.halves[1] + letter);
+        }
+    }
+}
+
+/* --- keeping local states --- */
 
 /* The slot that holds the key, or a free one. */
 static uint32_t *shelf_slot(const struct shelf *shelf, const struct key *key)
@@ -105,66 +208,97 @@ static void shelf_grow(struct shelf *shelf)
         *shelf_slot(shelf, &shelf->keys[i]) = (uint32_t)i + 1;
 }
 
-static void local_free(struct local *local)
+/* The turn with the least key: that one is kept. */
+static unsigned turn_kept(const struct locals *locals, const struct key keys[TURN_COUNT_MAX])
 {
-    member_fini(&local->member);
-    free(local->changes);
-    free(local);
+    unsigned least = 0;
+
+    for (unsigned turn = 1; turn < locals->turn_count; turn++) {
+        if (memcmp(&keys[turn], &keys[least], sizeof(*keys)) < 0)
+            least = turn;
+    }
+    return least;
 }
 
-/* The number of this local state, which is new or there already. */
-static uint32_t keep(struct locals *locals, unsigned at, struct local *take_local)
+/* Turns of what is kept that leave it as it is make others equal. */
+static void find_least_turns(const struct locals *locals, const struct key keys[TURN_COUNT_MAX],
+                             unsigned kept, struct local *local)
+{
+    for (unsigned turn = 0; turn < locals->turn_count; turn++) {
+        local->least_turn[turn] = (uint8_t)turn;
+        for (unsigned same = 1; same < locals->turn_count; same++) {
+            if (memcmp(&keys[locals->after[same][kept]], &keys[kept], sizeof(*keys)) == 0 &&
+                locals->after[turn][same] < local->least_turn[turn])
+                local->least_turn[turn] = locals->after[turn][same];
+        }
+    }
+}
+
+static struct packed pack_turned(const struct locals *locals, unsigned at,
+                                 const struct member *member, unsigned turn)
+{
+    struct packed packed = pack_member(member);
+    struct member turned;
+
+    if (turn == 0)
+        return packed;
+    unpack_member(&packed, &locals->like[at], turn, &turned);
+    free(packed.bytes);
+    packed = pack_member(&turned);
+    member_fini(&turned);
+    return packed;
+}
+
+static struct local *new_local(const struct locals *locals, unsigned at, const struct fresh *fresh,
+                               const struct key keys[TURN_COUNT_MAX], unsigned kept)
+{
+    struct local *local = MEM_NEW(struct local);
+
+    local->packed = pack_turned(locals, at, &fresh->member, kept);
+    local->made = fresh->made;
+    local->gone = fresh->gone;
+    local->change_count = fresh->change_count;
+    local->found = kept_bits(&fresh->member) | shown_bits(&fresh->member);
+    local->problem = member_problem(&fresh->member);
+    find_least_turns(locals, keys, kept, local);
+    return local;
+}
+
+/* The seat of this member, whose local state is new or there already. */
+static uint32_t keep(struct locals *locals, unsigned at, struct fresh *take_fresh)
 {
     struct shelf *shelf = &locals->shelves[at];
-    struct key key = key_of(take_local);
+    struct key keys[TURN_COUNT_MAX];
+    unsigned kept;
     uint32_t *slot;
+    uint32_t number;
 
+    keys_of(take_fresh, locals->turn_count, keys);
+    kept = turn_kept(locals, keys);
     shelf_grow(shelf);
-    slot = shelf_slot(shelf, &key);
-    if (*slot != 0) {
-        local_free(take_local);
-        return *slot - 1;
+    slot = shelf_slot(shelf, &keys[kept]);
+    if (*slot == 0) {
+        if (shelf->count >> locals->options.number_bits != 0) {
+            printf("too many states of one member for the bits of their numbers\n");
+            exit(2);
+        }
+        shelf->items[shelf->count] = new_local(locals, at, take_fresh, keys, kept);
+        shelf->keys[shelf->count] = keys[kept];
+        *slot = (uint32_t)++shelf->count;
     }
-    if (shelf->count == LOCAL_COUNT_MAX) {
-        printf("too many states of one member: raise LOCAL_BITS\n");
-        exit(2);
-    }
-    take_local->problem = member_problem(&take_local->member);
-    shelf->items[shelf->count] = take_local;
-    shelf->keys[shelf->count] = key;
-    *slot = (uint32_t)++shelf->count;
-    return *slot - 1;
+    number = *slot - 1;
+    member_fini(&take_fresh->member);
+    return number << TURN_BITS | shelf->items[number]->least_turn[locals->back[kept]];
 }
 
-static struct local *local_copy(const struct local *from)
+static struct fresh fresh_copy(const struct locals *locals, unsigned at, uint32_t seat)
 {
-    struct local *to = MEM_NEW(struct local);
+    const struct local *local = locals_get(locals, at, seat);
+    struct fresh fresh = {
+        .made = local->made, .gone = local->gone, .change_count = local->change_count};
 
-    member_copy(&to->member, &from->member);
-    to->made = from->made;
-    to->gone = from->gone;
-    to->change_count = from->change_count;
-    return to;
-}
-
-struct local *locals_get(const struct locals *locals, unsigned at, uint32_t number)
-{
-    assert(number < locals->shelves[at].count);
-    return locals->shelves[at].items[number];
-}
-
-size_t locals_count(const struct locals *locals)
-{
-    size_t count = 0;
-
-    for (unsigned i = 0; i < locals->member_count; i++)
-        count += locals->shelves[i].count;
-    return count;
-}
-
-uint64_t locals_pull_count(const struct locals *locals)
-{
-    return locals->pull_count;
+    locals_member(locals, at, seat, &fresh.member);
+    return fresh;
 }
 
 /*
@@ -187,40 +321,56 @@ static void stay_in_one_life(struct member *member)
     (void)has_state;
     (void)st;
     replica_state_fini(&state);
+    replica_close(member->replica);
+    member_open(member);
 }
 
-struct locals *locals_new(struct member *members, unsigned member_count, unsigned name_count,
-                          enum pull_step pull_step)
+struct locals *locals_new(const struct locals_options *options, struct member *members)
 {
     struct locals *locals = MEM_NEW(struct locals);
 
-    locals->member_count = member_count;
-    locals->name_count = name_count;
-    locals->pull_step = pull_step;
+    locals->options = *options;
+    locals->turn_count = options->names_are_alike ? turn_count(options->name_count) : 1;
+    for (unsigned a = 0; a < TURN_COUNT_MAX; a++) {
+        locals->back[a] = (uint8_t)turn_back(a);
+        for (unsigned b = 0; b < TURN_COUNT_MAX; b++)
+            locals->after[a][b] = (uint8_t)turn_after(a, b);
+    }
     locals->random = random_from(1);
-    for (unsigned i = 0; i < member_count; i++) {
-        struct local *first = MEM_NEW(struct local);
+    locals->live = mem_new(LIVE_COUNT, sizeof(*locals->live));
+    for (unsigned i = 0; i < options->member_count; i++) {
+        struct fresh first = {0};
 
         stay_in_one_life(&members[i]);
-        member_copy(&first->member, &members[i]);
-        member_fini(&members[i]);
-        (void)keep(locals, i, first);
+        locals->like[i] = members[i];
+        member_copy(&first.member, &members[i]);
+        (void)keep(locals, i, &first);
     }
     return locals;
 }
 
 void locals_free(struct locals *locals)
 {
-    for (unsigned i = 0; i < locals->member_count; i++) {
+    for (unsigned i = 0; i < locals->options.member_count; i++) {
         struct shelf *shelf = &locals->shelves[i];
 
-        for (size_t k = 0; k < shelf->count; k++)
-            local_free(shelf->items[k]);
+        for (size_t k = 0; k < shelf->count; k++) {
+            free(shelf->items[k]->packed.bytes);
+            free(shelf->items[k]->changes);
+            free(shelf->items[k]);
+        }
         free(shelf->items);
         free(shelf->keys);
         free(shelf->slots);
+        member_fini(&locals->like[i]);
     }
-    free(locals->memo.slots);
+    for (size_t i = 0; i < LIVE_COUNT; i++) {
+        if (locals->live[i].is_filled)
+            member_fini(&locals->live[i].member);
+    }
+    free(locals->live);
+    free(locals->memo.asked);
+    free(locals->memo.answers);
     free(locals);
 }
 
@@ -244,47 +394,51 @@ static const char *law_problem(const struct member *a, const struct member *b)
     return NULL;
 }
 
-static uint32_t pull(struct locals *locals, unsigned to, uint32_t to_number, unsigned from,
-                     uint32_t from_number)
+/* A member that is only read. */
+static struct member *live_member(struct locals *locals, unsigned at, uint32_t seat)
+{
+    struct live *live = &locals->live[(seat * MODEL_MEMBERS_MAX + at) % LIVE_COUNT];
+
+    if (live->is_filled && live->at == at && live->seat == seat)
+        return &live->member;
+    if (live->is_filled)
+        member_fini(&live->member);
+    *live = (struct live){.is_filled = true, .at = at, .seat = seat};
+    locals_member(locals, at, seat, &live->member);
+    return &live->member;
+}
+
+/* The one that pulls is in turn 0. */
+static uint32_t pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from, uint32_t from_seat)
 {
     const struct member_chaos one_update = {
         .random = &locals->random, .break_percent = 100, .batch_max = 1};
-    struct local *source = locals_get(locals, from, from_number);
-    struct local *next = local_copy(locals_get(locals, to, to_number));
+    struct member *source = live_member(locals, from, from_seat);
+    struct fresh next = fresh_copy(locals, to, to_seat);
     const char *problem;
-    uint32_t number;
+    uint32_t seat;
 
     locals->pull_count++;
-    next->member.now.ns = 1000;
-    (void)member_pull(&next->member, &source->member,
-                      locals->pull_step == PULL_UPDATE ? &one_update : NULL);
-    next->member.now.ns = 1000;
-    member_return_parked(&next->member);
-    problem = law_problem(&next->member, &source->member);
-    number = keep(locals, to, next);
+    next.member.now.ns = 1000;
+    (void)member_pull(&next.member, source, locals->options.by_update ? &one_update : NULL);
+    next.member.now.ns = 1000;
+    member_return_parked(&next.member);
+    problem = law_problem(&next.member, source);
+    seat = keep(locals, to, &next);
     if (problem != NULL)
-        locals_get(locals, to, number)->problem = problem;
-    return number;
+        locals->shelves[to].items[number_of(seat)]->problem = problem;
+    return seat;
 }
 
-/* A pull's question in the high bits, its answer in the low ones. */
-static uint64_t question(unsigned to, uint32_t to_number, unsigned from, uint32_t from_number)
+static_assert(4 + 2 * LOCAL_BITS_MAX + TURN_BITS <= 64, "a question fits in one word");
+
+static size_t memo_slot(const struct memo *memo, uint64_t asked)
 {
-    uint64_t pair = to * MODEL_MEMBERS_MAX + from; /* never 0 for @to unequal @from */
+    size_t at = mix(asked) & (memo->slot_count - 1);
 
-    return ((pair << LOCAL_BITS | to_number) << LOCAL_BITS | from_number) << LOCAL_BITS;
-}
-
-static_assert(MODEL_MEMBERS_MAX * MODEL_MEMBERS_MAX <= 1 << (64 - 3 * LOCAL_BITS),
-              "question and answer fit in one word");
-
-static uint64_t *memo_slot(const struct memo *memo, uint64_t asked)
-{
-    size_t at = (asked >> LOCAL_BITS) * UINT64_C(0x9e3779b97f4a7c15) >> 16 & (memo->slot_count - 1);
-
-    while (memo->slots[at] != 0 && memo->slots[at] >> LOCAL_BITS != asked >> LOCAL_BITS)
+    while (memo->asked[at] != 0 && memo->asked[at] != asked)
         at = (at + 1) & (memo->slot_count - 1);
-    return &memo->slots[at];
+    return at;
 }
 
 static void memo_grow(struct memo *memo)
@@ -292,44 +446,52 @@ static void memo_grow(struct memo *memo)
     struct memo larger = {.count = memo->count,
                           .slot_count = memo->slot_count == 0 ? 65536 : memo->slot_count * 2};
 
-    if (memo->count * 3 < memo->slot_count * 2)
+    if (memo->count * 4 < memo->slot_count * 3)
         return;
-    larger.slots = mem_new(larger.slot_count, sizeof(*larger.slots));
+    larger.asked = mem_new(larger.slot_count, sizeof(*larger.asked));
+    larger.answers = mem_new(larger.slot_count, sizeof(*larger.answers));
     for (size_t i = 0; i < memo->slot_count; i++) {
-        if (memo->slots[i] != 0)
-            *memo_slot(&larger, memo->slots[i]) = memo->slots[i];
+        size_t at;
+
+        if (memo->asked[i] == 0)
+            continue;
+        at = memo_slot(&larger, memo->asked[i]);
+        larger.asked[at] = memo->asked[i];
+        larger.answers[at] = memo->answers[i];
     }
-    free(memo->slots);
+    free(memo->asked);
+    free(memo->answers);
     *memo = larger;
 }
 
-uint32_t locals_pull(struct locals *locals, unsigned to, uint32_t to_number, unsigned from,
-                     uint32_t from_number)
+uint32_t locals_pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from, uint32_t from_seat)
 {
-    uint64_t asked = question(to, to_number, from, from_number);
-    uint64_t *slot;
-    uint32_t answer;
+    unsigned turn = turn_of(to_seat);
+    uint32_t source = locals_turn(locals, from, from_seat, locals->back[turn]);
+    uint32_t puller = to_seat - turn;
+    uint64_t pair = to * MODEL_MEMBERS_MAX + from; /* never 0, since they differ */
+    uint64_t asked = (pair << LOCAL_BITS_MAX | number_of(puller)) << (LOCAL_BITS_MAX + TURN_BITS) |
+                     source;
+    struct memo *memo = &locals->memo;
+    size_t slot;
 
-    memo_grow(&locals->memo);
-    slot = memo_slot(&locals->memo, asked);
-    if (*slot != 0)
-        return (uint32_t)(*slot & (LOCAL_COUNT_MAX - 1));
-    answer = pull(locals, to, to_number, from, from_number);
-    *slot = asked | answer;
-    locals->memo.count++;
-    return answer;
+    memo_grow(memo);
+    slot = memo_slot(memo, asked);
+    if (memo->asked[slot] == 0) {
+        memo->answers[slot] = pull(locals, to, puller, from, source);
+        memo->asked[slot] = asked;
+        memo->count++;
+    }
+    return locals_turn(locals, to, memo->answers[slot], turn);
 }
 
-uint32_t locals_unpark(struct locals *locals, unsigned at, uint32_t number)
+uint32_t locals_unpark(struct locals *locals, unsigned at, uint32_t seat)
 {
-    struct local *next;
+    struct fresh next = fresh_copy(locals, at, seat);
 
-    if (!replica_has_parked(locals_get(locals, at, number)->member.replica))
-        return number;
-    next = local_copy(locals_get(locals, at, number));
-    next->member.now.ns = 1000;
-    member_unpark(&next->member);
-    return keep(locals, at, next);
+    next.member.now.ns = 1000;
+    member_unpark(&next.member);
+    return keep(locals, at, &next);
 }
 
 /* --- changes by users --- */
@@ -361,7 +523,7 @@ static uint64_t contents_beneath(const struct member *member, uint64_t number)
     return bits;
 }
 
-static bool carry_out(struct local *local, const struct change *change)
+static bool carry_out(struct fresh *local, const struct change *change)
 {
     static const char *const names[MODEL_NAMES_MAX] = {"a", "b", "c"};
     struct modeldisk *disk = &local->member.disk;
@@ -401,46 +563,53 @@ static bool carry_out(struct local *local, const struct change *change)
     return true;
 }
 
-static void try_change(struct locals *locals, unsigned at, struct local *local, struct change change)
-{
-    struct local *next = local_copy(local);
+/* Changes of one local state, while they are found. */
+struct choices {
+    struct locals *locals;
+    unsigned at;
+    uint32_t seat;
+    const struct member *member;
+    struct change *items;
+    size_t count;
+};
 
-    if (!carry_out(next, &change)) {
-        local_free(next);
+static void try_change(struct choices *choices, struct change change)
+{
+    struct fresh next = fresh_copy(choices->locals, choices->at, choices->seat);
+
+    if (!carry_out(&next, &change)) {
+        member_fini(&next.member);
         return;
     }
-    change.result = keep(locals, at, next);
-    local->changes = mem_resize(local->changes, local->change_choice_count + 1, sizeof(change));
-    local->changes[local->change_choice_count++] = change;
+    change.result = keep(choices->locals, choices->at, &next);
+    choices->items = mem_resize(choices->items, choices->count + 1, sizeof(change));
+    choices->items[choices->count++] = change;
 }
 
-static void try_changes_in(struct locals *locals, unsigned at, struct local *local,
-                           struct change change)
+static void try_changes_in(struct choices *choices, struct change change)
 {
-    const struct modeldisk *disk = &local->member.disk;
+    const struct modeldisk *disk = &choices->member->disk;
 
-    for (change.name = 0; change.name < locals->name_count; change.name++) {
+    for (change.name = 0; change.name < choices->locals->options.name_count; change.name++) {
         change.target = 0;
         change.kind = MAKE_FILE;
-        try_change(locals, at, local, change);
+        try_change(choices, change);
         change.kind = MAKE_DIR;
-        try_change(locals, at, local, change);
+        try_change(choices, change);
         change.kind = MOVE;
         for (size_t i = 0; i < disk->node_count; i++) {
             change.target = disk->nodes[i].number;
             if (modeldisk_is_visible(disk, &disk->nodes[i]))
-                try_change(locals, at, local, change);
+                try_change(choices, change);
         }
     }
 }
 
-const struct change *locals_changes(struct locals *locals, unsigned at, uint32_t number,
-                                    size_t *out_count)
+static void try_all_changes(struct choices *choices)
 {
-    struct local *local = locals_get(locals, at, number);
-    const struct modeldisk *disk = &local->member.disk;
+    const struct modeldisk *disk = &choices->member->disk;
 
-    for (size_t i = 0; i < disk->node_count && !local->is_expanded; i++) {
+    for (size_t i = 0; i < disk->node_count; i++) {
         const struct model_node *node = &disk->nodes[i];
         bool is_root = node->number == MODEL_ROOT;
         struct change change = {.target = node->number};
@@ -449,16 +618,34 @@ const struct change *locals_changes(struct locals *locals, unsigned at, uint32_t
             continue;
         if (!is_root) {
             change.kind = DELETE;
-            try_change(locals, at, local, change);
+            try_change(choices, change);
             change.kind = WRITE;
             if (node->kind == FILE_REGULAR)
-                try_change(locals, at, local, change);
+                try_change(choices, change);
         }
         change.dir = node->number;
         if (node->kind == FILE_DIRECTORY)
-            try_changes_in(locals, at, local, change);
+            try_changes_in(choices, change);
     }
-    local->is_expanded = true;
+}
+
+const struct change *locals_changes(struct locals *locals, unsigned at, uint32_t seat,
+                                    size_t *out_count)
+{
+    struct local *local = locals->shelves[at].items[number_of(seat)];
+    struct choices choices = {.locals = locals, .at = at, .seat = seat - turn_of(seat)};
+
+    if (!local->is_expanded) {
+        struct member member;
+
+        locals_member(locals, at, choices.seat, &member);
+        choices.member = &member;
+        try_all_changes(&choices);
+        member_fini(&member);
+        local->changes = choices.items;
+        local->change_choice_count = choices.count;
+        local->is_expanded = true;
+    }
     *out_count = local->change_choice_count;
     return local->changes;
 }
