@@ -57,6 +57,23 @@ static void tell(int fd, const struct standing *before, struct step_result *out)
         out->witness = now.witness;
 }
 
+/* Where something is to be put: in the directory that was meant, whatever has its name by now. */
+static enum status open_target(const struct install *install, const struct step *step,
+                               const char *path, struct spot *out)
+{
+    struct standing dir;
+    enum status st = open_place(install, step, path, out);
+
+    if (st != ST_OK || step->expect_dir.size == 0)
+        return st;
+    if (beneath_look_fd(out->dir_fd, &dir) < 0)
+        return step_report(install, step, "stat of the directory failed", step_status(errno));
+    if (object_equal(&dir.object, &step->expect_dir))
+        return ST_OK;
+    errno = ESTALE;
+    return step_report(install, step, "the directory there is another one by now", ST_AGAIN);
+}
+
 /* --- install --- */
 
 /* What a batch could not prepare: attributes and sync of one staged file. */
@@ -85,7 +102,7 @@ static enum status run_install(struct batch *batch, const struct step *step,
     scope_fd int fd = -1;
     struct standing before;
     struct spot made;
-    enum status st = open_place(install, step, step->path, &place);
+    enum status st = open_target(install, step, step->path, &place);
 
     if (st == ST_OK)
         st = prepared->status;
@@ -142,7 +159,7 @@ static enum status run_make_dir(struct batch *batch, const struct step *step,
 {
     scope(spot) struct spot place = {.dir_fd = -1};
     struct spot made = swap_spot(batch->install, SWAP_MADE);
-    enum status st = open_place(batch->install, step, step->path, &place);
+    enum status st = open_target(batch->install, step, step->path, &place);
 
     if (st != ST_OK)
         return st;
@@ -183,7 +200,7 @@ static enum status run_make_link(struct batch *batch, const struct step *step,
     char target[SYMLINK_SIZE_MAX + 1];
     scope(spot) struct spot place = {.dir_fd = -1};
     struct spot made = swap_spot(install, step->expect.size > 0 ? SWAP_EXCHANGE : SWAP_MADE);
-    enum status st = open_place(install, step, step->path, &place);
+    enum status st = open_target(install, step, step->path, &place);
 
     if (st == ST_OK)
         st = read_target(install, step, target);
@@ -211,7 +228,7 @@ static enum status move(struct batch *batch, const struct step *step, const char
     enum status st = open_place(install, step, from_path, &from);
 
     if (st == ST_OK)
-        st = open_place(install, step, to_path, &to);
+        st = open_target(install, step, to_path, &to);
     if (st != ST_OK)
         return st;
     fd = spot_openat(&from, O_PATH, 0);

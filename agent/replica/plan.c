@@ -187,6 +187,15 @@ static void expect(struct step *step, const struct record *record)
     step->expect_witness = record->witness;
 }
 
+/* @record is put into its directory: by path, but into that one and no other. */
+static void expect_dir(struct plan *plan, struct step *step, const struct record *record)
+{
+    scope(record) struct record dir = {0};
+
+    if (view_get(&plan->view, &record->update.parent, &dir))
+        step->expect_dir = dir.object;
+}
+
 void plan_install(struct plan *plan, const struct record *at, const struct record *displaced,
                   const struct offer *offer, enum preserve_reason preserve)
 {
@@ -197,6 +206,7 @@ void plan_install(struct plan *plan, const struct record *at, const struct recor
     step->path = path_of(plan, displaced != NULL ? displaced : at);
     step->attributes = attributes_of(plan, &at->update);
     step->stage = offer->stage;
+    expect_dir(plan, step, displaced != NULL ? displaced : at);
     if (displaced != NULL) {
         expect(step, displaced);
         step->preserve = preserve;
@@ -210,6 +220,7 @@ void plan_make_dir(struct plan *plan, const struct record *at)
 
     step->path = path_of(plan, at);
     step->attributes = attributes_of(plan, &at->update);
+    expect_dir(plan, step, at);
 }
 
 void plan_move(struct plan *plan, const struct record *from, struct record *to)
@@ -222,6 +233,7 @@ void plan_move(struct plan *plan, const struct record *from, struct record *to)
 
     step->from_path = path_of(plan, from);
     step->path = path_of(plan, to);
+    expect_dir(plan, step, to);
     expect(step, from);
     to->witness = (struct witness){0};
 }

@@ -210,6 +210,9 @@ struct step {
     const char *from_path;         /* MOVE: where it stands now */
     struct span attributes;        /* INSTALL, MAKE_DIR, MAKE_LINK, ATTRIBUTES */
     uint64_t stage;                /* INSTALL, MAKE_LINK */
+    /* INSTALL, MAKE_DIR, MAKE_LINK, MOVE: the directory that the place is in; none: the root, or made by
+     * this plan. A user may have given its name to another one, which nobody would then look into. */
+    struct object expect_dir;
     struct object expect;          /* what must stand there (at from_path for MOVE); none: nothing */
     struct witness expect_witness; /* of a regular file; all zero: an earlier step put it there */
     enum preserve_reason preserve; /* of what is displaced or removed */

@@ -14,12 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The kernel answers with at most one page. */
 #define LINK_SIZE_MAX 4096
 
-#define OPEN_TRY_COUNT 3
+#define OPEN_TRY_COUNT 20
+#define OPEN_TRY_NS    50000 /* between two */
 
 /* False with errno when the kernel can not tell; ENAMETOOLONG for what does not fit. */
 static bool path_of(int fd, char out[LINK_SIZE_MAX])
@@ -48,13 +50,17 @@ static bool leads_to(const struct root *root, const char *path, const struct obj
            object_equal(&standing.object, object);
 }
 
-/* Opening a handle while its directory is being removed may end with ENOMEM: the next time it is gone. */
+/* Opening a handle whose inode is just being removed or made again ends with ENOMEM, though there is memory;
+ * a moment later it is there or gone. Taken for lost events it would cost a look at the whole tree. */
 static int open_object(const struct root *root, const struct object *object)
 {
     int fd = -1;
 
-    for (int try = 0; fd < 0 && try < OPEN_TRY_COUNT && (try == 0 || errno == ENOMEM); try++)
+    for (int try = 0; fd < 0 && try < OPEN_TRY_COUNT && (try == 0 || errno == ENOMEM); try++) {
+        if (try > 0)
+            (void)nanosleep(&(struct timespec){.tv_nsec = OPEN_TRY_NS}, NULL);
         fd = object_open(root_fd(root), object, O_PATH);
+    }
     return fd;
 }
 

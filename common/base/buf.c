@@ -26,7 +26,7 @@ uint8_t *buf_extend(struct buf *b, size_t size)
 
     if (__builtin_add_overflow(b->size, size, &need))
         abort();
-    if (need > b->capacity) {
+    if (need > b->capacity || !b->data) {
         size_t capacity = b->capacity ? b->capacity : BUF_CAPACITY_FIRST;
 
         while (capacity < need)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cutter works in tiles that stay in the second-level cache: the greatest hash of each block
- * of 128 positions comes first, then local maxima are found among those block maxima, and only
- * the few blocks that hold one are hashed again to find where. With w = h/128, block k can hold a
- * cut only if its maximum beats the w-1 blocks on either side, which lie within h of any of its
- * positions; the blocks k-w and k+w lie partly within h and are looked into only when their
- * maximum could still beat it.
+ * The cutter works in tiles that stay in the second-level cache, with room for what else is there:
+ * the greatest hash of each block of 128 positions comes first, then local maxima are found among
+ * those block maxima, and only the few blocks that hold one are hashed again to find where. With
+ * w = h/128, block k can hold a cut only if its maximum beats the w-1 blocks on either side, which
+ * lie within h of any of its positions; the blocks k-w and k+w lie partly within h and are looked
+ * into only when their maximum could still beat it.
  */
 #include "common/rdc/chunk.h"
 
@@ -14,7 +14,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define TILE_SIZE   (128u << 10)
+#define TILE_SIZE   (64u << 10)
 #define REACH_MAX   (RDC_HORIZON_MAX / RDC_BLOCK_SIZE)
 #define LANES       8u
 #define BUFFER_SIZE (TILE_SIZE + 16 * RDC_HORIZON_MAX + 4 * RDC_HORIZON_MAX)
@@ -122,49 +122,20 @@ uint8_t *rdc_cutter_room(struct rdc_cutter *c, size_t *out_size)
     return c->buffer + c->filled;
 }
 
-static size_t first_position(const struct rdc_block_mask *mask)
-{
-    return mask->words[0] ? (size_t)__builtin_ctzll(mask->words[0])
-                          : 64 + (size_t)__builtin_ctzll(mask->words[1]);
-}
-
-/* Positions [from, to) of a block as a mask. */
-static struct rdc_block_mask range_mask(size_t from, size_t to)
-{
-    struct rdc_block_mask mask;
-
-    for (size_t word = 0; word < 2; word++) {
-        size_t low = from > 64 * word ? from - 64 * word : 0;
-        size_t high = to > 64 * word ? to - 64 * word : 0;
-        uint64_t below_high = high >= 64 ? UINT64_MAX : (UINT64_C(1) << high) - 1;
-        uint64_t below_low = low >= 64 ? UINT64_MAX : (UINT64_C(1) << low) - 1;
-
-        mask.words[word] = below_high & ~below_low;
-    }
-    return mask;
-}
-
-static bool any_position(const struct rdc_block_mask *mask, size_t from, size_t to)
-{
-    struct rdc_block_mask range = range_mask(from, to);
-
-    return (mask->words[0] & range.words[0]) || (mask->words[1] & range.words[1]);
-}
-
-/* Positions of @block with a hash of at least @threshold; the stream's last block is short. */
-static struct rdc_block_mask at_least(const struct rdc_cutter *c, size_t block, uint32_t threshold)
+/* The first of positions [@from, @to) of @block with a hash of at least @threshold, else @to; the
+ * stream's last block is short. */
+static size_t first_at_least(const struct rdc_cutter *c, size_t block, size_t from, size_t to,
+                             uint32_t threshold)
 {
     size_t first = block * RDC_BLOCK_SIZE;
 
     if (first + RDC_BLOCK_SIZE + RDC_WINDOW_SIZE <= c->filled)
-        return c->kernel->positions_at_least(c->buffer + first, threshold);
-    struct rdc_block_mask mask = {0};
-    for (size_t i = 0; first + i + RDC_WINDOW_SIZE < c->filled; i++) {
-        uint64_t reached = rdc_cut_hash(c->buffer + first + i) >= threshold;
-
-        mask.words[i / 64] |= reached << (i % 64);
+        return c->kernel->first_at_least(c->buffer + first, from, to, threshold);
+    for (size_t i = from; i < to && first + i + RDC_WINDOW_SIZE < c->filled; i++) {
+        if (rdc_cut_hash(c->buffer + first + i) >= threshold)
+            return i;
     }
-    return mask;
+    return to;
 }
 
 /* Block @k beats its near neighbours: does its maximum beat all positions within the horizon? */
@@ -172,24 +143,17 @@ static void consider_peak(struct rdc_cutter *c, size_t k)
 {
     const uint32_t *maxima = c->maxima + REACH_MAX;
     uint32_t peak = maxima[k];
-    struct rdc_block_mask where = at_least(c, k, peak);
-    size_t offset = first_position(&where);
+    size_t offset = first_at_least(c, k, 0, RDC_BLOCK_SIZE, peak);
     size_t position = k * RDC_BLOCK_SIZE + offset;
 
     if (c->base + position <= c->horizon)
         return;
-    if (k >= c->reach && maxima[k - c->reach] >= peak) {
-        struct rdc_block_mask before = at_least(c, k - c->reach, peak);
-
-        if (any_position(&before, offset, RDC_BLOCK_SIZE))
-            return;
-    }
-    if (k + c->reach < c->hashed && maxima[k + c->reach] > peak) {
-        struct rdc_block_mask after = at_least(c, k + c->reach, peak + 1);
-
-        if (any_position(&after, 0, offset + 1))
-            return;
-    }
+    if (k >= c->reach && maxima[k - c->reach] >= peak &&
+        first_at_least(c, k - c->reach, offset, RDC_BLOCK_SIZE, peak) < RDC_BLOCK_SIZE)
+        return;
+    if (k + c->reach < c->hashed && maxima[k + c->reach] > peak &&
+        first_at_least(c, k + c->reach, 0, offset + 1, peak + 1) <= offset)
+        return;
     c->cuts[c->cut_count++] = position;
 }
 

@@ -5,7 +5,7 @@
  * The cut hash of position i is a multilinear function of the 16 bytes from i on:
  *     H(i) = K0*u32(i) + K1*u32(i+4) + K2*u32(i+8) + K3*u32(i+12)   mod 2^32, little-endian
  * It has no table and no state, so every instruction set computes it alike. Positions are taken in
- * blocks of RDC_BLOCK_SIZE; hashing block k reads RDC_WINDOW_SIZE - 1 bytes beyond it.
+ * blocks of RDC_BLOCK_SIZE; hashing block k reads up to RDC_WINDOW_SIZE bytes beyond it.
  *
  * Every kernel gives the same results for the same bytes.
  */
@@ -22,11 +22,6 @@
 #define RDC_MATCH_FILES  16  /* files compared at once */
 #define RDC_WINDOW_SIZE  16  /* bytes that one cut hash depends on */
 
-/* Which positions of a block, bit 0 of word 0 first. */
-struct rdc_block_mask {
-    uint64_t words[RDC_BLOCK_SIZE / 64];
-};
-
 /* A seed and what XXH3 derives from it. */
 struct rdc_secret {
     uint64_t seed;
@@ -39,8 +34,9 @@ struct rdc_kernel {
     const char *name;
     /* The greatest cut hash of each of @count blocks from @data on. */
     void (*block_maxima)(const uint8_t *data, size_t count, uint32_t *out_maxima);
-    /* The positions of the block at @data whose cut hash is at least @threshold. */
-    struct rdc_block_mask (*positions_at_least)(const uint8_t *data, uint32_t threshold);
+    /* The first of positions [@from, @to) of the block at @data whose cut hash is at least
+     * @threshold; @to when none is. */
+    size_t (*first_at_least)(const uint8_t *data, size_t from, size_t to, uint32_t threshold);
     /* Bit j: maxima[j] > every one of the @reach before it and >= every one of the @reach after
      * it, for j in 0..7. Reads maxima[-reach] to maxima[7 + reach]. */
     unsigned (*peaks)(const uint32_t *maxima, unsigned reach);
@@ -58,7 +54,7 @@ struct rdc_kernel {
 /* The fastest kernel of this processor. */
 const struct rdc_kernel *rdc_kernel_best(void);
 
-/* The plain C kernel: what the others are compared with. */
+/* C without intrinsics: for processors that have no kernel of their own. */
 const struct rdc_kernel *rdc_kernel_scalar(void);
 
 /* NULL but on x86-64, where every processor has it. */

@@ -22,18 +22,38 @@ static inline __m256i load(const uint8_t *data)
     return _mm256_loadu_si256((const __m256i_u *)(const void *)data);
 }
 
-/* The cut hashes of positions 0, 4, …, 28 from @data on. */
-static inline __m256i cut_hashes(const uint8_t *data)
+/* The cut hashes of positions 0, 4, …, 28 from @data on, whose first words are @first. */
+static inline __m256i hashes_from(__m256i first, const uint8_t *data)
 {
     const __m256i k0 = _mm256_set1_epi32((int)CUT_K0);
     const __m256i k1 = _mm256_set1_epi32((int)CUT_K1);
     const __m256i k2 = _mm256_set1_epi32((int)CUT_K2);
     const __m256i k3 = _mm256_set1_epi32((int)CUT_K3);
 
-    return _mm256_add_epi32(_mm256_add_epi32(_mm256_mullo_epi32(load(data), k0),
-                                             _mm256_mullo_epi32(load(data + 4), k1)),
-                            _mm256_add_epi32(_mm256_mullo_epi32(load(data + 8), k2),
-                                             _mm256_mullo_epi32(load(data + 12), k3)));
+    return _mm256_add_epi32(
+        _mm256_add_epi32(_mm256_mullo_epi32(first, k0), _mm256_mullo_epi32(load(data + 4), k1)),
+        _mm256_add_epi32(_mm256_mullo_epi32(load(data + 8), k2),
+                         _mm256_mullo_epi32(load(data + 12), k3)));
+}
+
+static inline __m256i cut_hashes(const uint8_t *data)
+{
+    return hashes_from(load(data), data);
+}
+
+/*
+ * The greatest cut hash of 32 positions, lane by lane, and of @greatest. Loads across cache lines
+ * are what this waits for: one in four is put together out of two that all phases share.
+ */
+static inline __m256i greatest_of_step(const uint8_t *data, __m256i greatest)
+{
+    __m256i low = load(data);
+    __m256i high = load(data + LOAD_SIZE / 2);
+
+    greatest = _mm256_max_epu32(greatest, hashes_from(low, data));
+    greatest = _mm256_max_epu32(greatest, hashes_from(_mm256_alignr_epi8(high, low, 1), data + 1));
+    greatest = _mm256_max_epu32(greatest, hashes_from(_mm256_alignr_epi8(high, low, 2), data + 2));
+    return _mm256_max_epu32(greatest, hashes_from(_mm256_alignr_epi8(high, low, 3), data + 3));
 }
 
 static inline uint32_t greatest_lane(__m256i lanes)
@@ -50,10 +70,8 @@ static void block_maxima(const uint8_t *data, size_t count, uint32_t *out_maxima
     for (size_t k = 0; k < count; k++, data += RDC_BLOCK_SIZE) {
         __m256i greatest = _mm256_setzero_si256();
 
-        for (size_t i = 0; i < RDC_BLOCK_SIZE; i += LOAD_SIZE) {
-            for (size_t phase = 0; phase < PHASES; phase++)
-                greatest = _mm256_max_epu32(greatest, cut_hashes(data + i + phase));
-        }
+        for (size_t i = 0; i < RDC_BLOCK_SIZE; i += LOAD_SIZE)
+            greatest = greatest_of_step(data + i, greatest);
         out_maxima[k] = greatest_lane(greatest);
     }
 }
@@ -66,22 +84,26 @@ static inline uint32_t lanes_at_least(__m256i a, __m256i b)
     return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(at_least));
 }
 
-static struct rdc_block_mask positions_at_least(const uint8_t *data, uint32_t threshold)
+static size_t first_at_least(const uint8_t *data, size_t from, size_t to, uint32_t threshold)
 {
     const __m256i limit = _mm256_set1_epi32((int)threshold);
-    struct rdc_block_mask mask = {0};
 
-    for (size_t i = 0; i < RDC_BLOCK_SIZE; i += LOAD_SIZE) {
-        uint32_t bits = 0;
+    for (size_t i = from / LOAD_SIZE * LOAD_SIZE; i < to; i += LOAD_SIZE) {
+        uint32_t positions = 0;
 
         for (unsigned phase = 0; phase < PHASES; phase++) {
             uint32_t lanes = lanes_at_least(cut_hashes(data + i + phase), limit);
 
-            bits |= _pdep_u32(lanes, PHASE_BITS) << phase;
+            positions |= _pdep_u32(lanes, PHASE_BITS) << phase;
         }
-        mask.words[i / 64] |= (uint64_t)bits << (i % 64);
+        if (i < from)
+            positions &= ~0u << (from - i);
+        if (positions) {
+            size_t found = i + (size_t)__builtin_ctz(positions);
+            return found < to ? found : to;
+        }
     }
-    return mask;
+    return to;
 }
 
 static unsigned peaks(const uint32_t *maxima, unsigned reach)
@@ -153,7 +175,7 @@ const struct rdc_kernel *rdc_kernel_avx2(void)
     static const struct rdc_kernel kernel = {
         .name = "avx2",
         .block_maxima = block_maxima,
-        .positions_at_least = positions_at_least,
+        .first_at_least = first_at_least,
         .peaks = peaks,
         .identity = identity,
         .sketch = sketch,

@@ -29,6 +29,7 @@
         0xb54e0f17u, 0x84bb3f97u
 
 /* Parts in plain C, for kernels that have none better. */
+size_t rdc_scalar_first_at_least(const uint8_t *data, size_t from, size_t to, uint32_t threshold);
 unsigned rdc_scalar_peaks(const uint32_t *maxima, unsigned reach);
 uint64_t rdc_scalar_identity(const void *data, size_t size, const struct rdc_secret *secret);
 void rdc_scalar_sketch(uint32_t least[RDC_SKETCH_LANES], const uint64_t *identities, size_t count);

@@ -24,7 +24,10 @@ static inline __m128i multiply(__m128i even, uint32_t factor)
     return _mm_mul_epu32(even, _mm_set1_epi32((int)factor));
 }
 
-/* The cut hashes of positions 0, 4, 8, 12 from @data on, each plus BIAS. */
+/*
+ * The cut hashes of positions 0, 4, 8, 12 from @data on, each plus BIAS; in the order 0, 8, 4, 12.
+ * Hashes four bytes apart share products, as in kernel_scalar.c.
+ */
 static inline __m128i biased_hashes(const uint8_t *data)
 {
     __m128i w0 = load(data);
@@ -33,14 +36,15 @@ static inline __m128i biased_hashes(const uint8_t *data)
     __m128i w3 = load(data + 12);
     __m128i w4 =
         _mm_srli_epi64(w3, 32); /* not from data + 16: that may lie beyond the bytes given */
-    __m128i even = _mm_add_epi64(_mm_add_epi64(multiply(w0, CUT_K0), multiply(w1, CUT_K1)),
-                                 _mm_add_epi64(multiply(w2, CUT_K2), multiply(w3, CUT_K3)));
-    __m128i odd = _mm_add_epi64(_mm_add_epi64(multiply(w1, CUT_K0), multiply(w2, CUT_K1)),
-                                _mm_add_epi64(multiply(w3, CUT_K2), multiply(w4, CUT_K3)));
-    __m128i low = _mm_set_epi32(0, -1, 0, -1);
-    __m128i both = _mm_or_si128(_mm_and_si128(even, low), _mm_slli_epi64(odd, 32));
+    __m128i shared = _mm_add_epi64(multiply(w1, CUT_K0 - CUT_K1), multiply(w3, CUT_K2 - CUT_K3));
+    __m128i even = _mm_add_epi64(multiply(_mm_add_epi32(w0, w1), CUT_K0),
+                                 multiply(_mm_add_epi32(w2, w3), CUT_K2));
+    __m128i odd = _mm_add_epi64(multiply(_mm_add_epi32(w1, w2), CUT_K1),
+                                multiply(_mm_add_epi32(w3, w4), CUT_K3));
+    __m128 both = _mm_shuffle_ps(_mm_castsi128_ps(_mm_sub_epi64(even, shared)),
+                                 _mm_castsi128_ps(_mm_add_epi64(odd, shared)), 0x88);
 
-    return _mm_add_epi32(both, _mm_set1_epi32((int)BIAS));
+    return _mm_add_epi32(_mm_castps_si128(both), _mm_set1_epi32((int)BIAS));
 }
 
 static void block_maxima(const uint8_t *data, size_t count, uint32_t *out_maxima)
@@ -68,22 +72,28 @@ static void block_maxima(const uint8_t *data, size_t count, uint32_t *out_maxima
     }
 }
 
-static struct rdc_block_mask positions_at_least(const uint8_t *data, uint32_t threshold)
+static size_t first_at_least(const uint8_t *data, size_t from, size_t to, uint32_t threshold)
 {
     const __m128i limit = _mm_set1_epi32((int)(threshold + BIAS));
-    struct rdc_block_mask mask = {0};
 
-    for (size_t i = 0; i < RDC_BLOCK_SIZE; i += LOAD_SIZE) {
+    for (size_t i = from / LOAD_SIZE * LOAD_SIZE; i < to; i += LOAD_SIZE) {
+        unsigned positions = 0;
+
         for (size_t phase = 0; phase < PHASES; phase++) {
             __m128i below = _mm_cmplt_epi32(biased_hashes(data + i + phase), limit);
-            uint64_t lanes = ~(unsigned)_mm_movemask_ps(_mm_castsi128_ps(below)) & 0xfu;
-            /* lane l is position 4 l of the phase */
-            uint64_t bits = (lanes & 1) | (lanes & 2) << 3 | (lanes & 4) << 6 | (lanes & 8) << 9;
+            unsigned lanes = ~(unsigned)_mm_movemask_ps(_mm_castsi128_ps(below));
 
-            mask.words[i / 64] |= bits << (i % 64 + phase);
+            positions |= ((lanes & 1) | (lanes & 2) << 7 | (lanes & 4) << 2 | (lanes & 8) << 9)
+                         << phase;
+        }
+        if (i < from)
+            positions &= ~0u << (from - i);
+        if (positions) {
+            size_t found = i + (size_t)__builtin_ctz(positions);
+            return found < to ? found : to;
         }
     }
-    return mask;
+    return to;
 }
 
 const struct rdc_kernel *rdc_kernel_sse2(void)
@@ -91,7 +101,7 @@ const struct rdc_kernel *rdc_kernel_sse2(void)
     static const struct rdc_kernel kernel = {
         .name = "sse2",
         .block_maxima = block_maxima,
-        .positions_at_least = positions_at_least,
+        .first_at_least = first_at_least,
         .peaks = rdc_scalar_peaks,
         .identity = rdc_scalar_identity,
         .sketch = rdc_scalar_sketch,

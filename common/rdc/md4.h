@@ -19,16 +19,13 @@ struct md4 {
 
 struct md4 md4_of(struct span message);
 
-/*
- * Digests of @count messages at once, eight or sixteen in parallel where the processor can.
- *
- * Equal to md4_of() of each. Quickest when the messages are of like size.
- */
+/* The digests of @count messages, four at a time; each is equal to md4_of() of it. Quickest when
+ * the messages are of like size. */
 void md4_of_many(const struct span *messages, size_t count, struct md4 *out_digests);
 
-/* The parallel forms; only where rdc_kernel_avx2() is not NULL, and where md4_has_avx512(). */
+/* The same, eight and sixteen at a time. Built for x86-64; only where ms_kernel_avx2() and
+ * ms_kernel_avx512() are not NULL. */
 void md4_of_many_avx2(const struct span *messages, size_t count, struct md4 *out_digests);
 void md4_of_many_avx512(const struct span *messages, size_t count, struct md4 *out_digests);
-bool md4_has_avx512(void);
 
 #endif

@@ -83,8 +83,3 @@ void md4_of_many_avx512(const struct span *messages, size_t count, struct md4 *o
 {
     md4_through_lanes(LANES, run, messages, count, out_digests);
 }
-
-bool md4_has_avx512(void)
-{
-    return __builtin_cpu_supports("avx512f");
-}

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * FilterMax: byte i starts a chunk when its hash is strictly the greatest within the horizon on
- * either side, or when it is 65535 past the last start. Any `horizon` consecutive positions hold at
- * most one such maximum: it must be the greatest of them. The hash's own chain leaves the processor
- * time to take the greatest of each small block on the way; verification looks at those first.
+ * either side, or when it is 65535 past the last start. The kernel tells the greatest hash of each
+ * block of 64 positions; only a block whose greatest beats those of the blocks around it, as far as
+ * they lie within the horizon of all its positions, is looked into.
+ *
+ * Hashes are four times as long as what they are of: only those that may still be looked at are
+ * kept, in a ring, so that they stay in the cache.
  */
 #include "common/rdc/ms.h"
 
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
+#include "common/rdc/kernel.h"
 #include "common/rdc/md4.h"
 #include "common/rdc/ms_hash.h"
 
@@ -17,28 +21,37 @@
 #include <stdlib.h>
 
 #define BLOCK_SIZE  MS_BLOCK_SIZE
-#define READ_SIZE   (256u << 10)
-#define BUFFER_SIZE (READ_SIZE + RDC_MS_CHUNK_SIZE_MAX + 2 * RDC_MS_HORIZON_MAX + 4 * BLOCK_SIZE)
+#define PIECE_SIZE  (32u << 10)
+#define BATCH_SIZE  (256u << 10)
+#define BUFFER_SIZE (BATCH_SIZE + RDC_MS_CHUNK_SIZE_MAX + 2 * RDC_MS_HORIZON_MAX + 4 * BLOCK_SIZE)
+#define BLOCKS_MAX  (BUFFER_SIZE / BLOCK_SIZE + 1)
 #define CHUNKS_MAX  (BUFFER_SIZE / RDC_MS_HORIZON_MIN + BUFFER_SIZE / RDC_MS_CHUNK_SIZE_MAX + 8)
+#define REACH_MAX   15u /* blocks on either side that a peak is looked for among */
+#define PEAKS       8u  /* blocks looked at together */
 #define VERSION_1_1 0x00010001u
 #define FILE_TYPE   1u
 #define TRAIT_BYTE  7
 #define TRAIT_MASK  0x3f
 
 struct scan {
+    const struct ms_kernel *kernel;
+    const struct rdc_kernel *peaks; /* whose peaks are used */
     struct ms_hash hash;
     uint32_t horizon;
-    uint64_t base; /* file offset of bytes[0] */
+    unsigned reach;
+    uint64_t base; /* file offset of bytes[0], a multiple of BLOCK_SIZE */
     size_t filled;
-    size_t hashed; /* a multiple of BLOCK_SIZE, but at the end */
-    size_t decided;
-    size_t start; /* of the chunk under way */
+    size_t hashed;  /* blocks, from base on */
+    size_t decided; /* blocks, from base on */
+    size_t start;   /* of the chunk under way, from base on */
     bool ended;
+    struct ms_block *ring; /* block k of the file at [k % ring_size] */
+    size_t ring_size;      /* a power of two */
     size_t chunk_count;
     struct span chunks[CHUNKS_MAX];
     struct md4 digests[CHUNKS_MAX];
-    uint32_t maxima[BUFFER_SIZE / BLOCK_SIZE + 1];
-    uint32_t hashes[BUFFER_SIZE];
+    /* the greatest hash of block k at [REACH_MAX + k]; zeros before the file and after it */
+    uint32_t maxima[REACH_MAX + BLOCKS_MAX + REACH_MAX + PEAKS];
     uint8_t before[RDC_MS_WINDOW_MAX]; /* zeros, before the file; bytes follows */
     uint8_t bytes[BUFFER_SIZE];
 };
@@ -71,65 +84,70 @@ unsigned rdc_ms_depth(uint64_t size)
     return depth;
 }
 
-/* Hash positions [hashed, end). */
-static void hash_up_to(struct scan *s, size_t end)
+static struct ms_block *block_at(const struct scan *s, size_t block)
 {
-    ms_hash_next(&s->hash, s->bytes + s->hashed, end - s->hashed, s->hashes + s->hashed,
-                 s->maxima + s->hashed / BLOCK_SIZE);
-    s->hashed = end;
+    return &s->ring[(s->base / BLOCK_SIZE + block) & (s->ring_size - 1)];
 }
 
-/* Is any position in [from, to) at least @value? */
-static bool reached(const struct scan *s, size_t from, size_t to, uint32_t value)
+/* Hash what was read: whole blocks, and at the file's end the rest too. */
+static void hash_blocks(struct scan *s)
 {
-    while (from < to) {
-        size_t block = from / BLOCK_SIZE;
-        size_t block_end = (block + 1) * BLOCK_SIZE;
+    size_t whole = s->filled / BLOCK_SIZE;
+    size_t rest = s->filled % BLOCK_SIZE;
+    uint32_t *maxima = s->maxima + REACH_MAX;
 
-        block_end = block_end < to ? block_end : to;
-        if (s->maxima[block] >= value) {
-            for (size_t i = from; i < block_end; i++) {
-                if (s->hashes[i] >= value)
-                    return true;
-            }
-        }
-        from = block_end;
+    while (s->hashed < whole) {
+        struct ms_block *place = block_at(s, s->hashed);
+        size_t room = (size_t)(s->ring + s->ring_size - place);
+        size_t count = whole - s->hashed < room ? whole - s->hashed : room;
+
+        s->kernel->hash_blocks(&s->hash, s->bytes + s->hashed * BLOCK_SIZE, count, place,
+                               maxima + s->hashed);
+        s->hashed += count;
     }
-    return false;
+    if (!s->ended)
+        return;
+    if (rest > 0) {
+        ms_hash_rest(&s->hash, s->bytes + whole * BLOCK_SIZE, rest, block_at(s, whole),
+                     maxima + whole);
+        s->hashed += 1;
+    }
+    memset(maxima + s->hashed, 0, (REACH_MAX + PEAKS) * sizeof(*maxima));
 }
 
-static uint32_t greatest_of(const uint32_t *values, size_t count)
+/* Is any hash of blocks [from, to) at least @value? */
+static bool blocks_reach(const struct scan *s, size_t from, size_t to, uint32_t value)
 {
+    const uint32_t *maxima = s->maxima + REACH_MAX;
     uint32_t greatest = 0;
 
-    for (size_t i = 0; i < count; i++)
-        greatest = values[i] > greatest ? values[i] : greatest;
-    return greatest;
+    for (size_t k = from; k < to; k++)
+        greatest = maxima[k] > greatest ? maxima[k] : greatest;
+    return from < to && greatest >= value;
 }
 
-/* The first of @values that is @value, which is among them. */
-static size_t place_of(const uint32_t *values, uint32_t value)
+/* Is any hash of @block's positions among @positions at least @value? */
+static bool block_reaches(const struct scan *s, size_t block, uint64_t positions, uint32_t value)
 {
-    size_t i = 0;
-
-    while (values[i] != value)
-        i++;
-    return i;
+    return s->maxima[REACH_MAX + block] >= value &&
+           (s->kernel->at_least(block_at(s, block), value) & positions) != 0;
 }
 
-/* The position of the greatest hash in [from, to), the first of equals; @from begins a block. */
-static size_t greatest_in(const struct scan *s, size_t from, size_t to)
+/* The block's first position with its greatest hash is @at; are the hashes of all others from @from
+ * on and below @to less? A horizon is longer than a block: @from is in an earlier one. */
+static bool is_maximum(const struct scan *s, size_t block, size_t at, size_t from, size_t to)
 {
+    uint32_t value = s->maxima[REACH_MAX + block];
     size_t first = from / BLOCK_SIZE;
-    size_t blocks = to / BLOCK_SIZE - first;
-    size_t rest = to - to % BLOCK_SIZE;
-    uint32_t greatest = greatest_of(s->maxima + first, blocks);
-    uint32_t last = greatest_of(s->hashes + rest, to - rest);
+    size_t last = (to - 1) / BLOCK_SIZE;
+    uint64_t own = s->kernel->at_least(block_at(s, block), value);
+    uint64_t from_first = UINT64_MAX << from % BLOCK_SIZE;
+    uint64_t to_last = UINT64_MAX >> (BLOCK_SIZE - 1 - (to - 1) % BLOCK_SIZE);
 
-    if (blocks == 0 || last > greatest)
-        return rest + place_of(s->hashes + rest, last);
-    size_t block = first + place_of(s->maxima + first, greatest);
-    return block * BLOCK_SIZE + place_of(s->hashes + block * BLOCK_SIZE, greatest);
+    return own == UINT64_C(1) << at % BLOCK_SIZE && !blocks_reach(s, first + 1, block, value) &&
+           !blocks_reach(s, block + 1, last, value) &&
+           !block_reaches(s, first, from_first, value) &&
+           (last == block || !block_reaches(s, last, to_last, value));
 }
 
 /*
@@ -159,61 +177,83 @@ static void cut_at(struct scan *s, size_t end)
         add_chunk(s, end);
 }
 
-/* Look for maxima among positions below @limit, whose horizons are hashed as far as they exist;
- * @limit ends a block, or the file. */
+/* Cut at the block's greatest hash, should it be a maximum. */
+static void consider(struct scan *s, size_t block)
+{
+    uint32_t value = s->maxima[REACH_MAX + block];
+    uint64_t positions = s->kernel->at_least(block_at(s, block), value);
+    size_t at = block * BLOCK_SIZE + (size_t)__builtin_ctzll(positions);
+    size_t to = at + s->horizon + 1;
+
+    if (s->base + at <= s->horizon || (to > s->filled && !horizon_may_pass_end()))
+        return;
+    if (is_maximum(s, block, at, at - s->horizon, to < s->filled ? to : s->filled))
+        cut_at(s, at);
+}
+
+/* Look for maxima in blocks below @limit, whose horizons are hashed as far as they exist. */
 static void decide(struct scan *s, size_t limit)
 {
-    size_t step = s->horizon - s->horizon % BLOCK_SIZE;
-
     while (s->decided < limit) {
-        size_t end = limit - s->decided < step ? limit : s->decided + step;
-        size_t at = greatest_in(s, s->decided, end);
-        size_t from = at > s->horizon ? at - s->horizon : 0;
-        size_t to = at + s->horizon + 1;
-        bool whole = to <= s->filled;
+        size_t count = limit - s->decided < PEAKS ? limit - s->decided : PEAKS;
+        unsigned found = s->peaks->peaks(s->maxima + REACH_MAX + s->decided, s->reach);
 
-        s->decided = end;
-        to = whole ? to : s->filled;
-        if (s->base + at > s->horizon && (whole || horizon_may_pass_end()) &&
-            !reached(s, from, at, s->hashes[at]) && !reached(s, at + 1, to, s->hashes[at]))
-            cut_at(s, at);
+        found &= (1u << count) - 1;
+        for (; found; found &= found - 1)
+            consider(s, s->decided + (size_t)__builtin_ctz(found));
+        s->decided += count;
     }
-    while (limit - s->start > RDC_MS_CHUNK_SIZE_MAX)
+    size_t end = s->ended ? s->filled : limit * BLOCK_SIZE;
+    while (end > s->start && end - s->start > RDC_MS_CHUNK_SIZE_MAX)
         add_chunk(s, s->start + RDC_MS_CHUNK_SIZE_MAX);
 }
 
 /* Write what was cut, and make room. */
 static void flush_chunks(struct scan *s, struct buf *out)
 {
-    md4_of_many(s->chunks, s->chunk_count, s->digests);
+    s->kernel->digests(s->chunks, s->chunk_count, s->digests);
     for (size_t i = 0; i < s->chunk_count; i++) {
         buf_append(out, s->digests[i].bytes, MD4_SIZE);
         write_u16(out, (uint16_t)s->chunks[i].size);
     }
     s->chunk_count = 0;
-    size_t keep = s->decided > s->horizon + RDC_MS_WINDOW_MAX
-                      ? s->decided - s->horizon - RDC_MS_WINDOW_MAX
-                      : 0;
-    keep = s->start < keep ? s->start : keep;
-    keep -= keep % BLOCK_SIZE;
-    memmove(s->bytes, s->bytes + keep, s->filled - keep);
-    memmove(s->hashes, s->hashes + keep, (s->hashed - keep) * sizeof(*s->hashes));
-    memmove(s->maxima, s->maxima + keep / BLOCK_SIZE,
-            ((s->hashed + BLOCK_SIZE - 1) / BLOCK_SIZE - keep / BLOCK_SIZE) * sizeof(*s->maxima));
-    s->base += keep;
-    s->filled -= keep;
+    size_t horizon = s->horizon / BLOCK_SIZE + 1 + REACH_MAX;
+    size_t keep = s->decided > horizon ? s->decided - horizon : 0;
+    keep = s->start / BLOCK_SIZE < keep ? s->start / BLOCK_SIZE : keep;
+    size_t gone = keep * BLOCK_SIZE;
+    if (keep == 0)
+        return;
+    memmove(s->bytes, s->bytes + gone, s->filled - gone);
+    memmove(s->maxima, s->maxima + keep, (REACH_MAX + s->hashed - keep) * sizeof(*s->maxima));
+    s->base += gone;
+    s->filled -= gone;
     s->hashed -= keep;
     s->decided -= keep;
-    s->start -= keep;
+    s->start -= gone;
 }
 
-static struct scan *scan_new(struct rdc_ms_cut cut)
+static struct scan *scan_new(const struct ms_kernel *kernel, struct rdc_ms_cut cut)
 {
     struct scan *s = MEM_NEW(struct scan);
 
     ms_hash_init(&s->hash, cut.window);
+    s->kernel = kernel;
+    s->peaks = rdc_kernel_best();
     s->horizon = cut.horizon;
+    /* the blocks next to one that lie within the horizon of each of its positions */
+    s->reach = (cut.horizon + 1) / BLOCK_SIZE - 1;
+    s->reach = s->reach < REACH_MAX ? s->reach : REACH_MAX;
+    for (s->ring_size = 1;
+         s->ring_size * BLOCK_SIZE < 2 * cut.horizon + PIECE_SIZE + 4 * BLOCK_SIZE;)
+        s->ring_size *= 2;
+    s->ring = mem_pages(s->ring_size * sizeof(*s->ring));
     return s;
+}
+
+static void scan_free(struct scan *s)
+{
+    free(s->ring);
+    free(s);
 }
 
 static void write_header(struct buf *out)
@@ -225,55 +265,60 @@ static void write_header(struct buf *out)
     write_u64(out, FILE_TYPE);
 }
 
-enum status rdc_ms_signature(const struct rdc_content *content, struct rdc_ms_cut cut,
-                             struct buf *out)
+enum status ms_signature_by(const struct ms_kernel *kernel, const struct rdc_content *content,
+                            struct rdc_ms_cut cut, struct buf *out)
 {
     assert(rdc_ms_cut_valid(cut));
-    struct scan *s = scan_new(cut);
+    struct scan *s = scan_new(kernel, cut);
     size_t begin = out->size;
     enum status st = ST_OK;
 
     write_header(out);
     for (uint64_t done = 0; done < content->size;) {
-        size_t room = BUFFER_SIZE - s->filled;
         uint64_t rest = content->size - done;
-        size_t size = rest < room ? (size_t)rest : room;
+        size_t size = rest < PIECE_SIZE ? (size_t)rest : PIECE_SIZE;
 
-        assert(size > 0);
         st = rdc_content_read(content, done, s->bytes + s->filled, size);
         if (st != ST_OK)
             break;
         done += size;
         s->filled += size;
         s->ended = done == content->size;
-        hash_up_to(s, s->ended ? s->filled : s->filled - s->filled % BLOCK_SIZE);
+        hash_blocks(s);
         if (s->ended)
-            decide(s, s->filled);
-        else if (s->hashed > s->horizon)
-            decide(s, (s->hashed - s->horizon) / BLOCK_SIZE * BLOCK_SIZE);
+            decide(s, s->hashed);
+        else if (s->hashed * BLOCK_SIZE > s->horizon)
+            decide(s, (s->hashed * BLOCK_SIZE - s->horizon) / BLOCK_SIZE);
         if (s->ended)
             cut_at(s, s->filled);
-        flush_chunks(s, out);
+        if (s->ended || BUFFER_SIZE - s->filled < PIECE_SIZE)
+            flush_chunks(s, out);
     }
-    free(s);
+    scan_free(s);
     if (st != ST_OK)
         out->size = begin;
     return st;
 }
 
+enum status rdc_ms_signature(const struct rdc_content *content, struct rdc_ms_cut cut,
+                             struct buf *out)
+{
+    return ms_signature_by(ms_kernel_best(), content, cut, out);
+}
+
 void rdc_ms_hash(uint32_t window, struct span bytes, uint32_t *out)
 {
-    uint32_t maxima[1];
-    uint8_t stretch[RDC_MS_WINDOW_MAX + MS_BLOCK_SIZE] = {0};
+    uint8_t stretch[RDC_MS_WINDOW_MAX + 1] = {0};
     struct ms_hash hash;
+    struct ms_block block;
+    uint32_t maximum;
 
     ms_hash_init(&hash, window);
-    for (size_t at = 0; at < bytes.size; at += MS_BLOCK_SIZE) {
-        struct span next = span_part(bytes, at, MS_BLOCK_SIZE);
-
-        memcpy(stretch + RDC_MS_WINDOW_MAX, next.data, next.size);
-        ms_hash_next(&hash, stretch + RDC_MS_WINDOW_MAX, next.size, out + at, maxima);
-        memmove(stretch, stretch + next.size, RDC_MS_WINDOW_MAX);
+    for (size_t i = 0; i < bytes.size; i++) {
+        stretch[RDC_MS_WINDOW_MAX] = bytes.data[i];
+        ms_hash_rest(&hash, stretch + RDC_MS_WINDOW_MAX, 1, &block, &maximum);
+        out[i] = maximum;
+        memmove(stretch, stretch + 1, RDC_MS_WINDOW_MAX);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "common/rdc/ms_hash.h"
 
 #include "common/base/cursor.h"
+#include "common/rdc/kernel.h"
 #include "common/rdc/md4.h"
 
 #include <string.h>
@@ -46,49 +47,100 @@ static inline uint32_t rotate(uint32_t x, int by)
  */
 static inline __attribute__((always_inline)) void hash_blocks(struct ms_hash *h,
                                                               const uint8_t *bytes, size_t count,
-                                                              uint32_t *hashes, uint32_t *maxima,
-                                                              int shift)
+                                                              struct ms_block *blocks,
+                                                              uint32_t *maxima, int shift)
 {
     const uint8_t *leaving = bytes - h->window;
     uint32_t hash = h->last;
 
-    for (size_t i = 0; i < count;) {
-        size_t end = count - i < MS_BLOCK_SIZE ? count : i + MS_BLOCK_SIZE;
+    for (size_t k = 0; k < count; k++) {
         uint32_t greatest = 0;
 
-        for (; i < end; i++) {
-            hash = rotate(hash ^ (h->table[leaving[i]] ^ h->table[bytes[i]]), shift);
-            hashes[i] = hash;
-            greatest = hash > greatest ? hash : greatest;
+        for (size_t column = 0; column < MS_COLUMNS;
+             column++, bytes += MS_ROWS, leaving += MS_ROWS) {
+            for (size_t row = 0; row < MS_ROWS; row++) {
+                hash = rotate(hash ^ (h->table[leaving[row]] ^ h->table[bytes[row]]), shift);
+                blocks[k].hashes[row][column] = hash;
+                greatest = hash > greatest ? hash : greatest;
+            }
         }
-        *maxima++ = greatest;
+        maxima[k] = greatest;
     }
     h->last = hash;
 }
 
-void ms_hash_next_scalar(struct ms_hash *h, const uint8_t *bytes, size_t count, uint32_t *hashes,
-                         uint32_t *maxima)
+void ms_scalar_hash_blocks(struct ms_hash *h, const uint8_t *bytes, size_t count,
+                           struct ms_block *blocks, uint32_t *maxima)
 {
     if (h->shift == 2)
-        hash_blocks(h, bytes, count, hashes, maxima, 2);
+        hash_blocks(h, bytes, count, blocks, maxima, 2);
     else if (h->shift == 16)
-        hash_blocks(h, bytes, count, hashes, maxima, 16);
+        hash_blocks(h, bytes, count, blocks, maxima, 16);
     else
-        hash_blocks(h, bytes, count, hashes, maxima, h->shift);
+        hash_blocks(h, bytes, count, blocks, maxima, h->shift);
 }
 
-void ms_hash_next(struct ms_hash *h, const uint8_t *bytes, size_t count, uint32_t *hashes,
-                  uint32_t *maxima)
+void ms_hash_rest(struct ms_hash *h, const uint8_t *bytes, size_t count, struct ms_block *block,
+                  uint32_t *maximum)
 {
-    size_t done = 0;
+    const uint8_t *leaving = bytes - h->window;
 
-#ifdef __x86_64__
-    if (ms_hash_has_avx512()) {
-        done = count - count % MS_BLOCK_SIZE;
-        ms_hash_next_avx512(h, bytes, done, hashes, maxima);
+    *block = (struct ms_block){0};
+    *maximum = 0;
+    for (size_t i = 0; i < count; i++) {
+        h->last = rotate(h->last ^ h->table[leaving[i]] ^ h->table[bytes[i]], h->shift);
+        block->hashes[i % MS_ROWS][i / MS_ROWS] = h->last;
+        *maximum = h->last > *maximum ? h->last : *maximum;
     }
+}
+
+uint64_t ms_scalar_at_least(const struct ms_block *block, uint32_t value)
+{
+    uint64_t positions = 0;
+
+    for (unsigned i = 0; i < MS_BLOCK_SIZE; i++)
+        positions |= (uint64_t)(block->hashes[i % MS_ROWS][i / MS_ROWS] >= value) << i;
+    return positions;
+}
+
+const struct ms_kernel *ms_kernel_scalar(void)
+{
+    static const struct ms_kernel kernel = {
+        .name = "scalar",
+        .hash_blocks = ms_scalar_hash_blocks,
+        .at_least = ms_scalar_at_least,
+        .digests = md4_of_many,
+    };
+
+    return &kernel;
+}
+
+const struct ms_kernel *ms_kernel_avx2(void)
+{
+#ifdef __x86_64__
+    static const struct ms_kernel kernel = {
+        .name = "avx2",
+        .hash_blocks = ms_scalar_hash_blocks,
+        .at_least = ms_scalar_at_least,
+        .digests = md4_of_many_avx2,
+    };
+
+    return rdc_kernel_avx2() ? &kernel : NULL;
+#else
+    return NULL;
 #endif
-    if (done < count)
-        ms_hash_next_scalar(h, bytes + done, count - done, hashes + done,
-                            maxima + done / MS_BLOCK_SIZE);
+}
+
+#ifndef __x86_64__
+const struct ms_kernel *ms_kernel_avx512(void)
+{
+    return NULL;
+}
+#endif
+
+const struct ms_kernel *ms_kernel_best(void)
+{
+    if (ms_kernel_avx512())
+        return ms_kernel_avx512();
+    return ms_kernel_avx2() ? ms_kernel_avx2() : ms_kernel_scalar();
 }

@@ -359,12 +359,19 @@ static enum status take_out(struct disk *disk, const struct step *step, struct n
     return ST_OK;
 }
 
+static bool is_expected_dir(const struct node *dir, const struct step *step)
+{
+    struct object object = object_of(dir);
+
+    return step->expect_dir.size == 0 || object_equal(&object, &step->expect_dir);
+}
+
 static enum status execute(struct disk *disk, const struct step *step, struct node **out_node)
 {
     char name[DISK_NAME_SIZE];
 
     struct node *dir = resolve_parent(disk, step->path, name);
-    if (!dir)
+    if (!dir || !is_expected_dir(dir, step))
         return ST_AGAIN;
     switch (step->kind) {
     case STEP_INSTALL:

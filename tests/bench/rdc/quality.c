@@ -2,6 +2,11 @@
 /*
  * bench_rdc_quality OLD NEW: bytes of NEW in chunks that OLD lacks, for our chunker and for
  * MaxCDC and FastCDC (both as published, over a Gear hash) tuned to the same actual mean.
+ *
+ * Where a file repeats one structure thousands of times, as a tar archive does its headers, chance
+ * decides: whether a hash happens to have its maximum right beside what changes there. Other
+ * constants give 10 to 14 % for the same archive at a mean of 1 KiB, ours and the others' alike.
+ * So the others are measured with several tables, and their average is what counts.
  */
 #include "common/base/mem.h"
 #include "common/rdc/chunk.h"
@@ -13,8 +18,9 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-#define TUNE_ROUNDS 8
+#define TUNE_ROUNDS 16
 #define TUNE_ERROR  0.01
+#define TABLES      5
 
 struct cuts {
     size_t *ends;
@@ -35,9 +41,9 @@ static void add_end(struct cuts *cuts, size_t end)
     cuts->ends[cuts->count++] = end;
 }
 
-static void make_gear(void)
+static void make_gear(unsigned table)
 {
-    uint64_t x = 0;
+    uint64_t x = table;
 
     for (unsigned i = 0; i < 256; i++) {
         uint64_t z = (x += UINT64_C(0x9e3779b97f4a7c15));
@@ -159,30 +165,87 @@ static uint64_t missing_bytes(struct span old_data, const struct cuts *old_cuts,
     return missing;
 }
 
-/* Run @cut at @mean actual bytes a chunk (0: at @nominal as it is); returns the actual mean. */
-static double compare(const char *name, chunker *cut, struct span old_data, struct span new_data,
-                      double nominal, double mean)
+static double actual_mean(chunker *cut, struct span data, double nominal)
+{
+    struct cuts cuts = {0};
+
+    cut(data, nominal, &cuts);
+    free(cuts.ends);
+    return (double)data.size / (double)cuts.count;
+}
+
+/* The nominal size that comes nearest to @mean actual bytes a chunk of @data. */
+static double tune(chunker *cut, struct span data, double mean)
+{
+    double low = mean / 4;
+    double high = mean * 4;
+    double nominal = mean;
+    double best = mean;
+    double best_error = high;
+
+    for (int round = 0; round < TUNE_ROUNDS && best_error > TUNE_ERROR; round++) {
+        double actual = actual_mean(cut, data, nominal);
+        double error = actual > mean ? actual / mean - 1 : mean / actual - 1;
+
+        if (error < best_error) {
+            best = nominal;
+            best_error = error;
+        }
+        if (actual > mean)
+            high = nominal;
+        else
+            low = nominal;
+        nominal *= mean / actual;
+        if (nominal <= low || nominal >= high)
+            nominal = (low + high) / 2;
+    }
+    return best;
+}
+
+struct quality {
+    double mean; /* bytes a chunk */
+    uint64_t missing;
+};
+
+/* Both files at one nominal size. */
+static struct quality measure(chunker *cut, struct span old_data, struct span new_data,
+                              double nominal)
 {
     struct cuts old_cuts = {0};
     struct cuts new_cuts = {0};
-    double actual = 0;
 
-    for (int round = 0; round < TUNE_ROUNDS; round++) {
-        new_cuts.count = 0;
-        cut(new_data, nominal, &new_cuts);
-        actual = (double)new_data.size / (double)new_cuts.count;
-        double error = mean > 0 ? actual / mean - 1 : 0;
-        if (error < TUNE_ERROR && error > -TUNE_ERROR)
-            break;
-        nominal *= mean / actual;
-    }
     cut(old_data, nominal, &old_cuts);
-    uint64_t missing = missing_bytes(old_data, &old_cuts, new_data, &new_cuts);
-    printf("%-14s mean %7.0f   missing %10llu   %6.3f %%\n", name, actual,
-           (unsigned long long)missing, 100 * (double)missing / (double)new_data.size);
+    cut(new_data, nominal, &new_cuts);
+    struct quality quality = {
+        .mean = (double)new_data.size / (double)new_cuts.count,
+        .missing = missing_bytes(old_data, &old_cuts, new_data, &new_cuts),
+    };
     free(old_cuts.ends);
     free(new_cuts.ends);
-    return actual;
+    return quality;
+}
+
+/* The average of bytes missing over all tables at @mean actual bytes a chunk. */
+static double measure_rival(const char *name, chunker *cut, struct span old_data,
+                            struct span new_data, double mean)
+{
+    uint64_t least = UINT64_MAX;
+    uint64_t most = 0;
+    double means = 0;
+    double sum = 0;
+
+    for (unsigned table = 0; table < TABLES; table++) {
+        make_gear(table);
+        struct quality quality = measure(cut, old_data, new_data, tune(cut, new_data, mean));
+        least = quality.missing < least ? quality.missing : least;
+        most = quality.missing > most ? quality.missing : most;
+        means += quality.mean / TABLES;
+        sum += (double)quality.missing / TABLES;
+    }
+    printf("%-14s mean %7.0f   missing %10.0f   %6.3f %%   (%llu to %llu)%s\n", name, means, sum,
+           100 * sum / (double)new_data.size, (unsigned long long)least, (unsigned long long)most,
+           means > mean * 1.015 || means < mean / 1.015 ? "   NOT at the same mean" : "");
+    return sum;
 }
 
 static struct span map_file(const char *path)
@@ -202,18 +265,24 @@ static struct span map_file(const char *path)
 
 int main(int argc, char **argv)
 {
+    static const uint32_t horizons[] = {384, 512, 1024, 2048};
+
     if (argc != 3) {
         fprintf(stderr, "usage: bench_rdc_quality OLD NEW\n");
         return 2;
     }
     struct span old_data = map_file(argv[1]);
     struct span new_data = map_file(argv[2]);
-    make_gear();
-    for (uint32_t horizon = 512; horizon <= 2048; horizon *= 2) {
-        double mean = compare("local maximum", cut_local_maximum, old_data, new_data, horizon, 0);
+    for (size_t i = 0; i < sizeof(horizons) / sizeof(horizons[0]); i++) {
+        struct quality ours = measure(cut_local_maximum, old_data, new_data, horizons[i]);
 
-        compare("MaxCDC", cut_max_cdc, old_data, new_data, mean, mean);
-        compare("FastCDC", cut_fast_cdc, old_data, new_data, mean, mean);
+        printf("%-14s mean %7.0f   missing %10llu   %6.3f %%\n", "local maximum", ours.mean,
+               (unsigned long long)ours.missing,
+               100 * (double)ours.missing / (double)new_data.size);
+        double max_cdc = measure_rival("MaxCDC", cut_max_cdc, old_data, new_data, ours.mean);
+        double fast_cdc = measure_rival("FastCDC", cut_fast_cdc, old_data, new_data, ours.mean);
+        double better = max_cdc < fast_cdc ? max_cdc : fast_cdc;
+        printf("%-14s %.3f of the better\n", "local maximum", (double)ours.missing / better);
     }
     return 0;
 }

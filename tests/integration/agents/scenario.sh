@@ -33,6 +33,7 @@ fail() {
     for n in $(seq "$scenario_count"); do
         echo "--- agent $n"
         timeout 5 "$COTERIE_BUILD/cli/coterie" agent status --socket "$scenario_dir/$n/agent.sock"
+        timeout 5 "$COTERIE_BUILD/cli/coterie" agent idle --socket "$scenario_dir/$n/agent.sock"
         tail -n "${SCENARIO_LOG_LINES:-25}" "$scenario_dir/$n/log"
     done
     exit 1

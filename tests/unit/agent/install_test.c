@@ -501,6 +501,30 @@ static void a_move_claims_no_state_that_nobody_recorded(void **state)
     assert_true(witness_equal(&result.witness, &none));
 }
 
+/* A user has exchanged the names of two directories, and nobody has looked yet. */
+static void nothing_is_put_into_another_directory_of_that_name(void **state)
+{
+    struct fixture *f = *state;
+    struct step_result result;
+    struct step step;
+
+    temp_make_dir(&f->t, "meant");
+    temp_make_dir(&f->t, "other");
+    struct object meant = temp_look(&f->t, "meant").object;
+
+    temp_rename(&f->t, "meant", "moved");
+    temp_rename(&f->t, "other", "meant");
+    step = a_step(f, STEP_MAKE_DIR, "meant/new", NULL);
+    step.file_kind = FILE_DIRECTORY;
+    step.expect_dir = meant;
+
+    assert_int_equal(run_one(f, &step, &result), ST_AGAIN);
+    assert_false(temp_exists(&f->t, "meant/new"));
+    step.path = "moved/new";
+    assert_int_equal(run_one(f, &step, &result), ST_OK);
+    assert_true(temp_exists(&f->t, "moved/new"));
+}
+
 static void a_move_never_replaces(void **state)
 {
     struct fixture *f = *state;
@@ -1034,6 +1058,7 @@ int main(void)
         TEST(a_batch_stops_at_the_first_failure),
         TEST(names_are_swapped_by_way_of_the_parked_directory),
         TEST(a_move_claims_no_state_that_nobody_recorded),
+        TEST(nothing_is_put_into_another_directory_of_that_name),
         TEST(a_move_never_replaces),
         TEST(a_deleted_file_can_be_restored),
         TEST(a_directory_with_something_new_in_it_stays),

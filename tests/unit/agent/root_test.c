@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -262,6 +264,52 @@ static void a_path_is_a_name_in_what_is_above_it(void **state)
     free(above);
 }
 
+/* Makes and removes files beside what is looked for, until it is killed. */
+static pid_t begin_churn(const struct temp_root *t)
+{
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child > 0)
+        return child;
+    for (unsigned i = 0;; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "churn-%u", i % 64);
+        int fd = openat(root_fd(t->root), name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        if (fd >= 0)
+            close(fd);
+        unlinkat(root_fd(t->root), name, 0);
+    }
+}
+
+/* The kernel says ENOMEM of an inode that is just coming or going; thousands of these in 10 s. */
+static void what_has_gone_is_gone_though_its_inode_is_being_used_again(void **state)
+{
+    struct temp_root *t = *state;
+    enum { GONE = 64, ROUNDS = 1500 };
+    struct object objects[GONE];
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    for (unsigned i = 0; i < GONE; i++) {
+        temp_write(t, "gone", "x");
+        objects[i] = temp_look(t, "gone").object;
+        temp_remove(t, "gone");
+    }
+    pid_t child = begin_churn(t);
+    unsigned unknown = 0;
+
+    for (unsigned i = 0; i < ROUNDS * GONE; i++) {
+        scope_free char *path = NULL;
+
+        unknown += root_locate(t->root, &objects[i % GONE], &path) == ROOT_LOCATED_UNKNOWN;
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_int_equal(unknown, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +323,7 @@ int main(void)
         TEST(a_planted_private_directory_is_refused),
         TEST(a_missing_root_is_made_only_when_asked),
         TEST(an_object_is_located_wherever_it_went),
+        TEST(what_has_gone_is_gone_though_its_inode_is_being_used_again),
         TEST(paths_follow_no_link_and_leave_no_root),
     };
 
