@@ -16,7 +16,7 @@ static struct guid database_guid(unsigned index)
     return (struct guid){.bytes = {0xdb, (uint8_t)index}};
 }
 
-static void open_replica(struct member *member)
+void member_open(struct member *member)
 {
     const struct replica_options options = {
         .folder = folder_guid,
@@ -38,14 +38,14 @@ void member_init(struct member *member, unsigned index, bool primary)
     log_ctx_init(&member->log, NULL, "member=%u", index);
     modeldisk_init(&member->disk);
     member->store = memstore_new(false);
-    open_replica(member);
+    member_open(member);
 }
 
 void member_make_read_only(struct member *member)
 {
     member->read_only = true;
     replica_close(member->replica);
-    open_replica(member);
+    member_open(member);
 }
 
 void member_fini(struct member *member)
@@ -64,7 +64,7 @@ void member_copy(struct member *to, const struct member *from)
     *to = *from;
     to->disk = disk;
     to->store = memstore_clone(from->store);
-    open_replica(to);
+    member_open(to);
 }
 
 /* --- looking --- */
@@ -305,7 +305,7 @@ void member_crash(struct member *member)
 {
     replica_close(member->replica);
     memstore_crash(member->store);
-    open_replica(member);
+    member_open(member);
     recover(member);
     member_scan(member);
 }

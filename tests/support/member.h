@@ -25,6 +25,8 @@ struct member {
 /* A new member with an empty disk, scanned or not; member 0 of a test is usually primary. */
 void member_init(struct member *member, unsigned index, bool primary);
 void member_fini(struct member *member);
+/* Open the replica on the store that is there. */
+void member_open(struct member *member);
 void member_copy(struct member *to, const struct member *from);
 
 /* From now on its local changes are undone. */
