@@ -34,6 +34,7 @@ struct local {
     bool gathering_now; /* a worker has it */
     bool gathered;      /* findings wait to be recorded */
     bool timer_runs;
+    unsigned later_count; /* how often in a row something was to be looked at again */
 
     struct sight *places; /* to look at soon */
     struct sight *later;  /* to look at when EXAMINE_RETRY_MS have passed */
@@ -299,7 +300,23 @@ static void kick(struct local *l)
         }
         return;
     }
+    if (l->later_count >= EXAMINE_PROBLEM_COUNT)
+        problem_clear(&l->folder->problems, "look");
+    l->later_count = 0;
     tell_waiters(l);
+}
+
+/* What is looked at again and again keeps the folder busy: say which place it is. */
+static void tell_later(struct local *l)
+{
+    scope(buf) struct buf name = {0};
+
+    if (++l->later_count != EXAMINE_PROBLEM_COUNT)
+        return;
+    buf_append_escaped(&name, l->later->place.path, strlen(l->later->place.path));
+    log_info(&l->folder->log, "still to be looked at, trying again: path=%s", buf_text(&name));
+    folder_problem(l->folder, "look", buf_text(&name), "it could not be looked at to the end yet",
+                   "it is tried again by itself; if it stays, close the programs that write to it");
 }
 
 static void on_timer(void *arg)
@@ -309,6 +326,8 @@ static void on_timer(void *arg)
     struct sight *next;
 
     l->timer_runs = false;
+    if (l->later)
+        tell_later(l);
     HASH_ITER(hh, l->later, place, next)
     {
         struct named_place taken = sight_take(&l->later, place);

@@ -182,6 +182,7 @@
 #define EXAMINE_BATCH_BYTES        (64u << 20)    /* bytes read before they are recorded */
 #define WALK_ECHO_MS               10000          /* events of what moved during a walk may come after it */
 #define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
+#define EXAMINE_PROBLEM_COUNT      60u            /* looks again in a row before the status names one */
 #define SIGNED_SIZE_MIN            (256u << 10)   /* content whose signature is kept … */
 #define SIGNED_SIZE_MAX            (UINT64_C(64) << 30) /* … up to this: 160 MB in memory */
 #define SIGNATURES_BYTES_MAX       (UINT64_C(1) << 30) /* signatures of one folder, on disk */
