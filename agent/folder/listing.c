@@ -13,7 +13,7 @@
 
 #include <stdlib.h>
 
-void listing_ask(struct rpc_stream *stream, const struct file_id *after)
+void listing_ask(struct rpc_stream *stream, const struct file_id *after, struct sequence *sequence)
 {
     Coterie__V1__SessionRequest request = COTERIE__V1__SESSION_REQUEST__INIT;
     struct list_message list;
@@ -21,10 +21,12 @@ void listing_ask(struct rpc_stream *stream, const struct file_id *after)
     list_to_message(after, &list);
     request.body_case = COTERIE__V1__SESSION_REQUEST__BODY_LIST;
     request.list = &list.list;
+    request.sequence = sequence_next(sequence);
     rpc_stream_send(stream, &request.base);
 }
 
-bool listing_send_part(struct folder *f, struct rpc_stream *stream, const struct file_id *after)
+bool listing_send_part(struct folder *f, struct rpc_stream *stream, const struct file_id *after,
+                       struct sequence *sequence)
 {
     Coterie__V1__SessionResponse message = COTERIE__V1__SESSION_RESPONSE__INIT;
     scope_free struct file_id *ids = mem_new(LISTING_PART_COUNT, sizeof(*ids));
@@ -39,6 +41,7 @@ bool listing_send_part(struct folder *f, struct rpc_stream *stream, const struct
     listed_to_message(ids, count, is_last ? NULL : &upto, &bytes, &listed);
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_LISTED;
     message.listed = &listed.listed;
+    message.sequence = sequence_next(sequence);
     rpc_stream_send(stream, &message.base);
     return true;
 }

@@ -149,6 +149,8 @@ static enum status recover(struct folder *f, struct parts *parts)
         count++;
     }
     if (st == ST_OK && count > 0)
+        st = install_sync(parts->install);
+    if (st == ST_OK && count > 0)
         st = replica_recover(parts->replica, done, results, count);
     if (count > 0 || preserved > 0)
         log_info(&f->log, "repaired after an unclean end intents=%zu preserved=%zu", count,

@@ -20,6 +20,7 @@
 #include "agent/report/problems.h"
 #include "agent/session/intake.h"
 #include "agent/session/receiver.h"
+#include "agent/session/sequence.h"
 #include "agent/signatures/signatures.h"
 #include "agent/stage/stage.h"
 #include "agent/transfer/codec.h"
@@ -215,9 +216,10 @@ void apply_kick(struct folder *f);
 enum listing_next apply_listing(struct folder *f, struct listing *listing, intake_source source);
 
 /* --- listing.c --- */
-void listing_ask(struct rpc_stream *stream, const struct file_id *after);
+void listing_ask(struct rpc_stream *stream, const struct file_id *after, struct sequence *sequence);
 /* Answer one such request. False: the store failed. */
-bool listing_send_part(struct folder *f, struct rpc_stream *stream, const struct file_id *after);
+bool listing_send_part(struct folder *f, struct rpc_stream *stream, const struct file_id *after,
+                       struct sequence *sequence);
 /* Returns NULL, or the broken rule. */
 const char *listing_take(struct listing *listing, struct folder *f,
                          const Coterie__V1__SessionListed *message, bool *out_is_last);

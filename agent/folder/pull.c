@@ -40,6 +40,7 @@ struct pull {
     struct rpc_stream *stream;
     struct fetch_client *fetch;
     struct receiver *receiver;
+    struct sequence sequence;
     intake_source source; /* of this stream; 0: none */
     struct loop_timer *timer;
     int64_t retry_ms;
@@ -175,6 +176,7 @@ static void retry_later(struct pull *p)
 
 static void send_request(struct pull *p, Coterie__V1__SessionRequest *request)
 {
+    request->sequence = sequence_next(&p->sequence);
     rpc_stream_send(p->stream, &request->base);
 }
 
@@ -275,7 +277,7 @@ static void ask_for_list(struct pull *p, bool first)
         listing_free(p->listing);
         p->listing = listing_begin(p->folder->replica, receiver_sender_vector(p->receiver));
     }
-    listing_ask(p->stream, listing_after(p->listing));
+    listing_ask(p->stream, listing_after(p->listing), &p->sequence);
 }
 
 static void step(struct pull *p, struct receiver_event *event, struct incoming *in)
@@ -459,7 +461,6 @@ static void control_message(struct pull *p, const Coterie__V1__SessionResponse *
         event.kind = RECEIVER_EVENT_ROUND_DONE;
         event.round = m->round_done->round;
         event.complete = m->round_done->complete;
-        event.update_count = m->round_done->update_count;
         break;
     case COTERIE__V1__SESSION_RESPONSE__BODY_UPDATE:
     case COTERIE__V1__SESSION_RESPONSE__BODY__NOT_SET:
@@ -505,9 +506,19 @@ static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, vo
 {
     struct pull *p = arg;
     struct incoming *in = MEM_NEW(struct incoming);
+    const char *rule = NULL;
 
     in->message = (Coterie__V1__SessionResponse *)*message;
     *message = NULL;
+    if (in->message->body_case == COTERIE__V1__SESSION_RESPONSE__BODY_OPENED)
+        sequence_begin(&p->sequence, in->message->sequence);
+    else
+        rule = sequence_take(&p->sequence, in->message->sequence);
+    if (rule) {
+        incoming_free(in);
+        fail_session(p, rule);
+        return;
+    }
     *p->queue_tail = in;
     p->queue_tail = &in->next;
     if (is_update(in))

@@ -30,7 +30,6 @@ struct item {
     bool has_traits;
     uint32_t round;
     bool complete;
-    uint64_t update_count;
 };
 
 struct serve {
@@ -40,6 +39,7 @@ struct serve {
     struct guid connection;
     struct rpc_stream *stream; /* NULL once it has ended */
     struct sender *sender;
+    struct sequence sequence;
     struct loop_timer *timer;
     bool writable;
 
@@ -174,6 +174,12 @@ static void violation(struct serve *s, const char *rule)
 
 /* --- what goes out --- */
 
+static void send_message(struct serve *s, Coterie__V1__SessionResponse *message)
+{
+    message->sequence = sequence_next(&s->sequence);
+    s->writable = rpc_stream_send(s->stream, &message->base);
+}
+
 static void send_round_start(struct serve *s, const struct item *item)
 {
     Coterie__V1__SessionResponse message = COTERIE__V1__SESSION_RESPONSE__INIT;
@@ -185,7 +191,7 @@ static void send_round_start(struct serve *s, const struct item *item)
         start.forgotten = vector_to_message(sender_forgotten(s->sender));
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_ROUND_START;
     message.round_start = &start;
-    s->writable = rpc_stream_send(s->stream, &message.base);
+    send_message(s, &message);
     vector_message_free(start.vector);
     vector_message_free(start.forgotten);
 }
@@ -206,7 +212,7 @@ static void send_update(struct serve *s, struct item *item)
         update.update.traits = traits_to_message(&item->traits, traits);
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_UPDATE;
     message.update = &update.update;
-    s->writable = rpc_stream_send(s->stream, &message.base);
+    send_message(s, &message);
 }
 
 static void send_round_done(struct serve *s, const struct item *item)
@@ -216,10 +222,9 @@ static void send_round_done(struct serve *s, const struct item *item)
 
     done.round = item->round;
     done.complete = item->complete;
-    done.update_count = item->update_count;
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_ROUND_DONE;
     message.round_done = &done;
-    s->writable = rpc_stream_send(s->stream, &message.base);
+    send_message(s, &message);
 }
 
 static void send_items(struct serve *s)
@@ -313,7 +318,6 @@ static bool collect(struct serve *s)
             item.kind = ITEM_ROUND_START;
         } else if (next == SENDER_ROUND_DONE) {
             item.kind = ITEM_ROUND_DONE;
-            item.update_count = sender_update_count(s->sender);
         } else {
             item.kind = ITEM_UPDATE;
             if (travels_inline(&item.record) &&
@@ -384,7 +388,7 @@ static void on_list(struct serve *s, const Coterie__V1__SessionList *list)
 
     if (rule)
         violation(s, rule);
-    else if (!listing_send_part(f, s->stream, has_after ? &after : NULL))
+    else if (!listing_send_part(f, s->stream, has_after ? &after : NULL, &s->sequence))
         folder_store_failed(f);
 }
 
@@ -392,9 +396,13 @@ static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, vo
 {
     struct serve *s = arg;
     const Coterie__V1__SessionRequest *request = (const Coterie__V1__SessionRequest *)*message;
-    const char *rule = NULL;
+    const char *rule = sequence_take(&s->sequence, request->sequence);
 
     (void)stream;
+    if (rule) {
+        violation(s, rule);
+        return;
+    }
     if (request->body_case == COTERIE__V1__SESSION_REQUEST__BODY_WANT) {
         on_want(s, request->want);
         return;
@@ -431,6 +439,16 @@ static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text
     serve_end(s);
 }
 
+/* Unlike any other session's, as far as chance goes. */
+static uint32_t first_sequence(void)
+{
+    struct guid random = guid_random();
+    uint32_t first;
+
+    memcpy(&first, random.bytes, sizeof(first));
+    return first;
+}
+
 void serve_open(struct folder *f, struct rpc_stream *stream,
                 const struct connection_assignment *connection)
 {
@@ -459,6 +477,8 @@ void serve_open(struct folder *f, struct rpc_stream *stream,
     f->serves = s;
     rpc_stream_accept(stream, &events, s);
     opened_to_message(&state->database, &opened);
+    sequence_begin(&s->sequence, first_sequence());
+    message.sequence = s->sequence.sent;
     message.body_case = COTERIE__V1__SESSION_RESPONSE__BODY_OPENED;
     message.opened = &opened;
     s->writable = rpc_stream_send(stream, &message.base);

@@ -115,6 +115,11 @@ static enum status sync_all(const struct install *install)
     return ST_IO;
 }
 
+enum status install_sync(const struct install *install)
+{
+    return sync_all(install);
+}
+
 static enum status sync_dirs(struct batch *batch)
 {
     if (batch->sync_everything)

@@ -86,4 +86,8 @@ NODISCARD enum status install_recover(struct install *install, const struct inst
 bool install_shows(const struct install *install, const struct intent *intent, const char *path,
                    struct step_result *out_result);
 
+/* All that the tree shows is durable when the call returns: before what install_shows() said is recorded. The
+ * process that made it may have ended before it synced anything. */
+NODISCARD enum status install_sync(const struct install *install);
+
 #endif

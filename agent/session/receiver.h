@@ -24,8 +24,7 @@
  * done; first, when the sender has forgotten versions that we lack, it is asked for its file ids
  * (docs/decisions/0012), one part after the other, also when some were not. When some were not done, or an incomplete round brought nothing: PAUSED for the retry delay (1 s, doubling to SESSION_RETRY_MS_MAX, reset
  * by progress), then a new round; nothing is remembered but the vector, so any loss of the stream
- * resumes from the database alone. Any message out of order is a violation, and so is a round of which
- * not just the updates came that it had: FAIL with the reason.
+ * resumes from the database alone. Any message out of order is a violation: FAIL with the reason.
  */
 #ifndef AGENT_SESSION_RECEIVER_H
 #define AGENT_SESSION_RECEIVER_H
@@ -49,7 +48,7 @@ enum receiver_event_kind {
     RECEIVER_EVENT_OPENED,
     RECEIVER_EVENT_ROUND_START, /* vector, forgotten, round */
     RECEIVER_EVENT_UPDATE,      /* gvsn */
-    RECEIVER_EVENT_ROUND_DONE,  /* round, complete, update_count */
+    RECEIVER_EVENT_ROUND_DONE,  /* round, complete */
     RECEIVER_EVENT_SETTLED,     /* gvsn, done: an update handed out before */
     RECEIVER_EVENT_LISTED,      /* is_last: a part of the listing */
     RECEIVER_EVENT_JOINED,      /* the JOIN action is durable */
@@ -66,7 +65,6 @@ struct receiver_event {
     const struct vector *forgotten;
     struct gvsn gvsn;
     bool complete;
-    uint64_t update_count;
     bool done;
     bool is_last;
 };

@@ -35,7 +35,6 @@ struct sender {
     struct vector vector;     /* ours when the round began */
     struct vector difference; /* what of it the receiver lacked then */
     struct vector forgotten;  /* what of that was dropped */
-    uint64_t update_count;
     bool skipped;             /* something of the difference could not be sent in this round */
     size_t entry;             /* the search through the difference: entry, */
     size_t interval;          /* interval in it, */
@@ -102,7 +101,6 @@ static void begin_round(struct sender *s, const struct replica_state *ours)
     s->wanted = false;
     s->resting = false;
     s->round++;
-    s->update_count = 0;
     s->phase = PHASE_TOMBSTONES;
     s->skipped = false;
     vector_copy(&s->vector, &ours->vector);
@@ -310,7 +308,6 @@ enum sender_next sender_next(struct sender *sender, const struct store *store,
 
     if (sender->phase != PHASE_RESTING) {
         next = next_in_round(sender, store, &ours->vector, now, out_record, out_complete);
-        sender->update_count += next == SENDER_UPDATE;
     } else if (round_is_due(sender, &ours->vector, now)) {
         begin_round(sender, ours);
         next = SENDER_ROUND_START;
@@ -341,11 +338,6 @@ size_t sender_list(const struct store *store, const struct file_id *after, struc
 uint32_t sender_round(const struct sender *sender)
 {
     return sender->round;
-}
-
-uint64_t sender_update_count(const struct sender *sender)
-{
-    return sender->update_count;
 }
 
 const struct vector *sender_vector(const struct sender *sender)

@@ -36,7 +36,7 @@ const char *sender_credit(struct sender *sender, uint32_t update_count);
 enum sender_next {
     SENDER_ROUND_START, /* send RoundStart{sender_round(), sender_vector(), sender_forgotten()} */
     SENDER_UPDATE,      /* send *out_record's update */
-    SENDER_ROUND_DONE,  /* send RoundDone{sender_round(), *out_complete, sender_update_count()} */
+    SENDER_ROUND_DONE,  /* send RoundDone{sender_round(), *out_complete} */
     SENDER_IDLE,        /* nothing now: call again after a want, a credit, our commit, or at the
                            deadline (a long search through the store rests with deadline = now) */
     SENDER_STORE_FAILED,
@@ -54,8 +54,6 @@ size_t sender_list(const struct store *store, const struct file_id *after, struc
                    size_t count_max, struct file_id *out_upto, bool *out_is_last);
 
 uint32_t sender_round(const struct sender *sender);
-/* Updates of the running or last round so far. */
-uint64_t sender_update_count(const struct sender *sender);
 const struct vector *sender_vector(const struct sender *sender);
 /* Versions of the round that were tombstones perhaps, have been dropped here, and are lacking there. */
 const struct vector *sender_forgotten(const struct sender *sender);

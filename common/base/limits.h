@@ -129,9 +129,14 @@
 #define ATTRIBUTES_SIZE_MAX        (256u << 10)   /* one file's serialised attributes */
 #define VECTOR_DATABASE_COUNT_MAX  65536u         /* databases in one vector from outside */
 #define VECTOR_INTERVAL_COUNT_MAX  262144u        /* intervals in one vector from outside */
+/* The simulation has few of these two, so that they run out. */
+#ifndef SESSION_CREDIT_COUNT
 #define SESSION_CREDIT_COUNT       4096u          /* updates under way in one session */
+#endif
 #define SESSION_CREDIT_COUNT_MAX   65536u         /* credits that a receiver may give at once */
+#ifndef SESSION_SEARCH_COUNT_MAX
 #define SESSION_SEARCH_COUNT_MAX   4096u          /* records looked at before a search rests */
+#endif
 #define SESSION_RETRY_MS_FIRST     1000
 #define SESSION_RETRY_MS_MAX       60000
 #define HELD_COUNT_MAX             16u            /* updates that could not be put in place, named */

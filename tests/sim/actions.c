@@ -224,6 +224,7 @@ static void move_into(struct member *member, struct node *node, struct node *dir
     memcpy(name, node->name, sizeof(name));
     script_path(node, path);
     member->disk.now_ns = member_walltime(member).ns;
+    power_before_change(member);
     if (!disk_rename(&member->disk, node, dir, name))
         return;
     say_move(member, path, node);
@@ -343,6 +344,7 @@ bool actions_operate(struct world *world, struct member *member, struct random_s
     while (op + 1 < OPERATION_COUNT && at >= weights[op])
         at -= weights[op++];
     member->disk.now_ns = member_walltime(member).ns;
+    power_before_change(member);
     if (!operate(member, random, (enum sim_operation)op))
         return false;
     world->result->operations[op]++;
@@ -407,6 +409,8 @@ static void fault(struct world *world, struct random_source *random)
     world_trace(world, member, "fault %u", (unsigned)kind);
     if (world->plan.snapshots && random_chance(random, 35)) {
         snapshot_fault(world, random);
+    } else if (power_fault(member, random)) {
+        return;
     } else if (kind < 25) {
         cut(world, random);
     } else if (kind < 40) {

@@ -18,6 +18,8 @@ static void finish(struct member *member)
 
     member->plan = NULL;
     member->work = WORK_NONE;
+    if (member->result_count > 0)
+        power_synced(member);
     enum status st =
         replica_settle(plan, member->results, member->result_count, settled, &issued);
     free(member->results);
@@ -147,6 +149,7 @@ static void execute(struct member *member, const struct step *step, struct step_
         return;
     }
     member->disk.now_ns = member_walltime(member).ns;
+    power_before_change(member);
     disk_execute(&member->disk, step, result);
     see_step(member, step->path);
 }
@@ -255,5 +258,8 @@ enum status apply_recover(struct member *member)
         count++;
         assert(count < PLAN_OFFER_COUNT_MAX);
     }
-    return count > 0 ? replica_recover(member->replica, done, results, count) : ST_OK;
+    if (count == 0)
+        return ST_OK;
+    power_synced(member);
+    return replica_recover(member->replica, done, results, count);
 }

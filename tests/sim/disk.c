@@ -148,6 +148,59 @@ static void detach(struct node *node, enum area area)
     node->area = area;
 }
 
+/* --- copies --- */
+
+static struct node *same_node(const struct disk *disk, const struct node *node)
+{
+    return node ? disk->nodes[node->number - 1] : NULL;
+}
+
+void disk_copy(struct disk *to, const struct disk *from)
+{
+    *to = *from;
+    to->nodes = mem_new(from->node_capacity, sizeof(struct node *));
+    for (size_t i = 0; i < from->node_count; i++) {
+        to->nodes[i] = MEM_NEW(struct node);
+        *to->nodes[i] = *from->nodes[i];
+    }
+    for (size_t i = 0; i < to->node_count; i++) {
+        struct node *node = to->nodes[i];
+
+        node->parent = same_node(to, node->parent);
+        node->child = same_node(to, node->child);
+        node->sibling = same_node(to, node->sibling);
+    }
+    to->root = same_node(to, from->root);
+    to->parked = same_node(to, from->parked);
+}
+
+void disk_skip_numbers(struct disk *disk, size_t count)
+{
+    if (count > disk->node_capacity) {
+        disk->node_capacity = count;
+        disk->nodes = mem_resize(disk->nodes, disk->node_capacity, sizeof(struct node *));
+    }
+    while (disk->node_count < count) {
+        struct node *node = MEM_NEW(struct node);
+
+        node->kind = FILE_REGULAR;
+        disk->nodes[disk->node_count++] = node;
+        node->number = disk->node_count;
+    }
+}
+
+bool disk_holds(const struct disk *disk, uint64_t content, bool attached, bool preserved)
+{
+    for (size_t i = 0; i < disk->node_count; i++) {
+        const struct node *node = disk->nodes[i];
+
+        if (node->content == content && ((attached && node->area == AREA_ATTACHED) ||
+                                         (preserved && node->area == AREA_PRESERVE)))
+            return true;
+    }
+    return false;
+}
+
 /* --- users --- */
 
 struct node *disk_create(struct disk *disk, struct node *dir, const char *name,
@@ -155,6 +208,7 @@ struct node *disk_create(struct disk *disk, struct node *dir, const char *name,
 {
     struct node *node = new_node(disk, kind, content);
 
+    node->by_user = true;
     attach(node, dir, name);
     return node;
 }
@@ -163,6 +217,7 @@ void disk_write(struct disk *disk, struct node *node, uint64_t content)
 {
     ledger_destroyed(disk->ledger, node->content);
     node->content = content;
+    node->by_user = true;
     stamp(disk, node, true);
 }
 

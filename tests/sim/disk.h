@@ -24,6 +24,7 @@ struct node {
     enum area area;
     enum file_kind kind;
     uint64_t content; /* a file's, or a link's target */
+    bool by_user;     /* who wrote the content: a user here, else the agent */
     uint32_t attributes;
     struct witness witness;
     uint64_t create_time;
@@ -56,6 +57,13 @@ struct node *disk_child(const struct disk *disk, const struct node *dir, const c
 /* By names from the root, or from PARKED_DIR; NULL: not there. */
 struct node *disk_resolve(const struct disk *disk, const char *path);
 bool disk_is_below(const struct node *node, const struct node *ancestor); /* or the same */
+
+/* @to is not initialised yet. */
+void disk_copy(struct disk *to, const struct disk *from);
+/* Objects made from now on differ from the first @count. */
+void disk_skip_numbers(struct disk *disk, size_t count);
+/* The content stands in the tree or is parked (@attached), or is preserved. */
+bool disk_holds(const struct disk *disk, uint64_t content, bool attached, bool preserved);
 
 /* --- users --- */
 

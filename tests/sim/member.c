@@ -84,6 +84,7 @@ void member_free(struct member *member)
         forget_process(member);
     memstore_free(member->memory);
     snapshot_free(member->snapshot);
+    power_free(member);
     disk_fini(&member->disk);
     free(member);
 }

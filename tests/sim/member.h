@@ -37,6 +37,7 @@ struct member {
     uint32_t incarnation;
     struct disk disk;
     struct snapshot *snapshot; /* the last one taken; NULL: none */
+    struct images *images;     /* the disk before each change since it was synced; NULL: none */
     bool apart;                /* database and disk went back one without the other, once */
     struct memstore *memory;
     struct store store;
@@ -94,6 +95,16 @@ void snapshot_free(struct snapshot *snapshot); /* NULL allowed */
 /* A snapshot is taken, or a member goes back to one. */
 void snapshot_fault(struct world *world, struct random_source *random);
 
+/* --- power.c --- */
+bool power_is_on(const struct world *world);
+/* Something is about to change this member's disk, and is not synced. */
+void power_before_change(struct member *member);
+/* All that was done to the disk is on it for good. */
+void power_synced(struct member *member);
+void power_free(struct member *member);
+/* False: not this time. */
+bool power_fault(struct member *member, struct random_source *random);
+
 /* --- look.c --- */
 void look_dirty(struct member *member, const struct node *dir);
 void look_dirty_all(struct member *member);
@@ -138,7 +149,7 @@ struct message {
     uint32_t round;
     uint32_t credit;
     bool flag; /* start_round, complete, ok */
-    uint64_t count; /* ROUND_DONE: of updates */
+    uint32_t sequence; /* of all but OPEN, FETCH and FETCHED */
     uint64_t content;
 };
 void message_free(struct message *message);
@@ -150,6 +161,9 @@ bool noise_is_on(const struct world *world);
 struct message *noise_double(struct stream *stream, const struct message *message);
 /* The message leaves its place in the order. */
 bool noise_misplaces(struct stream *stream, const struct message *message);
+/* The message may come again when its stream is dead, and reach the next one. */
+void noise_copy_for_later(struct stream *stream, bool to_sender, const struct message *message);
+void noise_replay(struct world *world, const struct event *event);
 /* A side has found a rule broken. True when that is the network's doing: the stream ends. */
 bool noise_explains(struct stream *stream, const char *rule);
 

@@ -8,8 +8,9 @@
 
 #include "common/base/mem.h"
 
-#define NOISY_SHARE    8   /* one run in so many */
-#define NOISE_PERMILLE 8   /* of a noisy run's messages */
+#define NOISY_SHARE     8  /* one run in so many */
+#define NOISE_PERMILLE  8  /* of a noisy run's messages */
+#define REPLAY_PERMILLE 30
 
 bool noise_is_on(const struct world *world)
 {
@@ -71,4 +72,34 @@ bool noise_explains(struct stream *stream, const char *rule)
     world_trace(world, stream->to, "notices: %s", rule);
     streams_cut(world, stream);
     return true;
+}
+
+void noise_copy_for_later(struct stream *stream, bool to_sender, const struct message *message)
+{
+    struct world *world = stream->from->world;
+
+    if (!noise_is_on(world) || !may_be_disturbed(message) || !world_chance(world, REPLAY_PERMILLE))
+        return;
+    world_queue(world, world_delay(world, 20 * SECOND),
+                (struct event){.kind = EVENT_REPLAY,
+                               .stream = stream,
+                               .message = message_copy(message),
+                               .value = to_sender});
+}
+
+void noise_replay(struct world *world, const struct event *event)
+{
+    struct stream *stream = event->stream->edge->stream;
+    struct member *member;
+
+    if (!stream || stream->cut || stream == event->stream || !noise_is_on(world)) {
+        message_free(event->message);
+        return;
+    }
+    member = event->value ? stream->from : stream->to;
+    stream->disturbed = true;
+    world_count_fault(world, FAULT_replayed);
+    world_trace(world, member, "gets message %u of a dead stream", (unsigned)event->message->kind);
+    streams_message(world, stream, event->message, member);
+    member_run(member);
 }

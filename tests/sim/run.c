@@ -215,6 +215,9 @@ static void handle(struct world *world, const struct event *event)
     case EVENT_RESTART:
         member_start(member);
         break;
+    case EVENT_REPLAY:
+        noise_replay(world, event);
+        break;
     case EVENT_UNPARK:
         member->unpark_queued = false;
         member->unpark_due = world->now_ms - member->still_since_ms >= PARKED_WAIT_MS;

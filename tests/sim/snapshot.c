@@ -26,62 +26,7 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot);
 }
 
-/* --- disks --- */
-
-static struct node *same_node(const struct disk *disk, const struct node *node)
-{
-    return node ? disk->nodes[node->number - 1] : NULL;
-}
-
-/* @to is not initialised yet. */
-static void copy_disk(struct disk *to, const struct disk *from)
-{
-    *to = *from;
-    to->nodes = mem_new(from->node_capacity, sizeof(struct node *));
-    for (size_t i = 0; i < from->node_count; i++) {
-        to->nodes[i] = MEM_NEW(struct node);
-        *to->nodes[i] = *from->nodes[i];
-    }
-    for (size_t i = 0; i < to->node_count; i++) {
-        struct node *node = to->nodes[i];
-
-        node->parent = same_node(to, node->parent);
-        node->child = same_node(to, node->child);
-        node->sibling = same_node(to, node->sibling);
-    }
-    to->root = same_node(to, from->root);
-    to->parked = same_node(to, from->parked);
-}
-
-/* Objects made from now on differ from all that there ever were. */
-static void skip_numbers(struct disk *disk, size_t count)
-{
-    if (count > disk->node_capacity) {
-        disk->node_capacity = count;
-        disk->nodes = mem_resize(disk->nodes, disk->node_capacity, sizeof(struct node *));
-    }
-    while (disk->node_count < count) {
-        struct node *node = MEM_NEW(struct node);
-
-        node->kind = FILE_REGULAR;
-        disk->nodes[disk->node_count++] = node;
-        node->number = disk->node_count;
-    }
-}
-
 /* --- what is gone with the disk --- */
-
-static bool holds(const struct disk *disk, uint64_t content, bool attached, bool preserved)
-{
-    for (size_t i = 0; i < disk->node_count; i++) {
-        const struct node *node = disk->nodes[i];
-
-        if (node->content == content && ((attached && node->area == AREA_ATTACHED) ||
-                                         (preserved && node->area == AREA_PRESERVE)))
-            return true;
-    }
-    return false;
-}
 
 static bool held_elsewhere(const struct member *member, uint64_t content, bool attached)
 {
@@ -90,7 +35,7 @@ static bool held_elsewhere(const struct member *member, uint64_t content, bool a
     for (unsigned i = 0; i < world->plan.member_count; i++) {
         const struct member *other = world->members[i];
 
-        if (other != member && holds(&other->disk, content, attached, true))
+        if (other != member && disk_holds(&other->disk, content, attached, true))
             return true;
     }
     return false;
@@ -112,7 +57,7 @@ static void account(const struct member *member, const struct disk *old, bool by
         uint64_t content = node->content;
 
         if (content == 0 || (node->area != AREA_ATTACHED && node->area != AREA_PRESERVE) ||
-            holds(&member->disk, content, node->area == AREA_ATTACHED, true))
+            disk_holds(&member->disk, content, node->area == AREA_ATTACHED, true))
             continue;
         if (node->area == AREA_PRESERVE && !held_elsewhere(member, content, false)) {
             ledger->entries[content].preserved = false;
@@ -133,7 +78,7 @@ static void take(struct member *member)
         return;
     snapshot = MEM_NEW(struct snapshot);
     snapshot->memory = memstore_clone(member->memory);
-    copy_disk(&snapshot->disk, &member->disk);
+    disk_copy(&snapshot->disk, &member->disk);
     snapshot_free(member->snapshot);
     member->snapshot = snapshot;
     world_count_fault(member->world, FAULT_snapshot);
@@ -150,8 +95,8 @@ static void restore_disk(struct member *member, const struct snapshot *snapshot,
 {
     struct disk old = member->disk;
 
-    copy_disk(&member->disk, &snapshot->disk);
-    skip_numbers(&member->disk, old.node_count);
+    disk_copy(&member->disk, &snapshot->disk);
+    disk_skip_numbers(&member->disk, old.node_count);
     if (old.stamp_last_ns > member->disk.stamp_last_ns)
         member->disk.stamp_last_ns = old.stamp_last_ns;
     account(member, &old, by_user);

@@ -47,6 +47,17 @@ static void post_one(struct stream *stream, enum side to, struct message *messag
                                .message = message});
 }
 
+static bool is_opening(const struct message *message)
+{
+    return message->kind == MESSAGE_OPEN || message->kind == MESSAGE_OPENED;
+}
+
+/* Contents have streams of their own. */
+static bool is_content(const struct message *message)
+{
+    return message->kind == MESSAGE_FETCH || message->kind == MESSAGE_FETCHED;
+}
+
 /* @ordered: after everything sent before to that side. */
 static void post(struct stream *stream, enum side to, struct message *message, bool ordered)
 {
@@ -56,6 +67,10 @@ static void post(struct stream *stream, enum side to, struct message *message, b
         message_free(message);
         return;
     }
+    if (!is_opening(message) && !is_content(message))
+        message->sequence =
+            sequence_next(&stream->sequence[to == SIDE_SENDER ? SIDE_RECEIVER : SIDE_SENDER]);
+    noise_copy_for_later(stream, to == SIDE_SENDER, message);
     if (ordered) {
         again = noise_double(stream, message);
         ordered = !noise_misplaces(stream, message);
@@ -205,7 +220,6 @@ static void pull_message(struct stream *stream, const struct message *message)
         event.kind = RECEIVER_EVENT_ROUND_DONE;
         event.round = message->round;
         event.complete = message->flag;
-        event.update_count = message->count;
         break;
     case MESSAGE_FETCHED: {
         struct object object = {0};
@@ -320,7 +334,6 @@ static void serve_pump(struct stream *stream)
             message = message_new(MESSAGE_ROUND_DONE);
             message->round = sender_round(stream->sender);
             message->flag = complete;
-            message->count = sender_update_count(stream->sender);
             break;
         case SENDER_IDLE:
         case SENDER_STORE_FAILED:
@@ -449,17 +462,34 @@ void streams_connect(struct world *world, struct edge *edge)
     stream->to = edge->to;
     stream->receiver = receiver_new();
     edge->stream = stream;
+    /* no other stream's numbers come near; both know the first one once it is opened */
+    for (size_t side = 0; side < 2; side++)
+        sequence_begin(&stream->sequence[side], stream->id << 16);
     post(stream, SIDE_SENDER, message_new(MESSAGE_OPEN), true);
+}
+
+/* Returns NULL, or the broken rule. */
+static const char *take_number(struct stream *stream, enum side side, const struct message *message)
+{
+    if (is_opening(message) || is_content(message))
+        return NULL;
+    return sequence_take(&stream->sequence[side], message->sequence);
 }
 
 void streams_message(struct world *world, struct stream *stream, struct message *message,
                      struct member *at)
 {
-    (void)world;
-    if (!stream->cut) {
-        if (at == stream->from)
+    enum side side = at == stream->from ? SIDE_SENDER : SIDE_RECEIVER;
+
+    if (!stream->cut && (side == SIDE_SENDER ? stream->sender || message->kind == MESSAGE_OPEN
+                                             : stream->receiver != NULL)) {
+        const char *rule = take_number(stream, side, message);
+
+        if (rule && !noise_explains(stream, rule))
+            world_fail(world, "member %u: %s", at->index, rule);
+        else if (!rule && side == SIDE_SENDER)
             serve_message(stream, message);
-        else if (stream->receiver)
+        else if (!rule)
             pull_message(stream, message);
     }
     message_free(message);

@@ -21,6 +21,7 @@
 
 #include "agent/session/intake.h"
 #include "agent/session/receiver.h"
+#include "agent/session/sequence.h"
 #include "agent/session/sender.h"
 #include "common/base/status.h"
 
@@ -37,7 +38,7 @@
     X(cut) X(partition) X(heal) X(crash) X(crash_at_step) X(store_failure) X(step_full) X(step_io) \
     X(stage_full) X(fetch_failure) X(clock_jump) X(watch_overflow) X(schedule) X(absence)          \
     X(edit_during_plan) X(database_lost) X(topology) X(snapshot) X(rolled_back)                    \
-    X(database_rolled_back) X(disk_rolled_back) X(cloned) X(doubled) X(misplaced)
+    X(database_rolled_back) X(disk_rolled_back) X(cloned) X(doubled) X(misplaced) X(replayed) X(power_cut) X(unsynced_lost) X(recorded_lost)
 enum sim_fault {
 #define X(name) FAULT_##name,
     SIM_FAULTS(X)
@@ -111,6 +112,7 @@ enum event_kind {
     EVENT_STREAM_LOST,
     EVENT_RESTART,
     EVENT_UNPARK,
+    EVENT_REPLAY,
 };
 
 /* One session: the receiver @to pulls from the sender @from. */
@@ -123,6 +125,7 @@ struct stream {
     bool disturbed;            /* a message came twice, or out of order */
     struct receiver *receiver; /* NULL: that side has ended */
     struct sender *sender;
+    struct sequence sequence[2]; /* by side */
     int64_t arrival_last_ms[2];
     bool join_wanted;
     struct listing *listing; /* the receiver's; NULL: none */
