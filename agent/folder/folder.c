@@ -580,7 +580,7 @@ bool folder_is_idle(const struct folder *f)
     if (f->state == FOLDER_HELD)
         return true;
     if (!folder_is_running(f) || f->plan || local_is_busy(f->local) ||
-        intake_item_count(f->intake) > 0 || pull_is_busy(f))
+        intake_item_count(f->intake) > 0 || pull_is_busy(f) || replica_can_return(f->replica))
         return false;
     for (size_t i = 0; i < f->assignment->outbound_count; i++) {
         const struct connection_assignment *c = &f->assignment->outbound[i];
