@@ -21,7 +21,8 @@
 #define LINK_SIZE_MAX 4096
 
 #define OPEN_TRY_COUNT 20
-#define OPEN_TRY_NS    50000 /* between two */
+#define OPEN_TRY_NS    50000 /* between the first two, then twice as long … */
+#define OPEN_TRY_TIMES 128   /* … up to so many times that: 0.1 s in all, if a process is held up in there */
 
 /* False with errno when the kernel can not tell; ENAMETOOLONG for what does not fit. */
 static bool path_of(int fd, char out[LINK_SIZE_MAX])
@@ -54,11 +55,12 @@ static bool leads_to(const struct root *root, const char *path, const struct obj
  * a moment later it is there or gone. Taken for lost events it would cost a look at the whole tree. */
 static int open_object(const struct root *root, const struct object *object)
 {
-    int fd = -1;
+    int fd = object_open(root_fd(root), object, O_PATH);
+    long times = 1;
 
-    for (int try = 0; fd < 0 && try < OPEN_TRY_COUNT && (try == 0 || errno == ENOMEM); try++) {
-        if (try > 0)
-            (void)nanosleep(&(struct timespec){.tv_nsec = OPEN_TRY_NS}, NULL);
+    for (int try = 1; fd < 0 && errno == ENOMEM && try < OPEN_TRY_COUNT; try++) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = OPEN_TRY_NS * times}, NULL);
+        times = times < OPEN_TRY_TIMES ? times * 2 : times;
         fd = object_open(root_fd(root), object, O_PATH);
     }
     return fd;
