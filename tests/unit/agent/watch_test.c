@@ -217,10 +217,11 @@ static void more_places_than_fit_become_a_rescan(void **state)
     struct fixture *f = *state;
     char from[32] = "0";
 
-    /* One file under ever new names, while the loop takes nothing. */
+    /* One file under ever new names, while the loop takes nothing. One batch may be under way to it,
+     * with a full set at most; what comes after is one more than the next set holds. */
     temp_write(&f->t, from, "x");
     open_watch(f);
-    for (unsigned i = 1; i < WATCH_PLACE_COUNT_MAX + 1000; i++) {
+    for (unsigned i = 1; i <= 2 * WATCH_PLACE_COUNT_MAX + 1; i++) {
         char to[32];
 
         snprintf(to, sizeof to, "%u", i);
