@@ -158,13 +158,37 @@ static struct finding *add_gone(struct gathering *g, const char *path, const str
     return f;
 }
 
+/*
+ * Where a record's object is now. What is parked is not met by any walk, so the kernel may have forgotten its
+ * name: it is looked up.
+ */
+static enum root_located locate(struct gathering *g, const struct record *record, char **out_path)
+{
+    enum root_located where = root_locate(g->root, &record->object, out_path);
+    char name[PARKED_NAME_SIZE];
+    struct standing standing;
+    struct spot spot;
+
+    if (where != ROOT_LOCATED_NAMELESS || record->place != PLACE_PARKED)
+        return where;
+    replica_parked_name(&record->update.id, name);
+
+    scope_free char *path = mem_format("%s/%s", PARKED_DIR, name);
+    if (spot_open(root_fd(g->root), path, &spot) != 0)
+        return where;
+    if (spot_look(&spot, &standing) == 0 && object_equal(&standing.object, &record->object))
+        where = ROOT_LOCATED_PRIVATE;
+    spot_fini(&spot);
+    return where;
+}
+
 /* A record's object is not where it should be: gone, or to be looked at where it is now. */
 static void locate_missing(struct gathering *g, const struct record *record, const char *path,
                            const struct object *parent)
 {
     scope_free char *now = NULL;
 
-    switch (root_locate(g->root, &record->object, &now)) {
+    switch (locate(g, record, &now)) {
     case ROOT_LOCATED_INSIDE:
     case ROOT_LOCATED_IN_PARKED: /* what stands in a parked directory belongs to the tree */
         if (strcmp(now, path) != 0)
@@ -183,12 +207,14 @@ static void locate_missing(struct gathering *g, const struct record *record, con
         else
             add_later(g, path, parent); /* an install has it in hand */
         return;
-    case ROOT_LOCATED_UNKNOWN:
-        /* nobody has looked it up since the mount: it is not in a tree that was walked whole */
-        if (g->tree_walked)
-            add_gone(g, path, record)->unlocated = true;
+    case ROOT_LOCATED_NAMELESS:
+        if (g->tree_known)
+            add_gone(g, path, record)->nameless = true;
         else
             add_later(g, path, parent);
+        return;
+    case ROOT_LOCATED_UNKNOWN:
+        add_later(g, path, parent);
         return;
     }
 }
@@ -240,6 +266,7 @@ static bool read_entry(struct gathering *g, const char *path, const struct objec
         f->known = known;
         f->holder_gone = holder_gone;
         f->discarded = g->met_discarded;
+        f->nameless = g->met_nameless;
         if (known)
             f->id = record->update.id;
         return true;
@@ -303,7 +330,7 @@ static bool holder_has_gone(struct gathering *g, const struct file_id *parent_id
         !store.ops->get_by_name(store.arg, parent_id, span_of_string(name), out_holder) ||
         object_equal(&out_holder->object, object))
         return true;
-    switch (root_locate(g->root, &out_holder->object, &now)) {
+    switch (locate(g, out_holder, &now)) {
     case ROOT_LOCATED_INSIDE:
     case ROOT_LOCATED_IN_PARKED:
         add_look(g, now);
@@ -314,6 +341,9 @@ static bool holder_has_gone(struct gathering *g, const struct file_id *parent_id
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
         return true;
+    case ROOT_LOCATED_NAMELESS:
+        g->met_nameless = g->tree_known;
+        return g->tree_known;
     case ROOT_LOCATED_PRIVATE: /* an install has it in hand */
     case ROOT_LOCATED_UNKNOWN:
         return false;
@@ -342,7 +372,7 @@ static void compare_entry(struct gathering *g, const char *path, const char *nam
 
         f->problem = "a further hard link to a file that is replicated under another name";
     } else {
-        g->met_discarded = false;
+        g->met_discarded = g->met_nameless = false;
         bool gone = holder_has_gone(g, parent_id, name, object, &holder);
         /* the new object is not the holder's: only the holder's attributes are of use */
         bool replaces = !known && holder.update.present && gone;
@@ -545,6 +575,7 @@ static void follow(struct gathering *g, const struct named_place *place)
             look_parked(g, &record);
         record_fini(&record);
         return;
+    case ROOT_LOCATED_NAMELESS:
     case ROOT_LOCATED_UNKNOWN:
         add_later(g, place->path, &place->dir);
         return;
@@ -623,7 +654,7 @@ bool finding_still_stands(const struct root *root, const struct finding *finding
 
         return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE ||
                (where == ROOT_LOCATED_DISCARDED && finding->discarded) ||
-               (where == ROOT_LOCATED_UNKNOWN && finding->unlocated);
+               (where == ROOT_LOCATED_NAMELESS && finding->nameless);
     }
     if (finding->kind != FINDING_PRESENT)
         return true;

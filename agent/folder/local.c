@@ -45,6 +45,7 @@ struct local {
     struct scan *scan; /* under way */
     bool scan_is_full;
     struct walltime scan_began; /* the last full one */
+    bool tree_walked; /* whole, since this began */
     bool walked;
     struct instant walk_ended; /* the last one */
     bool first_scan_told;
@@ -150,7 +151,7 @@ static void scan_over(struct local *l)
     l->walk_ended = loop_now(l->folder->services->loop);
     if (!l->scan_is_full)
         return;
-    l->gathering.tree_walked = true;
+    l->tree_walked = true;
     forget_old_problems(l);
     log_info(&l->folder->log, "scan finished");
     if (!l->first_scan_told) {
@@ -183,6 +184,7 @@ static void record(struct local *l)
         .soon = &l->places,
         .later = &l->later,
         .wants_subtree = wants_subtree,
+        .wants_walk = &l->scan_wanted,
         .local = l,
     });
     gathering_clear(&l->gathering);
@@ -222,6 +224,7 @@ static void run_gather(void *arg)
 static void start_gathering(struct local *l)
 {
     l->gathering_now = true;
+    l->gathering.tree_known = l->tree_walked && !l->scan && !l->scan_wanted && !l->places;
     /* a plan that runs now will have settled before the findings are recorded */
     l->plan_epoch = l->folder->plan ? l->folder->plan_epoch - 1 : l->folder->plan_epoch;
     folder_work(l->folder, run_gather, gather_done, l);
@@ -306,7 +309,8 @@ static void kick(struct local *l)
     tell_waiters(l);
 }
 
-/* What is looked at again and again keeps the folder busy: say which place it is. */
+/* What is looked at again and again keeps the folder busy: say which place it is. Something may have been
+ * missed that it waits for: that is in the tree. */
 static void tell_later(struct local *l)
 {
     scope(buf) struct buf name = {0};
@@ -317,6 +321,7 @@ static void tell_later(struct local *l)
     log_info(&l->folder->log, "still to be looked at, trying again: path=%s", buf_text(&name));
     folder_problem(l->folder, "look", buf_text(&name), "it could not be looked at to the end yet",
                    "it is tried again by itself; if it stays, close the programs that write to it");
+    l->scan_wanted = true;
 }
 
 static void on_timer(void *arg)

@@ -44,7 +44,7 @@ struct finding {
     struct object object;        /* GONE: of the record */
     bool discarded;              /* rests on an object that was preserved or thrown away: for nothing
                                     while a plan is under way, which may have just done that */
-    bool unlocated;              /* GONE: alive on the volume, but nowhere in the walked tree */
+    bool nameless;               /* rests on an object that is alive, but nowhere in the walked tree */
     struct object parent;        /* PRESENT, LOOK, LATER: its directory; size 0: not known */
     struct scan_content content; /* PRESENT */
     bool newly_signed;           /* PRESENT: nothing with this content was seen before */
@@ -60,7 +60,7 @@ struct gathering {
     struct signatures *signatures;
     struct file_id root_id;
     const atomic_bool *stop;
-    bool tree_walked; /* whole, since the agent began: whatever is in it was looked up */
+    bool tree_known; /* it was walked whole, and nothing that events named since waits to be looked at */
 
     /* what to do: continue this scan, or look at these places */
     struct scan *scan;
@@ -69,6 +69,7 @@ struct gathering {
 
     struct successor *successors; /* private to gather.c */
     bool met_discarded;           /* the same: a holder has gone in that way */
+    bool met_nameless;            /* the same */
 
     /* the result */
     struct finding *findings;

@@ -92,6 +92,14 @@ static void observed_dir(struct recording *r, const struct finding *found, enum 
         t->wants_subtree(t->local, found->path);
 }
 
+/* What was taken for gone because nothing leads to it may have had a further name in the tree, which was
+ * left out as a second one. */
+static void rest_on_nameless(struct recording *r, const struct finding *found)
+{
+    if (found->nameless)
+        *r->task->wants_walk = true;
+}
+
 /* False: it can not be recorded before something else is. */
 static bool record_present(struct recording *r, struct finding *found)
 {
@@ -112,6 +120,7 @@ static bool record_present(struct recording *r, struct finding *found)
     enum observed observed = replica_observe(r->change, &seen, found->holder_gone, &id);
     if (observed == OBSERVED_LATER)
         return false;
+    rest_on_nameless(r, found);
     if (found->newly_signed)
         seeds_note(r->task->folder, &seen.hash, &found->traits);
     observed_dir(r, found, observed, &id);
@@ -313,6 +322,7 @@ static void record_finding(struct recording *r, struct finding *found)
         break;
     case FINDING_GONE:
         replica_observe_gone(r->change, &found->id);
+        rest_on_nameless(r, found);
         break;
     case FINDING_LOOK:
         sight_add(t->soon, found->path, &found->parent);

@@ -22,6 +22,7 @@ struct record_task {
     /* everything beneath @path is to be looked at */
     void (*wants_subtree)(struct local *local, const char *path);
     struct local *local;
+    bool *wants_walk; /* the whole tree is to be looked at: set, never cleared */
 };
 
 /* Each finding is looked at once more first. On the loop thread. */

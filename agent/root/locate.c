@@ -20,6 +20,9 @@
 /* The kernel answers with at most one page. */
 #define LINK_SIZE_MAX 4096
 
+/* What it adds to a name that is not there any more. */
+#define REMOVED_MARK " (deleted)"
+
 #define OPEN_TRY_COUNT 20
 #define OPEN_TRY_NS    50000 /* between the first two, then twice as long … */
 #define OPEN_TRY_TIMES 128   /* … up to so many times that: 0.1 s in all, if a process is held up in there */
@@ -108,6 +111,14 @@ static const char *below(const char *path, const char *top)
     return path + size + 1;
 }
 
+static bool is_marked_removed(const char *path)
+{
+    size_t size = strlen(path);
+    size_t mark_size = strlen(REMOVED_MARK);
+
+    return size > mark_size && strcmp(path + size - mark_size, REMOVED_MARK) == 0;
+}
+
 enum root_located root_locate(const struct root *root, const struct object *object,
                               char **out_path)
 {
@@ -142,7 +153,7 @@ enum root_located root_locate(const struct root *root, const struct object *obje
     inside = below(path, top);
     /* A file that was opened by its handle alone hangs in the air: its path reads "/". */
     if (!inside)
-        return strcmp(path, "/") == 0 ? ROOT_LOCATED_UNKNOWN : ROOT_LOCATED_OUTSIDE;
+        return strcmp(path, "/") == 0 ? ROOT_LOCATED_NAMELESS : ROOT_LOCATED_OUTSIDE;
     if (below(inside, PRIVATE_DIR_NAME "/" PRESERVE_NAME) ||
         below(inside, PRIVATE_DIR_NAME "/" TRASH_NAME))
         return ROOT_LOCATED_DISCARDED;
@@ -152,8 +163,11 @@ enum root_located root_locate(const struct root *root, const struct object *obje
         return ROOT_LOCATED_PRIVATE;
     /* Text from /proc can mislead (a name that ends in " (deleted)", a mount in between): believe it
      * only when the path leads back to the object. */
-    if (!leads_to(root, inside, object))
-        return unknown(root, ESTALE);
+    if (!leads_to(root, inside, object)) {
+        /* of several links one was removed, and somebody keeps it open */
+        return is_marked_removed(inside) && !S_ISDIR(st.st_mode) ? ROOT_LOCATED_NAMELESS
+                                                                 : unknown(root, ESTALE);
+    }
     *out_path = mem_copy_string(inside);
     return in_parked ? ROOT_LOCATED_IN_PARKED : ROOT_LOCATED_INSIDE;
 }

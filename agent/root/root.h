@@ -104,14 +104,16 @@ enum root_located {
     ROOT_LOCATED_DISCARDED, /* there in the preserve area or the trash */
     ROOT_LOCATED_OUTSIDE, /* alive, elsewhere on the volume */
     ROOT_LOCATED_GONE,    /* no such object any more */
-    ROOT_LOCATED_UNKNOWN, /* could not be told: see below */
+    ROOT_LOCATED_NAMELESS, /* alive, but the kernel remembers no name of it: see below */
+    ROOT_LOCATED_UNKNOWN, /* could not be told: permission or I/O, logged */
 };
 
 /*
- * Where an object stands now. Of several hard links the answer is one of them. UNKNOWN: permission or
- * I/O (logged); or the object is alive, but the kernel knows no name of it: a regular file that
- * nobody has looked up by name since the file system was mounted. So after a scan that met every name in
- * the tree and not this object, UNKNOWN means outside.
+ * Where an object stands now. Of several hard links the answer is one of them. NAMELESS, never of a
+ * directory: a handle leads to the inode, and the kernel holds no name that leads there, since it was
+ * not looked up since the mount or has been forgotten under memory pressure. Looking its name up makes it
+ * known again. So when every name of the tree was looked at after its last change, and this object was
+ * not met, NAMELESS means outside.
  *
  * @out_path set only for INSIDE ("" for the root itself) and IN_PARKED; free the text
  *

@@ -93,6 +93,7 @@ static bool resolve_dir(struct watch *watch, const struct object *dir, char **ou
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE: /* its parent's event tells */
         return false;
+    case ROOT_LOCATED_NAMELESS:
     case ROOT_LOCATED_UNKNOWN:
         break;
     }

@@ -228,6 +228,35 @@ a_tree_is_moved_in_and_out() {
     missing "$r1/tree"
 }
 
+# Under memory pressure the kernel forgets which names lead to a file: its handle alone does not tell where
+# it is, or that it has left the tree.
+forget_names() { sync -f "$r1"; echo 2 > /proc/sys/vm/drop_caches; }
+
+forgotten_names_lead_nowhere_and_hold_up_nothing() {
+    local outside=$scenario_dir/forgotten n
+    mkdir "$outside" "$r1/names"
+    for n in 1 2 3 4; do echo "old $n" > "$r1/names/$n"; done
+    echo linked > "$r1/names/first"
+    ln "$r1/names/first" "$r1/names/second" # left out while the first stands
+    agents_idle "$scenario_dir" 3 30 || fail "not in sync in time"
+    pause 1
+    mv "$r1/names/1" "$outside/1"
+    mv "$r1/names/2" "$outside/2"
+    mv "$r1/names/3" "$r1/names/moved"
+    rm "$r1/names/first"
+    forget_names
+    echo new > "$r1/names/1"
+    echo new > "$r1/names/3"
+    resume 1
+    settle
+    holds "$r2/names/1" new
+    missing "$r2/names/2"
+    holds "$r2/names/3" new
+    holds "$r2/names/moved" "old 3"
+    holds "$r2/names/4" "old 4"
+    holds "$r2/names/second" linked
+}
+
 scenario_up
 promise "files appear, change and go" files_appear_change_and_go
 promise "attributes travel alone" attributes_travel_alone
@@ -245,4 +274,5 @@ promise "new files are found in directories that move on" new_files_are_found_in
 promise "a file moves into what takes its name" a_file_moves_into_what_takes_its_name
 promise "names go round" names_go_round
 promise "a tree is moved in and out" a_tree_is_moved_in_and_out
+promise "forgotten names lead nowhere and hold up nothing" forgotten_names_lead_nowhere_and_hold_up_nothing
 scenario_down

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,7 +57,7 @@ static int open_fixture(void **state)
     f->g.signatures = f->signatures;
     f->g.root_id = replica_root(f->replica);
     f->g.stop = &f->stop;
-    f->g.tree_walked = true;
+    f->g.tree_known = true;
     *state = f;
     return 0;
 }
@@ -94,26 +95,39 @@ static const struct finding *only(const struct fixture *f, enum finding_kind kin
     return &f->g.findings[0];
 }
 
-/* Make a directory and have it recorded. */
-static struct object recorded_dir(struct fixture *f, const char *name)
+/* Have what stands there recorded. */
+static struct object recorded(struct fixture *f, const char *name)
 {
     struct change *change;
     struct file_id id;
     size_t count;
 
-    temp_make_dir(&f->t, name);
     look(f, name, NULL);
     const struct finding *found = only(f, FINDING_PRESENT);
     struct observation seen = {.parent = f->g.root_id,
                                .name = span_of_string(name),
-                               .kind = FILE_DIRECTORY,
+                               .kind = found->content.kind,
                                .object = found->content.object,
                                .witness = found->content.witness,
+                               .size = found->content.size,
+                               .hash = found->content.hash,
                                .attributes = buf_span(&found->content.attributes)};
     change = replica_change_begin(f->replica, (struct walltime){.ns = 1});
     assert_int_equal(replica_observe(change, &seen, true, &id), OBSERVED_NEW);
     assert_int_equal(replica_change_commit(change, &count), ST_OK);
     return seen.object;
+}
+
+static struct object recorded_dir(struct fixture *f, const char *name)
+{
+    temp_make_dir(&f->t, name);
+    return recorded(f, name);
+}
+
+static struct object recorded_file(struct fixture *f, const char *name)
+{
+    temp_write(&f->t, name, "x");
+    return recorded(f, name);
 }
 
 static void what_is_as_recorded_is_fine(void **state)
@@ -265,6 +279,77 @@ static void what_was_to_be_parked_and_has_moved_is_looked_at_there(void **state)
     assert_string_equal(only(f, FINDING_LOOK)->path, "moved");
 }
 
+static void move_out(const struct fixture *f, const char *name)
+{
+    scope_free char *from = mem_format("%s/%s", f->t.path, name);
+    scope_free char *to = mem_format("%s/%s", f->t.base, name);
+
+    assert_int_equal(rename(from, to), 0);
+}
+
+static void what_the_kernel_knows_no_name_of_has_gone_once_the_tree_is_known(void **state)
+{
+    struct fixture *f = *state;
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    recorded_file(f, "file");
+    move_out(f, "file");
+    temp_forget_names();
+    f->g.tree_known = false;
+    look(f, "file", NULL);
+    only(f, FINDING_LATER);
+    f->g.tree_known = true;
+    look(f, "file", NULL);
+    assert_true(only(f, FINDING_GONE)->nameless);
+    assert_true(finding_still_stands(f->t.root, &f->g.findings[0], false));
+}
+
+static void a_name_whose_holder_has_no_name_is_free_once_the_tree_is_known(void **state)
+{
+    struct fixture *f = *state;
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    recorded_file(f, "file");
+    move_out(f, "file");
+    temp_forget_names();
+    temp_write(&f->t, "file", "y");
+    f->g.tree_known = false;
+    look(f, "file", NULL);
+    assert_false(only(f, FINDING_PRESENT)->holder_gone);
+    f->g.tree_known = true;
+    look(f, "file", NULL);
+    assert_true(only(f, FINDING_PRESENT)->holder_gone);
+    assert_true(f->g.findings[0].nameless);
+}
+
+static void what_is_parked_has_not_gone_when_the_kernel_forgets_its_name(void **state)
+{
+    struct fixture *f = *state;
+    char path[sizeof(PARKED_DIR) + PARKED_NAME_SIZE];
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    struct object object = recorded_file(f, "file");
+
+    park_in_records(f, &object, path);
+    temp_rename(&f->t, "file", path);
+    temp_forget_names();
+    gathering_clear(&f->g);
+    f->g.scan = scan_begin(&(struct scan_options){.root = f->t.root,
+                                                  .path = "",
+                                                  .recursive = true,
+                                                  .file_filter = &f->nothing,
+                                                  .dir_filter = &f->nothing,
+                                                  .stop = &f->stop});
+    gather(&f->g);
+    assert_true(f->g.scan_finished);
+    assert_int_equal(f->g.finding_count, 0);
+    scan_end(f->g.scan);
+    f->g.scan = NULL;
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
@@ -279,6 +364,9 @@ int main(void)
         PROMISE(an_event_beneath_a_parked_directory_follows_it),
         PROMISE(what_was_to_be_parked_and_has_gone_is_found_gone),
         PROMISE(what_was_to_be_parked_and_has_moved_is_looked_at_there),
+        PROMISE(what_the_kernel_knows_no_name_of_has_gone_once_the_tree_is_known),
+        PROMISE(a_name_whose_holder_has_no_name_is_free_once_the_tree_is_known),
+        PROMISE(what_is_parked_has_not_gone_when_the_kernel_forgets_its_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,6 +226,57 @@ static void an_object_is_located_wherever_it_went(void **state)
     free(inside);
 }
 
+static void a_file_whose_names_were_forgotten_is_nameless_until_it_is_looked_up(void **state)
+{
+    struct temp_root *t = *state;
+    struct object object;
+    struct object dir;
+    char *path = NULL;
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    temp_make_dir(t, "d");
+    temp_write(t, "d/a", "x");
+    object = temp_look(t, "d/a").object;
+    dir = temp_look(t, "d").object;
+    temp_forget_names();
+    assert_int_equal(root_locate(t->root, &object, &path), ROOT_LOCATED_NAMELESS);
+    assert_int_equal(root_locate(t->root, &dir, &path), ROOT_LOCATED_INSIDE);
+    assert_string_equal(path, "d");
+    free(path);
+    path = NULL;
+    temp_look(t, "d/a");
+    assert_int_equal(root_locate(t->root, &object, &path), ROOT_LOCATED_INSIDE);
+    assert_string_equal(path, "d/a");
+    free(path);
+}
+
+static void a_removed_link_that_is_held_open_names_nothing(void **state)
+{
+    struct temp_root *t = *state;
+    char *a = mem_format("%s/a", t->path);
+    char *b = mem_format("%s/b", t->path);
+    scope_fd int fd = -1;
+    struct object object;
+    char *path = NULL;
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    temp_write(t, "a", "x");
+    object = temp_look(t, "a").object;
+    fd = open(a, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(link(a, b), 0);
+    assert_int_equal(unlink(a), 0);
+    if (root_locate(t->root, &object, &path) == ROOT_LOCATED_INSIDE)
+        assert_string_equal(path, "b"); /* the kernel may know the other link as well */
+    else
+        assert_int_equal(root_locate(t->root, &object, &path), ROOT_LOCATED_NAMELESS);
+    free(path);
+    free(a);
+    free(b);
+}
+
 static void paths_follow_no_link_and_leave_no_root(void **state)
 {
     static const char *const bad[] = {"..", ".", "a/..", "/", "/a", "a//b", "a/", "../root"};
@@ -349,6 +400,8 @@ int main(void)
         TEST(a_planted_private_directory_is_refused),
         TEST(a_missing_root_is_made_only_when_asked),
         TEST(an_object_is_located_wherever_it_went),
+        TEST(a_file_whose_names_were_forgotten_is_nameless_until_it_is_looked_up),
+        TEST(a_removed_link_that_is_held_open_names_nothing),
         TEST(what_has_gone_is_gone_though_its_inode_is_being_used_again),
         TEST(paths_follow_no_link_and_leave_no_root),
     };

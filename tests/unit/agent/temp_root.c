@@ -130,6 +130,14 @@ struct standing temp_look(const struct temp_root *t, const char *path)
     return standing;
 }
 
+void temp_forget_names(void)
+{
+    scope_fd int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "2", 1), 1);
+}
+
 void temp_assert_content(const struct temp_root *t, const char *path, const char *content)
 {
     scope_free char *full = mem_format("%s/%s", t->path, path);

@@ -39,6 +39,8 @@ void temp_rename(const struct temp_root *t, const char *from, const char *to);
 bool temp_exists(const struct temp_root *t, const char *path);
 /* What stands at a path. */
 struct standing temp_look(const struct temp_root *t, const char *path);
+/* Have the kernel forget all names that nobody uses, as it does under memory pressure; needs root. */
+void temp_forget_names(void);
 /* Asserts that a file's content is just this. */
 void temp_assert_content(const struct temp_root *t, const char *path, const char *content);
 /* Entries of a directory, "." and ".." not counted. */
