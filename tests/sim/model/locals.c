@@ -85,7 +85,8 @@ uint32_t locals_turn(const struct locals *locals, unsigned at, uint32_t seat, un
     return number_of(seat) << TURN_BITS | least[locals->after[turn][turn_of(seat)]];
 }
 
-void locals_member(const struct locals *locals, unsigned at, uint32_t seat, struct member *out_member)
+void locals_member(const struct locals *locals, unsigned at, uint32_t seat,
+                   struct member *out_member)
 {
     unpack_member(&locals_get(locals, at, seat)->packed, &locals->like[at], turn_of(seat),
                   out_member);
@@ -146,7 +147,8 @@ static struct key hash(const struct buf *bytes)
     return key;
 }
 
-/* One key for each turn of the names. Records differ in their ids, so their keys can be summed up. */
+/* One key for each turn of the names. Records differ in their ids, so their keys can be summed up.
+ */
 static void keys_of(const struct fresh *fresh, unsigned turn_count, struct key out[TURN_COUNT_MAX])
 {
     const struct table *table = memstore_table(fresh->member.store);
@@ -302,8 +304,9 @@ static struct fresh fresh_copy(const struct locals *locals, unsigned at, uint32_
 }
 
 /*
- * Each copy of a member opens its database, which would begin a life of its own (replica.h, rule 6): then
- * states would differ in how often they were copied. In the last life there is no further one to begin.
+ * Each copy of a member opens its database, which would begin a life of its own (replica.h, rule
+ * 6): then states would differ in how often they were copied. In the last life there is no further
+ * one to begin.
  */
 static void stay_in_one_life(struct member *member)
 {
@@ -409,7 +412,8 @@ static struct member *live_member(struct locals *locals, unsigned at, uint32_t s
 }
 
 /* The one that pulls is in turn 0. */
-static uint32_t pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from, uint32_t from_seat)
+static uint32_t pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from,
+                     uint32_t from_seat)
 {
     const struct member_chaos one_update = {
         .random = &locals->random, .break_percent = 100, .batch_max = 1};
@@ -464,14 +468,15 @@ static void memo_grow(struct memo *memo)
     *memo = larger;
 }
 
-uint32_t locals_pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from, uint32_t from_seat)
+uint32_t locals_pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from,
+                     uint32_t from_seat)
 {
     unsigned turn = turn_of(to_seat);
     uint32_t source = locals_turn(locals, from, from_seat, locals->back[turn]);
     uint32_t puller = to_seat - turn;
     uint64_t pair = to * MODEL_MEMBERS_MAX + from; /* never 0, since they differ */
-    uint64_t asked = (pair << LOCAL_BITS_MAX | number_of(puller)) << (LOCAL_BITS_MAX + TURN_BITS) |
-                     source;
+    uint64_t asked =
+        (pair << LOCAL_BITS_MAX | number_of(puller)) << (LOCAL_BITS_MAX + TURN_BITS) | source;
     struct memo *memo = &locals->memo;
     size_t slot;
 
@@ -537,8 +542,8 @@ static bool carry_out(struct fresh *local, const struct change *change)
                                 'a') != 0;
         break;
     case MAKE_DIR:
-        done = modeldisk_create(disk, change->dir, names[change->name], FILE_DIRECTORY, 0, 'a') !=
-               0;
+        done =
+            modeldisk_create(disk, change->dir, names[change->name], FILE_DIRECTORY, 0, 'a') != 0;
         break;
     case WRITE:
         gone = contents_beneath(&local->member, change->target);
