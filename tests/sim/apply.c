@@ -98,6 +98,7 @@ void apply_unpark(struct member *member)
 
     member->plan_has_offers = false;
     member->offer_count = 0;
+    member->world->has_decided = true;
     if (replica_plan_unpark(member->replica, member_walltime(member), &plan) != ST_OK) {
         member_crash(member, world_delay(member->world, 5 * SECOND));
         return;

@@ -181,6 +181,7 @@ struct world {
     struct plan_of_run plan;
     int64_t now_ms;
     bool healed;
+    bool has_decided; /* what was parked somewhere has waited long enough */
     struct guid folder;
     struct ledger ledger;
     struct member *members[SIM_MEMBER_COUNT_MAX];
