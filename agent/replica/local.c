@@ -288,6 +288,15 @@ static enum observed observe_new(struct change *change, const struct observation
     return OBSERVED_NEW;
 }
 
+/* What stood somewhere in a directory that has gone, and takes its name, does not go with it. */
+static void step_out(struct change *change, struct record *record, const struct file_id *gone)
+{
+    if (view_ancestry(&change->view, &record->update.parent, gone) != ANCESTRY_BENEATH)
+        return;
+    record->place = PLACE_PARKED;
+    view_put(&change->view, record);
+}
+
 /* A file that we know stands here; who else holds the name has gone or must be looked at. */
 static enum observed observe_object(struct change *change, struct record *record,
                                     const struct record *holder, const struct observation *seen,
@@ -300,8 +309,14 @@ static enum observed observe_object(struct change *change, struct record *record
         return OBSERVED_LATER;
     if (is_held && !holder_gone)
         return OBSERVED_LATER;
-    if (is_held)
+    if (is_held) {
+        struct file_id id = record->update.id;
+
+        step_out(change, record, &holder->update.id);
         bury_tree(change, &holder->update.id);
+        if (!view_get(&change->view, &id, record))
+            return OBSERVED_LATER;
+    }
     return observe_known(change, record, seen);
 }
 

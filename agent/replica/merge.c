@@ -58,13 +58,60 @@ static void move_child(struct plan *plan, const struct record *child, const stru
     plan_put(plan, &moved);
 }
 
-/* Two children want one name. Directories are merged in turn; of others the lesser goes. */
-static void decide_children(struct plan *plan, struct merge_stack *stack,
+/* Give @u the first name of the form "name.aside-1" that is free beside it; false: none is. */
+static bool find_free_name(const struct plan *plan, struct update *u)
+{
+    scope(record) struct record other = {0};
+
+    for (unsigned i = 1; i <= SET_ASIDE_TRY_MAX; i++) {
+        char suffix[24];
+        uint8_t name[NAME_SIZE_MAX];
+        size_t suffix_size = (size_t)snprintf(suffix, sizeof(suffix), ".aside-%u", i);
+        size_t kept = u->name_size;
+
+        if (kept > NAME_SIZE_MAX - suffix_size)
+            kept = NAME_SIZE_MAX - suffix_size;
+        memcpy(name, u->name, kept);
+        memcpy(name + kept, suffix, suffix_size);
+
+        struct span text = span_of(name, kept + suffix_size);
+
+        if (!view_get_by_name(&plan->view, &u->parent, text, &other)) {
+            update_set_name(u, text);
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * What those who have a say put there takes the name of a directory that has none, and can not take
+ * in its children: the directory is not thrown away for it, it is set aside under a name of its
+ * own.
+ */
+static bool set_aside(struct plan *plan, const struct record *holder)
+{
+    scope(record) struct record aside = {0};
+
+    record_copy(&aside, holder);
+    if (!find_free_name(plan, &aside.update))
+        return false;
+    plan_move(plan, holder, &aside);
+    plan_put(plan, &aside);
+    return true;
+}
+
+/* Two children want one name. Directories are merged in turn; of others the lesser goes. What has
+ * no say yields to what has (rule 9). False: not now. */
+static bool decide_children(struct plan *plan, struct merge_stack *stack,
                             const struct record *child, const struct record *holder)
 {
     bool child_is_dir = child->update.kind == FILE_DIRECTORY;
     bool holder_is_dir = holder->update.kind == FILE_DIRECTORY;
-    bool child_wins = child_is_dir != holder_is_dir
+    bool child_yields = replica_yields(plan->replica, child);
+    bool holder_yields = replica_yields(plan->replica, holder);
+    bool child_wins = child_yields != holder_yields ? holder_yields
+                      : child_is_dir != holder_is_dir
                           ? child_is_dir
                           : update_compare(&child->update, &holder->update) > 0;
     /* The loser may stand deep within the winner: what it stands in can not move into its child. */
@@ -76,10 +123,13 @@ static void decide_children(struct plan *plan, struct merge_stack *stack,
 
     if (child_is_dir && holder_is_dir) {
         push(stack, &loser->update.id, &winner->update.id);
-        return;
+        return true;
     }
+    if (loser->update.kind == FILE_DIRECTORY && replica_yields(plan->replica, loser))
+        return set_aside(plan, loser);
     plan_remove(plan, loser, same ? PRESERVE_NONE : PRESERVE_NAME_CONFLICT);
     clash_yield(plan, loser, &winner->update);
+    return true;
 }
 
 /* The tombstone that came is recorded, and with that claimed. */
@@ -139,7 +189,7 @@ static bool merge_children(struct plan *plan, const struct file_id *loser,
             (is_first && known != NULL && knew_of(tombstone, known, &child.update.gvsn)))
             going = false;
         else if (held)
-            decide_children(plan, &stack, &child, &holder);
+            going = decide_children(plan, &stack, &child, &holder);
         else
             move_child(plan, &child, &top.winner);
     }
@@ -150,32 +200,6 @@ static bool merge_children(struct plan *plan, const struct file_id *loser,
 bool merge_dirs(struct plan *plan, const struct file_id *loser, const struct file_id *winner)
 {
     return merge_children(plan, loser, winner, NULL, NULL);
-}
-
-/* Give @u the first name of the form "name.aside-1" that is free beside it; false: none is. */
-static bool find_free_name(const struct plan *plan, struct update *u)
-{
-    scope(record) struct record other = {0};
-
-    for (unsigned i = 1; i <= SET_ASIDE_TRY_MAX; i++) {
-        char suffix[24];
-        uint8_t name[NAME_SIZE_MAX];
-        size_t suffix_size = (size_t)snprintf(suffix, sizeof(suffix), ".aside-%u", i);
-        size_t kept = u->name_size;
-
-        if (kept > NAME_SIZE_MAX - suffix_size)
-            kept = NAME_SIZE_MAX - suffix_size;
-        memcpy(name, u->name, kept);
-        memcpy(name + kept, suffix, suffix_size);
-
-        struct span text = span_of(name, kept + suffix_size);
-
-        if (!view_get_by_name(&plan->view, &u->parent, text, &other)) {
-            update_set_name(u, text);
-            return true;
-        }
-    }
-    return false;
 }
 
 /* @ours goes to a free name beside @place, as the fresh version @next that is made of it. */
@@ -260,22 +284,6 @@ static void take_over(struct plan *plan, struct record *next, const struct recor
 }
 
 /*
- * What those who have a say put there takes the name of a directory that has none, and can not take in
- * its children: the directory is not thrown away for it, it is set aside under a name of its own.
- */
-static bool set_aside(struct plan *plan, const struct record *holder)
-{
-    scope(record) struct record aside = {0};
-
-    record_copy(&aside, holder);
-    if (!find_free_name(plan, &aside.update))
-        return false;
-    plan_move(plan, holder, &aside);
-    plan_put(plan, &aside);
-    return true;
-}
-
-/*
  * The winner stands elsewhere, with children of its own: the loser's move to it there, then it
  * takes the place. If it stands beneath the loser it can not: it is taken out of it beside the
  * loser, by a fresh version under a free name, and both live on; or the loser is set aside.
@@ -327,9 +335,9 @@ bool merge_update(struct plan *plan, const struct update *u, const struct ruling
 
 /*
  * Where the others went is no directory any more. Deleted since: it is revived, in the loser's
- * stead. Lost in merges that contradict each other: a new directory takes over. All children go with it,
- * those too whose own update is on the way: it may be refused because its directory lost in the other
- * of these merges, whose tombstone waits at its member for a child of ours.
+ * stead. Lost in merges that contradict each other: a new directory takes over. All children go
+ * with it, those too whose own update is on the way: it may be refused because its directory lost
+ * in the other of these merges, whose tombstone waits at its member for a child of ours.
  */
 static bool replace_heir(struct plan *plan, const struct update *u, const struct record *loser,
                          enum heir kind, const struct file_id *heir)

@@ -2,10 +2,11 @@
 /*
  * agent/session/sequence.h: the numbers of a session's messages.
  *
- * The sender's opening has any number, drawn anew for each session. From there on both sides count: each
- * message has the number of its side's last one + 1. So a message that is lost, comes twice, in another
- * place, or from another session is noticed when it or the next one arrives, before anything is made
- * of it. gRPC keeps order and count by itself; this is for whatever may lie in between.
+ * The sender's opening has any number, drawn anew for each session. From there on both sides count:
+ * each message has the number of its side's last one + 1. So a message that is lost, comes twice,
+ * in another place, or from another session is noticed when it or the next one arrives, before
+ * anything is made of it. gRPC keeps order and count by itself; this is for whatever may lie in
+ * between.
  */
 #ifndef AGENT_SESSION_SEQUENCE_H
 #define AGENT_SESSION_SEQUENCE_H

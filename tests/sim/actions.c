@@ -237,7 +237,8 @@ static void move_into(struct member *member, struct node *node, struct node *dir
 static bool cross(struct member *member, struct random_source *random)
 {
     struct world *world = member->world;
-    struct member *other = world->members[random_below(random, world->plan.member_count)];
+    struct member *other =
+        calm_user(world, world->members[random_below(random, world->plan.member_count)]);
     struct node *a = choose(member, random, false, true);
     struct node *b = choose(member, random, false, true);
     char path[DISK_PATH_SIZE];
@@ -343,6 +344,7 @@ bool actions_operate(struct world *world, struct member *member, struct random_s
 
     while (op + 1 < OPERATION_COUNT && at >= weights[op])
         at -= weights[op++];
+    op = calm_operation(world, random, (enum sim_operation)op);
     member->disk.now_ns = member_walltime(member).ns;
     power_before_change(member);
     if (!operate(member, random, (enum sim_operation)op))
@@ -404,7 +406,7 @@ static void turn_schedule(struct world *world, struct random_source *random)
 static void fault(struct world *world, struct random_source *random)
 {
     struct member *member = world->members[random_below(random, world->plan.member_count)];
-    uint64_t kind = random_below(random, 100);
+    uint64_t kind = calm_fault(world, random_below(random, 100));
 
     world_trace(world, member, "fault %u", (unsigned)kind);
     if (world->plan.snapshots && random_chance(random, 35)) {
@@ -456,6 +458,7 @@ void actions_run(struct world *world, uint64_t number)
         return;
     }
     struct member *member = world->members[random_below(&random, world->plan.member_count)];
+    member = calm_user(world, member);
     for (int tries = 0; tries < 4 && !actions_operate(world, member, &random); tries++)
         ;
     member_run(member);

@@ -13,15 +13,14 @@ static void finish(struct member *member)
     enum settled settled[PLAN_OFFER_COUNT_MAX];
     size_t issued;
     struct plan *plan = member->plan;
-    bool failed = member->result_count > 0 &&
-                  member->results[member->result_count - 1].status != ST_OK;
+    bool failed =
+        member->result_count > 0 && member->results[member->result_count - 1].status != ST_OK;
 
     member->plan = NULL;
     member->work = WORK_NONE;
     if (member->result_count > 0)
         power_synced(member);
-    enum status st =
-        replica_settle(plan, member->results, member->result_count, settled, &issued);
+    enum status st = replica_settle(plan, member->results, member->result_count, settled, &issued);
     free(member->results);
     member->results = NULL;
     if (st != ST_OK) {
@@ -54,10 +53,9 @@ static void queue_step(struct member *member)
 {
     struct world *world = member->world;
 
-    world_queue(world, world_delay(world, world->plan.step_ms),
-                (struct event){.kind = EVENT_STEP,
-                               .member = member,
-                               .incarnation = member->incarnation});
+    world_queue(
+        world, world_delay(world, world->plan.step_ms),
+        (struct event){.kind = EVENT_STEP, .member = member, .incarnation = member->incarnation});
 }
 
 static void begin(struct member *member, struct plan *plan)
@@ -100,6 +98,7 @@ void apply_unpark(struct member *member)
 
     member->plan_has_offers = false;
     member->offer_count = 0;
+    member->world->has_decided = true;
     if (replica_plan_unpark(member->replica, member_walltime(member), &plan) != ST_OK) {
         member_crash(member, world_delay(member->world, 5 * SECOND));
         return;
@@ -150,6 +149,7 @@ static void execute(struct member *member, const struct step *step, struct step_
     }
     member->disk.now_ns = member_walltime(member).ns;
     power_before_change(member);
+    calm_check_step(member, step);
     disk_execute(&member->disk, step, result);
     see_step(member, step->path);
 }

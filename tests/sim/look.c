@@ -15,10 +15,9 @@ static void queue_look(struct member *member)
     if (member->look_queued || member->look_due || !member->up)
         return;
     member->look_queued = true;
-    world_queue(world, world_delay(world, world->plan.watch_ms),
-                (struct event){.kind = EVENT_LOOK,
-                               .member = member,
-                               .incarnation = member->incarnation});
+    world_queue(
+        world, world_delay(world, world->plan.watch_ms),
+        (struct event){.kind = EVENT_LOOK, .member = member, .incarnation = member->incarnation});
 }
 
 void look_dirty_all(struct member *member)
@@ -84,7 +83,8 @@ static void gather_dir(struct member *member, const struct node *dir)
 }
 
 /* The entries of @top, and of directories beneath it: all of them, or those not known yet. Such a
- * one may take the place of a recorded directory, so what was recorded in that is looked for too. */
+ * one may take the place of a recorded directory, so what was recorded in that is looked for too.
+ */
 static void gather(struct member *member, const struct node *top, bool all)
 {
     size_t begin = member->entry_count;
@@ -147,8 +147,7 @@ void look_begin(struct member *member)
 
 /* --- telling --- */
 
-static bool dir_id(const struct member *member, const struct object *object,
-                   struct file_id *out_id)
+static bool dir_id(const struct member *member, const struct object *object, struct file_id *out_id)
 {
     struct object root = object_of(member->disk.root);
     struct record record = {0};
@@ -209,6 +208,14 @@ static bool holder_stands(struct member *member, const struct entry *entry,
     return stands;
 }
 
+static unsigned long long object_number(const struct object *object)
+{
+    uint64_t number = 0;
+
+    memcpy(&number, object->bytes, object->size);
+    return number;
+}
+
 static bool tell(struct member *member, struct change *change, struct entry *entry)
 {
     struct file_id parent;
@@ -235,8 +242,9 @@ static bool tell(struct member *member, struct change *change, struct entry *ent
     enum observed observed = replica_observe(change, &seen, holder_gone, &id);
     entry->done = observed != OBSERVED_LATER;
     if (observed != OBSERVED_SAME && observed != OBSERVED_LATER)
-        world_trace(member->world, member, "observes %s content=%llu as %d", entry->name,
-                    (unsigned long long)entry->content, (int)observed);
+        world_trace(member->world, member, "observes %s content=%llu object=%llu in %llu as %d",
+                    entry->name, (unsigned long long)entry->content, object_number(&entry->object),
+                    object_number(&entry->dir), (int)observed);
     return entry->done;
 }
 
@@ -329,8 +337,9 @@ static void add_moved_away(struct member *member)
         const struct node *node = disk_node(&member->disk, &record->object);
         bool seen = false;
 
-        if (record->place != PLACE_TREE || !node || !was_looked_at(member, &record->update.parent) ||
-            node->area != AREA_ATTACHED || node->parent == member->disk.parked)
+        if (record->place != PLACE_TREE || !node ||
+            !was_looked_at(member, &record->update.parent) || node->area != AREA_ATTACHED ||
+            node->parent == member->disk.parked)
             continue;
         for (size_t i = 0; i < member->entry_count && !seen; i++)
             seen = object_equal(&member->entries[i].object, &record->object);

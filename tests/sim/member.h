@@ -95,6 +95,19 @@ void snapshot_free(struct snapshot *snapshot); /* NULL allowed */
 /* A snapshot is taken, or a member goes back to one. */
 void snapshot_fault(struct world *world, struct random_source *random);
 
+/* --- calm.c --- */
+#define FAULTS_OF_MEMBERS_FIRST 58 /* of a fault's kind in 100: crashes, failing stores, lost databases */
+#define FAULTS_OF_MEMBERS_END   82
+void calm_plan(struct world *world);
+/* Only the network fails in a calm run. */
+uint64_t calm_fault(const struct world *world, uint64_t kind);
+/* Whose user acts. */
+struct member *calm_user(const struct world *world, struct member *drawn);
+/* What that user does. */
+enum sim_operation calm_operation(const struct world *world, struct random_source *random,
+                                  enum sim_operation drawn);
+void calm_check_step(struct member *member, const struct step *step);
+
 /* --- power.c --- */
 bool power_is_on(const struct world *world);
 /* Something is about to change this member's disk, and is not synced. */

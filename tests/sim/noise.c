@@ -8,8 +8,8 @@
 
 #include "common/base/mem.h"
 
-#define NOISY_SHARE     8  /* one run in so many */
-#define NOISE_PERMILLE  8  /* of a noisy run's messages */
+#define NOISY_SHARE     8 /* one run in so many */
+#define NOISE_PERMILLE  8 /* of a noisy run's messages */
 #define REPLAY_PERMILLE 30
 
 bool noise_is_on(const struct world *world)

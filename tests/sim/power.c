@@ -2,14 +2,16 @@
 /*
  * Power cuts: of what was done to a disk since it was synced last, the later part is gone.
  *
- * The disk is that of a journalled file system: what is left is what stood there at one moment since the
- * last sync, never a later change without an earlier one. Synced is what agent/install syncs: the results of a
- * plan before it is settled, and what a recovery moved. The kernel writes out by itself what is older than
- * WRITEBACK_MS. The database is synced by each commit, so it may be ahead of the disk in what users did: the
- * agent does not sync their files before it records them.
+ * The disk is that of a journalled file system: what is left is what stood there at one moment
+ * since the last sync, never a later change without an earlier one. Synced is what agent/install
+ * syncs: the results of a plan before it is settled, and what a recovery moved. The kernel writes
+ * out by itself what is older than WRITEBACK_MS. The database is synced by each commit, so it may
+ * be ahead of the disk in what users did: the agent does not sync their files before it records
+ * them.
  *
- * Forgiven is what users wrote here. That is so even when it was recorded, and partners have got it: what is missing
- * or old here then is taken for what users did, as after a restore (docs/decisions/0011). Nothing else is forgiven.
+ * Forgiven is what users wrote here. That is so even when it was recorded, and partners have got
+ * it: what is missing or old here then is taken for what users did, as after a restore
+ * (docs/decisions/0011). Nothing else is forgiven.
  */
 #include "tests/sim/member.h"
 
@@ -17,9 +19,9 @@
 
 #include <stdlib.h>
 
-#define POWER_SHARE   7 /* one run in so many */
-#define CUT_PERCENT   25 /* of its faults */
-#define WRITEBACK_MS  (30 * SECOND)
+#define POWER_SHARE     7  /* one run in so many */
+#define CUT_PERCENT     25 /* of its faults */
+#define WRITEBACK_MS    (30 * SECOND)
 #define IMAGE_COUNT_MAX 24u
 
 /* A disk as it was before one change. */
@@ -38,7 +40,8 @@ bool power_is_on(const struct world *world)
     uint64_t mixed = (world->options.seed + 1) * UINT64_C(0xd1342543de82ef95);
 
     /* not drawn from the run's random numbers: other runs stay what they were */
-    return (mixed >> 33) % POWER_SHARE == 0 && world->plan.fault_percent > 0 && !world->healed;
+    return (mixed >> 33) % POWER_SHARE == 0 && world->plan.fault_percent > 0 && !world->plan.calm &&
+           !world->healed;
 }
 
 static void drop_oldest(struct images *images)
@@ -67,8 +70,7 @@ static void write_back(struct member *member)
 {
     struct images *images = member->images;
 
-    while (images->count > 0 &&
-           member->world->now_ms - images->items[0].at_ms > WRITEBACK_MS)
+    while (images->count > 0 && member->world->now_ms - images->items[0].at_ms > WRITEBACK_MS)
         drop_oldest(images);
 }
 

@@ -117,6 +117,7 @@ static void draw_plan(struct world *world)
     /* what went back finds deletions forgotten only if they are forgotten soon */
     if (plan->snapshots && random_chance(random, 60))
         plan->tombstone_life_ms = 1 + (int64_t)random_below(random, 2 * SECOND);
+    calm_plan(world);
 }
 
 static void seed_disk(struct world *world, struct member *member)

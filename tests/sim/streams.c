@@ -89,12 +89,12 @@ static void queue_tick(struct stream *stream, enum side side, struct instant whe
     if (stream->tick_ms[side] == at_ms && at_ms > member->world->now_ms)
         return;
     stream->tick_ms[side] = at_ms;
-    world_queue(member->world, at_ms - member->world->now_ms,
-                (struct event){.kind = side == SIDE_SENDER ? EVENT_SENDER_TICK
-                                                           : EVENT_RECEIVER_TICK,
-                               .member = member,
-                               .incarnation = member->incarnation,
-                               .stream = stream});
+    world_queue(
+        member->world, at_ms - member->world->now_ms,
+        (struct event){.kind = side == SIDE_SENDER ? EVENT_SENDER_TICK : EVENT_RECEIVER_TICK,
+                       .member = member,
+                       .incarnation = member->incarnation,
+                       .stream = stream});
 }
 
 /* --- the pulling side --- */
@@ -111,8 +111,8 @@ static void send_want(struct stream *stream, bool start_round)
     post(stream, SIDE_SENDER, want, true);
 }
 
-static uint64_t stage_content(struct member *member, const struct update *update,
-                              uint64_t content, struct object *out_object)
+static uint64_t stage_content(struct member *member, const struct update *update, uint64_t content,
+                              struct object *out_object)
 {
     struct world *world = member->world;
 
@@ -257,8 +257,7 @@ static void pull_end(struct stream *stream)
     stream->edge->stream = NULL;
     if (member->up)
         intake_source_gone(member->intake, stream->id);
-    streams_connect_later(member->world, stream->edge,
-                          world_delay(member->world, 5 * SECOND));
+    streams_connect_later(member->world, stream->edge, world_delay(member->world, 5 * SECOND));
 }
 
 void streams_fetch(struct member *member, const struct intake_next *next)
@@ -402,8 +401,8 @@ static void serve_message(struct stream *stream, const struct message *message)
     if (message->kind == MESSAGE_WANT)
         replica_heard(member->replica, &message->vector);
     if (message->kind == MESSAGE_WANT)
-        rule = sender_want(stream->sender, &message->vector, message->flag,
-                           world_now(member->world));
+        rule =
+            sender_want(stream->sender, &message->vector, message->flag, world_now(member->world));
     else
         rule = sender_credit(stream->sender, message->credit);
     if (!rule)

@@ -168,6 +168,7 @@ struct plan_of_run {
     unsigned inline_percent;
     bool fold;
     bool seeded; /* members start with files of their own */
+    bool calm;   /* one user alone: nothing is concurrent */
     bool reader; /* the last member is read-only */
     int64_t tombstone_life_ms; /* 0: for ever */
     bool snapshots; /* members go back to what they were */
@@ -180,6 +181,7 @@ struct world {
     struct plan_of_run plan;
     int64_t now_ms;
     bool healed;
+    bool has_decided; /* what was parked somewhere has waited long enough */
     struct guid folder;
     struct ledger ledger;
     struct member *members[SIM_MEMBER_COUNT_MAX];

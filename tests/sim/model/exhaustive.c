@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The merge rules, exhaustively: all orders in which the users of two or three members may make a number
- * of changes, and in which the members may pull from each other between them, through the real
- * replica.
+ * The merge rules, exhaustively: all orders in which the users of two or three members may make a
+ * number of changes, and in which the members may pull from each other between them, through the
+ * real replica.
  *
- * What is explored. The members begin in sync, with nothing, or with a file "a", a directory "b" and a file
- * "b/a". From each state go
- *  - all changes that a user could make at any member, while fewer than --depth were made: make a file or a
- *    directory under each name that is free in each directory, write a file, delete anything with all
- *    beneath it, rename or move anything to any place that is free;
- *  - all steps of sync: --sync update: one member takes one update from another and the session breaks;
- *    round: one member pulls a whole round from another; exchange: two members, one after the other, from each
- *    other; rest: all, until nothing changes;
- *  - where no step of sync changes anything and something is parked: for each member, that it waits no longer.
- * Clocks stand still, so versions are ordered by what they saw, and only then by who made them.
+ * What is explored. The members begin in sync, with nothing, or with a file "a", a directory "b"
+ * and a file "b/a". From each state go
+ *  - all changes that a user could make at any member, while fewer than --depth were made: make a
+ * file or a directory under each name that is free in each directory, write a file, delete anything
+ * with all beneath it, rename or move anything to any place that is free;
+ *  - all steps of sync: --sync update: one member takes one update from another and the session
+ * breaks; round: one member pulls a whole round from another; exchange: two members, one after the
+ * other, from each other; rest: all, until nothing changes;
+ *  - where no step of sync changes anything and something is parked: for each member, that it waits
+ * no longer. Clocks stand still, so versions are ordered by what they saw, and only then by who
+ * made them.
  *
- * What must hold. Of each member at each moment: what member_problem() says. After each pull: a vector that
- * covers the other's stands for records as great. Where no step changes anything and nothing is parked: the
- * members are equal in all that replicates, and every content stands or is preserved that no user has
- * overwritten or deleted.
+ * What must hold. Of each member at each moment: what member_problem() says. After each pull: a
+ * vector that covers the other's stands for records as great. Where no step changes anything and
+ * nothing is parked: the members are equal in all that replicates, and every content stands or is
+ * preserved that no user has overwritten or deleted.
  *
- * What is spared, and why nothing is missed. No state is left out; two are taken for one only when they
- * are equal (locals.h). A step concerns two members at most and depends on nothing but their local states: it is
- * carried out by the replica once, and remembered. So what is left of a state are the numbers of its members'
- * local states in one word, and of most steps a look into a table. With --begin empty the names are alike: of
- * states that differ only by an exchange of names, the same in all members, one is followed. No rule asks what a
- * name is, so what can happen in one happens in the others with other names. Members can not be
- * exchanged for each other: the order of versions tells them apart.
+ * What is spared, and why nothing is missed. No state is left out; two are taken for one only when
+ * they are equal (locals.h). A step concerns two members at most and depends on nothing but their
+ * local states: it is carried out by the replica once, and remembered. So what is left of a state
+ * are the numbers of its members' local states in one word, and of most steps a look into a table.
+ * With --begin empty the names are alike: of states that differ only by an exchange of names, the
+ * same in all members, one is followed. No rule asks what a name is, so what can happen in one
+ * happens in the others with other names. Members can not be exchanged for each other: the order of
+ * versions tells them apart.
  *
  *     exhaustive [--depth CHANGES] [--members 2|3] [--names 1|2|3] [--begin tree|empty]
  *                [--sync update|round|exchange|rest] [--seconds LIMIT] [--states LIMIT]
@@ -77,7 +79,8 @@ struct search {
 
 /* --- states --- */
 
-/* How a state is laid out in a word: the members' local states, then the turns of all but the first. */
+/* How a state is laid out in a word: the members' local states, then the turns of all but the
+ * first. */
 static unsigned number_bits(void)
 {
     unsigned turn_bits = begins_empty ? TURN_BITS * (member_count - 1) : 0;
@@ -180,8 +183,8 @@ static bool print_change(const struct search *search, const struct state *a, con
         const struct change *change = &before->changes[i];
         struct state next = *a;
 
-        next.at[at] = locals_turn(search->locals, at, change->result,
-                                  a->at[at] & ((1u << TURN_BITS) - 1));
+        next.at[at] =
+            locals_turn(search->locals, at, change->result, a->at[at] & ((1u << TURN_BITS) - 1));
         if (pack(search->locals, &next) != pack(search->locals, b))
             continue;
         printf(" %u %s object %" PRIu64 " in %" PRIu64 " name %c;", at, kinds[change->kind],

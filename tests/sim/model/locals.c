@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/model/locals.h"
+#include "tests/sim/model/keep.h"
 
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
@@ -41,14 +41,6 @@ struct live {
     struct member member;
 };
 
-/* A member on its way to become a local state. */
-struct fresh {
-    struct member member;
-    uint64_t made;
-    uint64_t gone;
-    unsigned change_count;
-};
-
 struct locals {
     struct locals_options options;
     unsigned turn_count;
@@ -72,10 +64,20 @@ static unsigned turn_of(uint32_t seat)
     return seat & ((1u << TURN_BITS) - 1);
 }
 
-const struct local *locals_get(const struct locals *locals, unsigned at, uint32_t seat)
+struct local *locals_item(const struct locals *locals, unsigned at, uint32_t seat)
 {
     assert(number_of(seat) < locals->shelves[at].count);
     return locals->shelves[at].items[number_of(seat)];
+}
+
+unsigned locals_name_count(const struct locals *locals)
+{
+    return locals->options.name_count;
+}
+
+const struct local *locals_get(const struct locals *locals, unsigned at, uint32_t seat)
+{
+    return locals_item(locals, at, seat);
 }
 
 uint32_t locals_turn(const struct locals *locals, unsigned at, uint32_t seat, unsigned turn)
@@ -85,7 +87,8 @@ uint32_t locals_turn(const struct locals *locals, unsigned at, uint32_t seat, un
     return number_of(seat) << TURN_BITS | least[locals->after[turn][turn_of(seat)]];
 }
 
-void locals_member(const struct locals *locals, unsigned at, uint32_t seat, struct member *out_member)
+void locals_member(const struct locals *locals, unsigned at, uint32_t seat,
+                   struct member *out_member)
 {
     unpack_member(&locals_get(locals, at, seat)->packed, &locals->like[at], turn_of(seat),
                   out_member);
@@ -146,7 +149,8 @@ static struct key hash(const struct buf *bytes)
     return key;
 }
 
-/* One key for each turn of the names. Records differ in their ids, so their keys can be summed up. */
+/* One key for each turn of the names. Records differ in their ids, so their keys can be summed up.
+ */
 static void keys_of(const struct fresh *fresh, unsigned turn_count, struct key out[TURN_COUNT_MAX])
 {
     const struct table *table = memstore_table(fresh->member.store);
@@ -264,8 +268,7 @@ static struct local *new_local(const struct locals *locals, unsigned at, const s
     return local;
 }
 
-/* The seat of this member, whose local state is new or there already. */
-static uint32_t keep(struct locals *locals, unsigned at, struct fresh *take_fresh)
+uint32_t locals_keep(struct locals *locals, unsigned at, struct fresh *take_fresh)
 {
     struct shelf *shelf = &locals->shelves[at];
     struct key keys[TURN_COUNT_MAX];
@@ -291,7 +294,7 @@ static uint32_t keep(struct locals *locals, unsigned at, struct fresh *take_fres
     return number << TURN_BITS | shelf->items[number]->least_turn[locals->back[kept]];
 }
 
-static struct fresh fresh_copy(const struct locals *locals, unsigned at, uint32_t seat)
+struct fresh locals_fresh(const struct locals *locals, unsigned at, uint32_t seat)
 {
     const struct local *local = locals_get(locals, at, seat);
     struct fresh fresh = {
@@ -302,8 +305,9 @@ static struct fresh fresh_copy(const struct locals *locals, unsigned at, uint32_
 }
 
 /*
- * Each copy of a member opens its database, which would begin a life of its own (replica.h, rule 6): then
- * states would differ in how often they were copied. In the last life there is no further one to begin.
+ * Each copy of a member opens its database, which would begin a life of its own (replica.h, rule
+ * 6): then states would differ in how often they were copied. In the last life there is no further
+ * one to begin.
  */
 static void stay_in_one_life(struct member *member)
 {
@@ -344,7 +348,7 @@ struct locals *locals_new(const struct locals_options *options, struct member *m
         stay_in_one_life(&members[i]);
         locals->like[i] = members[i];
         member_copy(&first.member, &members[i]);
-        (void)keep(locals, i, &first);
+        (void)locals_keep(locals, i, &first);
     }
     return locals;
 }
@@ -409,12 +413,13 @@ static struct member *live_member(struct locals *locals, unsigned at, uint32_t s
 }
 
 /* The one that pulls is in turn 0. */
-static uint32_t pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from, uint32_t from_seat)
+static uint32_t pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from,
+                     uint32_t from_seat)
 {
     const struct member_chaos one_update = {
         .random = &locals->random, .break_percent = 100, .batch_max = 1};
     struct member *source = live_member(locals, from, from_seat);
-    struct fresh next = fresh_copy(locals, to, to_seat);
+    struct fresh next = locals_fresh(locals, to, to_seat);
     const char *problem;
     uint32_t seat;
 
@@ -424,7 +429,7 @@ static uint32_t pull(struct locals *locals, unsigned to, uint32_t to_seat, unsig
     next.member.now.ns = 1000;
     member_return_parked(&next.member);
     problem = law_problem(&next.member, source);
-    seat = keep(locals, to, &next);
+    seat = locals_keep(locals, to, &next);
     if (problem != NULL)
         locals->shelves[to].items[number_of(seat)]->problem = problem;
     return seat;
@@ -464,14 +469,15 @@ static void memo_grow(struct memo *memo)
     *memo = larger;
 }
 
-uint32_t locals_pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from, uint32_t from_seat)
+uint32_t locals_pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from,
+                     uint32_t from_seat)
 {
     unsigned turn = turn_of(to_seat);
     uint32_t source = locals_turn(locals, from, from_seat, locals->back[turn]);
     uint32_t puller = to_seat - turn;
     uint64_t pair = to * MODEL_MEMBERS_MAX + from; /* never 0, since they differ */
-    uint64_t asked = (pair << LOCAL_BITS_MAX | number_of(puller)) << (LOCAL_BITS_MAX + TURN_BITS) |
-                     source;
+    uint64_t asked =
+        (pair << LOCAL_BITS_MAX | number_of(puller)) << (LOCAL_BITS_MAX + TURN_BITS) | source;
     struct memo *memo = &locals->memo;
     size_t slot;
 
@@ -487,165 +493,9 @@ uint32_t locals_pull(struct locals *locals, unsigned to, uint32_t to_seat, unsig
 
 uint32_t locals_unpark(struct locals *locals, unsigned at, uint32_t seat)
 {
-    struct fresh next = fresh_copy(locals, at, seat);
+    struct fresh next = locals_fresh(locals, at, seat);
 
     next.member.now.ns = 1000;
     member_unpark(&next.member);
-    return keep(locals, at, &next);
-}
-
-/* --- changes by users --- */
-
-static void look(struct member *member)
-{
-    member->now.ns = 1000;
-    for (size_t i = 0; i < member->disk.node_count; i++)
-        member->disk.nodes[i].birth = 1;
-    member_scan(member);
-}
-
-/* The contents that stand at or beneath a node. */
-static uint64_t contents_beneath(const struct member *member, uint64_t number)
-{
-    uint64_t bits = 0;
-
-    for (size_t i = 0; i < member->disk.node_count; i++) {
-        const struct model_node *node = &member->disk.nodes[i];
-
-        if (node->number == 0 || node->kind == FILE_DIRECTORY)
-            continue;
-        for (const struct model_node *at = node; at != NULL;
-             at = modeldisk_node(&member->disk, at->parent)) {
-            if (at->number == number)
-                bits |= UINT64_C(1) << node->content;
-        }
-    }
-    return bits;
-}
-
-static bool carry_out(struct fresh *local, const struct change *change)
-{
-    static const char *const names[MODEL_NAMES_MAX] = {"a", "b", "c"};
-    struct modeldisk *disk = &local->member.disk;
-    uint64_t content = 1 + local->member.index * 16 + local->change_count;
-    uint64_t gone = 0;
-    bool done = false;
-
-    switch (change->kind) {
-    case MAKE_FILE:
-        done = modeldisk_create(disk, change->dir, names[change->name], FILE_REGULAR, content,
-                                'a') != 0;
-        break;
-    case MAKE_DIR:
-        done = modeldisk_create(disk, change->dir, names[change->name], FILE_DIRECTORY, 0, 'a') !=
-               0;
-        break;
-    case WRITE:
-        gone = contents_beneath(&local->member, change->target);
-        done = modeldisk_write(disk, change->target, content);
-        break;
-    case DELETE:
-        gone = contents_beneath(&local->member, change->target);
-        modeldisk_delete(disk, change->target);
-        done = true;
-        break;
-    case MOVE:
-        done = modeldisk_move(disk, change->target, change->dir, names[change->name]);
-        break;
-    }
-    if (!done)
-        return false;
-    local->gone |= gone;
-    if (change->kind == MAKE_FILE || change->kind == WRITE)
-        local->made |= UINT64_C(1) << content;
-    local->change_count++;
-    look(&local->member);
-    return true;
-}
-
-/* Changes of one local state, while they are found. */
-struct choices {
-    struct locals *locals;
-    unsigned at;
-    uint32_t seat;
-    const struct member *member;
-    struct change *items;
-    size_t count;
-};
-
-static void try_change(struct choices *choices, struct change change)
-{
-    struct fresh next = fresh_copy(choices->locals, choices->at, choices->seat);
-
-    if (!carry_out(&next, &change)) {
-        member_fini(&next.member);
-        return;
-    }
-    change.result = keep(choices->locals, choices->at, &next);
-    choices->items = mem_resize(choices->items, choices->count + 1, sizeof(change));
-    choices->items[choices->count++] = change;
-}
-
-static void try_changes_in(struct choices *choices, struct change change)
-{
-    const struct modeldisk *disk = &choices->member->disk;
-
-    for (change.name = 0; change.name < choices->locals->options.name_count; change.name++) {
-        change.target = 0;
-        change.kind = MAKE_FILE;
-        try_change(choices, change);
-        change.kind = MAKE_DIR;
-        try_change(choices, change);
-        change.kind = MOVE;
-        for (size_t i = 0; i < disk->node_count; i++) {
-            change.target = disk->nodes[i].number;
-            if (modeldisk_is_visible(disk, &disk->nodes[i]))
-                try_change(choices, change);
-        }
-    }
-}
-
-static void try_all_changes(struct choices *choices)
-{
-    const struct modeldisk *disk = &choices->member->disk;
-
-    for (size_t i = 0; i < disk->node_count; i++) {
-        const struct model_node *node = &disk->nodes[i];
-        bool is_root = node->number == MODEL_ROOT;
-        struct change change = {.target = node->number};
-
-        if (!is_root && !modeldisk_is_visible(disk, node))
-            continue;
-        if (!is_root) {
-            change.kind = DELETE;
-            try_change(choices, change);
-            change.kind = WRITE;
-            if (node->kind == FILE_REGULAR)
-                try_change(choices, change);
-        }
-        change.dir = node->number;
-        if (node->kind == FILE_DIRECTORY)
-            try_changes_in(choices, change);
-    }
-}
-
-const struct change *locals_changes(struct locals *locals, unsigned at, uint32_t seat,
-                                    size_t *out_count)
-{
-    struct local *local = locals->shelves[at].items[number_of(seat)];
-    struct choices choices = {.locals = locals, .at = at, .seat = seat - turn_of(seat)};
-
-    if (!local->is_expanded) {
-        struct member member;
-
-        locals_member(locals, at, choices.seat, &member);
-        choices.member = &member;
-        try_all_changes(&choices);
-        member_fini(&member);
-        local->changes = choices.items;
-        local->change_choice_count = choices.count;
-        local->is_expanded = true;
-    }
-    *out_count = local->change_choice_count;
-    return local->changes;
+    return locals_keep(locals, at, &next);
 }

@@ -3,17 +3,19 @@
  * tests/sim/model/locals.h: all states that single members have come to, and what leads from one to
  * another.
  *
- * A *local state* is one member with its records, its disk, what it preserved, and what its users did. Equal
- * ones are kept once and have a number, so that a state of all members is a few numbers, and every
- * step of the real replica is carried out once: the result of a pull follows from the two local states that
- * take part in it, a user's change from one.
+ * A *local state* is one member with its records, its disk, what it preserved, and what its users
+ * did. Equal ones are kept once and have a number, so that a state of all members is a few numbers,
+ * and every step of the real replica is carried out once: the result of a pull follows from the two
+ * local states that take part in it, a user's change from one.
  *
- * Local states are equal when records, places, vectors, preserved contents and users' past are. Objects'
- * identities and time stamps are left out: they are names only. They are compared by 128 bits of a hash.
+ * Local states are equal when records, places, vectors, preserved contents and users' past are.
+ * Objects' identities and time stamps are left out: they are names only. They are compared by 128
+ * bits of a hash.
  *
- * Names are alike too: no rule asks what a name is, only whether two are equal. So of local states that differ only
- * by a turn of the names (pack.h) one is kept, and a *seat* says which one is meant: the number of the local
- * state, and the turn that makes it that one; the least turn, where several do.
+ * Names are alike too: no rule asks what a name is, only whether two are equal. So of local states
+ * that differ only by a turn of the names (pack.h) one is kept, and a *seat* says which one is
+ * meant: the number of the local state, and the turn that makes it that one; the least turn, where
+ * several do.
  */
 #ifndef TESTS_SIM_MODEL_LOCALS_H
 #define TESTS_SIM_MODEL_LOCALS_H
@@ -37,11 +39,11 @@ struct change {
 
 struct local {
     struct packed packed;
-    uint64_t made;         /* contents that users here made, one bit each */
-    uint64_t gone;         /* contents that users here overwrote or deleted */
-    uint64_t found;        /* contents that stand or are preserved here */
-    unsigned change_count; /* by users here */
-    const char *problem;   /* a broken invariant; NULL: none */
+    uint64_t made;                      /* contents that users here made, one bit each */
+    uint64_t gone;                      /* contents that users here overwrote or deleted */
+    uint64_t found;                     /* contents that stand or are preserved here */
+    unsigned change_count;              /* by users here */
+    const char *problem;                /* a broken invariant; NULL: none */
     uint8_t least_turn[TURN_COUNT_MAX]; /* the turn that has the same effect */
     bool is_expanded;
     struct change *changes; /* valid when expanded */
@@ -65,17 +67,20 @@ void locals_free(struct locals *locals);
 /* Stays as long as @locals. */
 const struct local *locals_get(const struct locals *locals, unsigned at, uint32_t seat);
 /* The member itself, to look at; the caller's. */
-void locals_member(const struct locals *locals, unsigned at, uint32_t seat, struct member *out_member);
+void locals_member(const struct locals *locals, unsigned at, uint32_t seat,
+                   struct member *out_member);
 size_t locals_count(const struct locals *locals);
 uint64_t locals_pull_count(const struct locals *locals); /* by the replica, not remembered */
 
 /* The same with names turned. */
 uint32_t locals_turn(const struct locals *locals, unsigned at, uint32_t seat, unsigned turn);
 /* What becomes of member @to, in seat @to_seat, when it pulls from @from. */
-uint32_t locals_pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from, uint32_t from_seat);
+uint32_t locals_pull(struct locals *locals, unsigned to, uint32_t to_seat, unsigned from,
+                     uint32_t from_seat);
 /* What becomes of member @at when what it has parked waits no longer. */
 uint32_t locals_unpark(struct locals *locals, unsigned at, uint32_t seat);
-/* All changes that a user can make, for turn 0 of the seat's local state. Borrowed until the next call. */
+/* All changes that a user can make, for turn 0 of the seat's local state. Borrowed until the next
+ * call. */
 const struct change *locals_changes(struct locals *locals, unsigned at, uint32_t seat,
                                     size_t *out_count);
 

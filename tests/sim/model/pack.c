@@ -49,7 +49,8 @@ unsigned turn_back(unsigned turn)
 
 uint8_t turn_letter(unsigned turn, const uint8_t *name, size_t size)
 {
-    bool is_users = name[0] >= 'a' && name[0] < 'a' + MODEL_NAMES_MAX && (size == 1 || name[1] == '.');
+    bool is_users =
+        name[0] >= 'a' && name[0] < 'a' + MODEL_NAMES_MAX && (size == 1 || name[1] == '.');
 
     return is_users ? (uint8_t)('a' + turns[turn][name[0] - 'a']) : name[0];
 }

@@ -2,8 +2,8 @@
 /*
  * tests/sim/model/pack.h: a member in a few hundred bytes, and its names exchanged for each other.
  *
- * Names are "a", "b", "c", and what the replica makes of them ("a.aside-1"). A *turn* is a permutation of the
- * letters; turn 0 changes nothing.
+ * Names are "a", "b", "c", and what the replica makes of them ("a.aside-1"). A *turn* is a
+ * permutation of the letters; turn 0 changes nothing.
  */
 #ifndef TESTS_SIM_MODEL_PACK_H
 #define TESTS_SIM_MODEL_PACK_H
@@ -27,7 +27,8 @@ struct packed {
 
 /* Between plans: nothing is staged. */
 struct packed pack_member(const struct member *member);
-/* The same member, with its names turned. @like: any member of that index, for what is not packed. */
+/* The same member, with its names turned. @like: any member of that index, for what is not packed.
+ */
 void unpack_member(const struct packed *packed, const struct member *like, unsigned turn,
                    struct member *out_member);
 

@@ -99,11 +99,41 @@ static void a_deleted_directory_takes_what_its_users_made_in_it(void **state)
     end(members);
 }
 
+static void what_its_users_make_in_a_directory_that_is_merged_yields(void **state)
+{
+    struct member members[MEMBERS];
+    (void)state;
+
+    begin(members);
+    member_create(&members[WRITER], "dir/inner", FILE_DIRECTORY, 0);
+    member_create(&members[WRITER], "dir/inner/deep", FILE_REGULAR, 3);
+    member_scan(&members[WRITER]);
+    sync(members);
+    member_move(&members[READER], "dir", "moved");
+    member_create(&members[READER], "dir", FILE_DIRECTORY, 0);
+    member_create(&members[READER], "dir/inner", FILE_DIRECTORY, 0);
+    member_create(&members[READER], "dir/file", FILE_DIRECTORY, 0);
+    member_scan(&members[READER]);
+    (void)member_pull(&members[READER], &members[WRITER], NULL);
+    sync(members);
+
+    for (const char *const *path =
+             (const char *const[]){"dir", "dir/inner", "dir/inner/deep", "dir/file", NULL};
+         *path; path++) {
+        struct record theirs = member_record(&members[WRITER], *path);
+        struct record ours = member_record(&members[READER], *path);
+
+        assert_true(gvsn_equal(&theirs.update.gvsn, &ours.update.gvsn));
+    }
+    end(members);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_its_users_make_is_preserved_and_goes),
         cmocka_unit_test(what_its_users_move_returns_and_is_answered_by_no_version),
+        cmocka_unit_test(what_its_users_make_in_a_directory_that_is_merged_yields),
         cmocka_unit_test(a_deleted_directory_takes_what_its_users_made_in_it),
     };
 

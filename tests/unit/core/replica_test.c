@@ -639,10 +639,33 @@ static void a_read_only_members_changes_are_undone(void **state)
     assert_int_equal(member_pull(M(C), M(A), NULL), PULL_NOTHING);
 }
 
+static void a_directory_that_takes_the_place_of_the_one_around_it_keeps_its_children(void **state)
+{
+    struct group *group = *state;
+    member_create(M(A), "dir", FILE_DIRECTORY, 0);
+    member_create(M(A), "dir/inner", FILE_DIRECTORY, 0);
+    member_create(M(A), "dir/inner/file", FILE_REGULAR, 7);
+    converge(group);
+    struct file_id inner = id_at(group, A, "dir/inner");
+    struct file_id file = id_at(group, A, "dir/inner/file");
+
+    member_move(M(A), "dir/inner", "aside");
+    member_delete(M(A), "dir");
+    member_move(M(A), "aside", "dir");
+    converge(group);
+
+    assert_true(member_shows(M(B), 7));
+    struct file_id inner_after = id_at(group, B, "dir");
+    struct file_id file_after = id_at(group, B, "dir/file");
+    assert_true(file_id_equal(&inner_after, &inner));
+    assert_true(file_id_equal(&file_after, &file));
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        PROMISE(a_directory_that_takes_the_place_of_the_one_around_it_keeps_its_children),
         PROMISE(a_new_file_reaches_everybody),
         PROMISE(an_edit_keeps_the_identity_and_preserves_nothing),
         PROMISE(a_moved_directory_is_one_update),
