@@ -522,12 +522,13 @@ static void look_absent(struct gathering *g, const char *path, const struct obje
 }
 
 /*
- * What is recorded as parked is not in the parked directory. Parking is recorded ahead of the step, and
- * between a crash and the next scan a user may have taken it away: no name leads to such a record, and
- * a plan that is to bring it back would fail for ever.
+ * A step that parks or brings back has failed. Parking is recorded ahead of the step, and between a crash
+ * and the next scan a user may have taken away what was to be parked: no name leads to such a record, and
+ * a plan that is to bring it back would fail for ever. What is there as recorded waits for that plan, which
+ * comes when nothing is left to be looked at. What is there and not recorded is nobody's.
  */
-static void look_parked_absent(struct gathering *g, const char *path, const struct object *parent,
-                               const char *name)
+static void look_at_parked(struct gathering *g, const char *path, const struct object *parent,
+                           const char *name, const struct object *stands)
 {
     struct store store = db_reader_store(g->reader);
     struct record record = {0};
@@ -535,15 +536,35 @@ static void look_parked_absent(struct gathering *g, const char *path, const stru
 
     if (!replica_parked_id(name, &id) || !store.ops->get(store.arg, &id, &record))
         return;
-    if (record.update.present && record.place == PLACE_PARKED)
-        locate_missing(g, &record, path, parent);
+    if (record.update.present && record.place == PLACE_PARKED) {
+        if (stands && object_equal(stands, &record.object))
+            add_finding(g, FINDING_FINE, path);
+        else
+            locate_missing(g, &record, path, parent);
+    }
     record_fini(&record);
 }
 
-static bool is_in_parked(const char *path, const char *name)
+/* The rest of a path beneath the directory @top; NULL: it is not beneath. */
+static const char *beneath(const char *path, const char *top)
 {
-    return strncmp(path, PARKED_DIR "/", strlen(PARKED_DIR "/")) == 0 &&
-           strcmp(path + strlen(PARKED_DIR "/"), name) == 0;
+    size_t size = strlen(top);
+
+    return strncmp(path, top, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
+}
+
+static bool is_in_parked(const char *path)
+{
+    const char *name = beneath(path, PARKED_DIR);
+
+    return name && !strchr(name, '/');
+}
+
+/* Of what is in the private directory only parked files belong to the tree, and what is beneath them. */
+static bool is_private(const char *path)
+{
+    return strcmp(path, PRIVATE_DIR_NAME) == 0 ||
+           (beneath(path, PRIVATE_DIR_NAME) && !beneath(path, PARKED_DIR));
 }
 
 /* The directory does not stand there: whether it is still recorded there is for its own place to find. */
@@ -595,7 +616,7 @@ static void look_at(struct gathering *g, const struct named_place *place)
     struct spot spot;
     struct file_id parent_id;
 
-    if (path[0] == '\0')
+    if (path[0] == '\0' || is_private(path))
         return;
     if (spot_open(root_fd(g->root), path, &spot) != 0) {
         if (place->dir.size > 0)
@@ -611,9 +632,10 @@ static void look_at(struct gathering *g, const struct named_place *place)
     if (place->dir.size > 0 && !object_equal(&place->dir, &parent.object))
         follow(g, place);
     bool known = directory_id(g, &parent.object, &parent_id);
-    if (spot_look(&spot, &standing) != 0 && is_in_parked(path, spot.name)) {
-        look_parked_absent(g, path, &parent.object, spot.name);
-    } else if (spot_look(&spot, &standing) != 0) {
+    bool stands = spot_look(&spot, &standing) == 0;
+    if (is_in_parked(path)) {
+        look_at_parked(g, path, &parent.object, spot.name, stands ? &standing.object : NULL);
+    } else if (!stands) {
         look_absent(g, path, &parent.object, known ? &parent_id : NULL, spot.name);
     } else if (standing.kind == 0 || standing.mount_point) {
         struct finding *f = add_finding(g, FINDING_SKIPPED, path);

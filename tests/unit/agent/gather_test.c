@@ -279,6 +279,48 @@ static void what_was_to_be_parked_and_has_moved_is_looked_at_there(void **state)
     assert_string_equal(only(f, FINDING_LOOK)->path, "moved");
 }
 
+/* A step that failed asks for a look at both its ends, and one may be in the private directory. */
+static void nothing_is_found_in_the_private_directory_itself(void **state)
+{
+    static const char *const paths[] = {PRIVATE_DIR_NAME, PARKED_DIR, PRIVATE_DIR_NAME "/trash/1",
+                                        PARKED_DIR "/stranger"};
+    struct fixture *f = *state;
+
+    temp_write(&f->t, PRIVATE_DIR_NAME "/trash/1", "x");
+    temp_write(&f->t, PARKED_DIR "/stranger", "x");
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        look(f, paths[i], NULL);
+        assert_int_equal(f->g.finding_count, 0);
+    }
+}
+
+static void what_is_parked_as_recorded_is_fine(void **state)
+{
+    struct fixture *f = *state;
+    char path[sizeof(PARKED_DIR) + PARKED_NAME_SIZE];
+    struct object object = recorded_file(f, "file");
+
+    park_in_records(f, &object, path);
+    temp_rename(&f->t, "file", path);
+    look(f, path, NULL);
+    only(f, FINDING_FINE);
+}
+
+static void what_is_parked_in_the_place_of_another_leads_to_that(void **state)
+{
+    struct fixture *f = *state;
+    char path[sizeof(PARKED_DIR) + PARKED_NAME_SIZE];
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    struct object object = recorded_file(f, "file");
+
+    park_in_records(f, &object, path);
+    temp_write(&f->t, path, "another");
+    look(f, path, NULL);
+    assert_string_equal(only(f, FINDING_LOOK)->path, "file");
+}
+
 static void move_out(const struct fixture *f, const char *name)
 {
     scope_free char *from = mem_format("%s/%s", f->t.path, name);
@@ -364,6 +406,9 @@ int main(void)
         PROMISE(an_event_beneath_a_parked_directory_follows_it),
         PROMISE(what_was_to_be_parked_and_has_gone_is_found_gone),
         PROMISE(what_was_to_be_parked_and_has_moved_is_looked_at_there),
+        PROMISE(nothing_is_found_in_the_private_directory_itself),
+        PROMISE(what_is_parked_as_recorded_is_fine),
+        PROMISE(what_is_parked_in_the_place_of_another_leads_to_that),
         PROMISE(what_the_kernel_knows_no_name_of_has_gone_once_the_tree_is_known),
         PROMISE(a_name_whose_holder_has_no_name_is_free_once_the_tree_is_known),
         PROMISE(what_is_parked_has_not_gone_when_the_kernel_forgets_its_name),
