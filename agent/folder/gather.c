@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/folder/flush.h"
 #include "agent/folder/local.h"
 
 #include "agent/replica/replica.h"
@@ -661,6 +662,8 @@ void gather(struct gathering *g)
     struct store store = db_reader_store(g->reader);
     if (g->status == ST_OK && store.ops->failed(store.arg))
         g->status = ST_IO;
+    if (g->status == ST_OK)
+        g->status = flush_findings(g);
     if (g->status == ST_OK)
         g->status = root_check(g->root, &g->problem);
 }

@@ -185,6 +185,8 @@
 #define STAGE_BATCH_COUNT          256u           /* updates whose inline content is staged in one go */
 #define EXAMINE_BATCH_COUNT        512u           /* files read before they are recorded in one commit */
 #define EXAMINE_BATCH_BYTES        (64u << 20)    /* bytes read before they are recorded */
+#define FLUSH_AGE_MS               600000         /* what was changed before this is on the disk by itself */
+#define FLUSH_SINGLE_COUNT_MAX     16u            /* files flushed one by one before they are recorded */
 #define WALK_ECHO_MS               10000          /* events of what moved during a walk may come after it */
 #define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
 #define EXAMINE_PROBLEM_COUNT      60u            /* looks again in a row before the status names one */

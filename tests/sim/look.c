@@ -366,6 +366,7 @@ void look_commit(struct member *member)
     bool first = !replica_state(member->replica)->initial_scan_done;
     struct change *change = replica_change_begin(member->replica, member_walltime(member));
 
+    power_synced(member); /* agent/folder/flush.h */
     add_moved_away(member);
     size_t left = tell_entries(member, change);
     tell_gone(member, change);

@@ -4,14 +4,11 @@
  *
  * The disk is that of a journalled file system: what is left is what stood there at one moment
  * since the last sync, never a later change without an earlier one. Synced is what agent/install
- * syncs: the results of a plan before it is settled, and what a recovery moved. The kernel writes
- * out by itself what is older than WRITEBACK_MS. The database is synced by each commit, so it may
- * be ahead of the disk in what users did: the agent does not sync their files before it records
- * them.
+ * syncs, the results of a plan before it is settled and what a recovery moved, and what
+ * agent/folder/flush does: what users did, before it is recorded. The kernel writes out by itself
+ * what is older than WRITEBACK_MS. The database is synced by each commit.
  *
- * Forgiven is what users wrote here. That is so even when it was recorded, and partners have got
- * it: what is missing or old here then is taken for what users did, as after a restore
- * (docs/decisions/0011). Nothing else is forgiven.
+ * Forgiven is what users wrote here and nobody had recorded yet. Nothing else is.
  */
 #include "tests/sim/member.h"
 
@@ -131,7 +128,8 @@ static void account(struct member *member, const struct disk *old)
             continue;
         ledger_destroyed(ledger, content);
         if (is_recorded(member, content))
-            world_count_fault(world, FAULT_recorded_lost);
+            world_fail(world, "member %u: a power cut took content %llu, which was recorded",
+                       member->index, (unsigned long long)content);
     }
 }
 
