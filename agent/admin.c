@@ -9,11 +9,13 @@
 
 #include <stdlib.h>
 
+typedef void (*rescan_fn)(struct agent *agent, const struct guid *folder, loop_fn done, void *arg);
+
 /* One call; it stays until its stream has ended and nothing else will call back. */
 struct call {
     struct agent *agent;
     struct rpc_stream *stream; /* NULL once it has ended */
-    bool rescan;
+    rescan_fn rescan; /* NULL: only the status is asked for */
     bool waiting; /* for the scan */
 };
 
@@ -52,7 +54,7 @@ static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, vo
         return;
     bool one = guid_from_message(request->folder_guid, &folder);
     call->waiting = true;
-    agent_rescan(call->agent, one ? &folder : NULL, scanned, call);
+    call->rescan(call->agent, one ? &folder : NULL, scanned, call);
 }
 
 static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text, void *arg)
@@ -67,7 +69,7 @@ static void on_end(struct rpc_stream *stream, enum rpc_end end, const char *text
         free(call);
 }
 
-static void open_call(struct rpc_stream *stream, struct agent *agent, bool rescan)
+static void open_call(struct rpc_stream *stream, struct agent *agent, rescan_fn rescan)
 {
     static const struct rpc_stream_events events = {.on_message = on_message, .on_end = on_end};
     struct call *call = MEM_NEW(struct call);
@@ -80,10 +82,15 @@ static void open_call(struct rpc_stream *stream, struct agent *agent, bool resca
 
 void admin_on_get_status(struct rpc_stream *stream, void *agent)
 {
-    open_call(stream, agent, false);
+    open_call(stream, agent, NULL);
 }
 
 void admin_on_rescan(struct rpc_stream *stream, void *agent)
 {
-    open_call(stream, agent, true);
+    open_call(stream, agent, agent_rescan);
+}
+
+void admin_on_verify(struct rpc_stream *stream, void *agent)
+{
+    open_call(stream, agent, agent_verify);
 }

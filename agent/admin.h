@@ -8,5 +8,6 @@
 /* rpc_service_method.on_open; @agent is struct agent. */
 void admin_on_get_status(struct rpc_stream *stream, void *agent);
 void admin_on_rescan(struct rpc_stream *stream, void *agent);
+void admin_on_verify(struct rpc_stream *stream, void *agent);
 
 #endif

@@ -304,7 +304,10 @@ static void on_rescanned(void *arg)
     free(rescan);
 }
 
-void agent_rescan(struct agent *a, const struct guid *folder, loop_fn done, void *arg)
+typedef void (*rescan_fn)(struct folder *folder, loop_fn done, void *arg);
+
+static void rescan_folders(struct agent *a, const struct guid *folder, rescan_fn fn, loop_fn done,
+                           void *arg)
 {
     struct rescan *rescan = MEM_NEW(struct rescan);
 
@@ -313,9 +316,19 @@ void agent_rescan(struct agent *a, const struct guid *folder, loop_fn done, void
         if (folder && !guid_equal(folder, folder_guid(a->folders[i])))
             continue;
         rescan->waiting++;
-        folder_rescan(a->folders[i], on_rescanned, rescan);
+        fn(a->folders[i], on_rescanned, rescan);
     }
     loop_post(a->loop, on_rescanned, rescan);
+}
+
+void agent_rescan(struct agent *a, const struct guid *folder, loop_fn done, void *arg)
+{
+    rescan_folders(a, folder, folder_rescan, done, arg);
+}
+
+void agent_verify(struct agent *a, const struct guid *folder, loop_fn done, void *arg)
+{
+    rescan_folders(a, folder, folder_verify, done, arg);
 }
 
 /* --- partners --- */
@@ -414,6 +427,7 @@ static enum status open_server(struct agent *a)
          .on_open = admin_on_get_status,
          .arg = a},
         {.method = &admin_rescan_method, .local_only = true, .on_open = admin_on_rescan, .arg = a},
+        {.method = &admin_verify_method, .local_only = true, .on_open = admin_on_verify, .arg = a},
     };
     struct rpc_server_options options = {
         .address = a->config->listen,

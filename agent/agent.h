@@ -27,5 +27,7 @@ void agent_status_free(Coterie__V1__AgentStatus *status);
 
 /* Look at all folders' trees again, or at one's (@folder not NULL); @done when all are recorded. */
 void agent_rescan(struct agent *agent, const struct guid *folder, loop_fn done, void *arg);
+/* The same, and begin to hold the records of all partners against ours. */
+void agent_verify(struct agent *agent, const struct guid *folder, loop_fn done, void *arg);
 
 #endif

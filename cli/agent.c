@@ -27,6 +27,7 @@ static const struct verb verbs[] = {
     {"status", &admin_get_status_method, 10, agent_show_status},
     {"idle", &admin_get_status_method, 10, agent_show_idle},
     {"rescan", &admin_rescan_method, 0, agent_show_status},
+    {"verify", &admin_verify_method, 0, agent_show_status},
 };
 
 struct call {
@@ -44,9 +45,11 @@ static void print_usage(FILE *to)
 {
     fputs("usage: coterie agent status [options]   what it replicates, with whom, how far\n"
           "       coterie agent idle [options]     whether all is in sync and nothing to do\n"
-          "       coterie agent rescan [options]   look at all trees again; returns when done\n\n"
+          "       coterie agent rescan [options]   look at all trees again; returns when done\n"
+          "       coterie agent verify [options]   the same, and compare all records with all partners;\n"
+          "                                        idle tells when that has ended\n\n"
           "  --socket PATH      the agent's socket; default " SOCKET_DEFAULT "\n"
-          "  --timeout SECONDS  to wait for the answer; default 10, for ever with rescan\n"
+          "  --timeout SECONDS  to wait for the answer; default 10, for ever with rescan and verify\n"
           "  --json             for programs\n\n"
           "exit: 0 well, 1 not (idle: not in sync, or at work), 2 usage, 3 no agent there,\n"
           "      4 not authorised, 7 timed out\n",
@@ -192,6 +195,6 @@ static int run(int argc, char **argv)
 
 const struct cli_noun cli_agent = {
     .name = "agent",
-    .summary = "the agent on this machine: status, idle, rescan",
+    .summary = "the agent on this machine: status, idle, rescan, verify",
     .run = run,
 };

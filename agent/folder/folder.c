@@ -217,6 +217,7 @@ static void start(struct folder *f)
     problem_clear(&f->problems, "database");
     set_state(f, replica_state(f->replica)->initial_scan_done ? FOLDER_RUNNING : FOLDER_SCANNING);
     local_scan(f->local);
+    f->walk_due = instant_after_ms(loop_now(f->services->loop), VERIFY_INTERVAL_MS);
     pull_check(f);
 }
 
@@ -437,6 +438,17 @@ static void check_database(struct folder *f)
                    "disk errors");
 }
 
+/* What no event told: stores through a mapping, and what the kernel or we have missed. */
+static void check_walk(struct folder *f)
+{
+    struct instant now = loop_now(f->services->loop);
+
+    if (instant_ms_since(f->walk_due, now) < 0)
+        return;
+    f->walk_due = instant_after_ms(now, VERIFY_INTERVAL_MS);
+    local_scan(f->local);
+}
+
 static void run_tick(struct folder *f)
 {
     check_root(f);
@@ -448,6 +460,8 @@ static void run_tick(struct folder *f)
     serve_check(f);
     fetching_check(f);
     pull_try_joins(f);
+    pull_check_verifying(f);
+    check_walk(f);
     f->return_tried = false;
     apply_kick(f);
     quiet_work(f);
@@ -573,6 +587,13 @@ void folder_rescan(struct folder *f, loop_fn done, void *arg)
         local_rescan(f->local, done, arg);
     else
         loop_post(f->services->loop, done, arg);
+}
+
+void folder_verify(struct folder *f, loop_fn done, void *arg)
+{
+    if (folder_is_running(f))
+        pull_verify(f);
+    folder_rescan(f, done, arg);
 }
 
 bool folder_is_idle(const struct folder *f)

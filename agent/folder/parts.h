@@ -99,6 +99,7 @@ struct folder {
     size_t offer_count;
     bool applying;
     bool apply_again;
+    struct instant walk_due;       /* the whole tree is looked at once in a while */
     struct instant expired;        /* when tombstones were dropped last */
     struct instant stirred;        /* the last time that something was settled or recorded */
     bool return_tried;             /* what is parked had its try since the last tick */
@@ -148,6 +149,8 @@ void local_stop(struct local *local); /* end running scans soon */
 
 /* --- pull.c --- */
 void pull_check(struct folder *f); /* against assignment, schedule and state */
+void pull_check_verifying(struct folder *f);
+void pull_verify(struct folder *f); /* now */
 void pull_close_all(struct folder *f);
 void pull_settled(struct folder *f, intake_source source, const struct gvsn *gvsn, bool done);
 void pull_vector_grew(struct folder *f, const struct pull *except);

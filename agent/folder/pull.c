@@ -6,6 +6,7 @@
  * content that came inside them, then to the receiver (agent/session/receiver.h) and the intake.
  */
 #include "agent/folder/parts.h"
+#include "agent/folder/verifying.h"
 
 #include "agent/session/held.h"
 #include "agent/transfer/codec.h"
@@ -57,6 +58,7 @@ struct pull {
     bool join_wanted;
     struct listing *listing; /* before the join; NULL: none */
     struct held held;
+    struct verifying verifying;
 
     struct walltime last_sync;
     uint64_t updates_done;
@@ -143,6 +145,7 @@ static void stream_gone(struct pull *p)
     p->join_wanted = false;
     listing_free(p->listing);
     p->listing = NULL;
+    verifying_drop(&p->verifying);
     held_clear(&p->held);
     p->batch_stale = p->batch != NULL;
     queue_clear(p);
@@ -426,6 +429,35 @@ static const char *take_list(struct pull *p, const Coterie__V1__SessionListed *m
     return listing_take(p->listing, p->folder, m, out_is_last);
 }
 
+static struct verifying_session verifying_session_of(struct pull *p)
+{
+    return (struct verifying_session){.folder = p->folder,
+                                      .log = &p->log,
+                                      .receiver = p->receiver,
+                                      .stream = p->stream,
+                                      .sequence = &p->sequence,
+                                      .partner = p->partner_host};
+}
+
+/* What it has given up comes again. */
+static void check_verifying(struct pull *p)
+{
+    struct verifying_session session = verifying_session_of(p);
+
+    if (p->receiver && verifying_check(&p->verifying, &session))
+        folder_vector_grew(p->folder, NULL);
+}
+
+static const char *take_verified(struct pull *p, const Coterie__V1__SessionVerified *m)
+{
+    struct verifying_session session = verifying_session_of(p);
+    const char *rule = verifying_take(&p->verifying, &session, m);
+
+    if (!rule)
+        check_verifying(p);
+    return rule;
+}
+
 static void control_message(struct pull *p, const Coterie__V1__SessionResponse *m)
 {
     struct receiver_event event = {0};
@@ -457,6 +489,11 @@ static void control_message(struct pull *p, const Coterie__V1__SessionResponse *
         event.kind = RECEIVER_EVENT_LISTED;
         rule = take_list(p, m->listed, &event.is_last);
         break;
+    case COTERIE__V1__SESSION_RESPONSE__BODY_VERIFIED:
+        rule = take_verified(p, m->verified);
+        if (rule)
+            fail_session(p, rule);
+        return;
     case COTERIE__V1__SESSION_RESPONSE__BODY_ROUND_DONE:
         event.kind = RECEIVER_EVENT_ROUND_DONE;
         event.round = m->round_done->round;
@@ -641,6 +678,7 @@ static struct pull *pull_add(struct folder *f, const struct connection_assignmen
     p->trouble = mem_copy_string("");
     p->timer = loop_timer_new(f->services->loop, on_timer, p);
     log_ctx_init(&p->log, &f->log, "from=%s", c->partner_name);
+    verifying_init(&p->verifying, f);
     p->next = f->pulls;
     f->pulls = p;
     return p;
@@ -674,6 +712,21 @@ void pull_check(struct folder *f)
                                      &events, p);
         }
     }
+}
+
+void pull_check_verifying(struct folder *f)
+{
+    for (struct pull *p = f->pulls, *next; p; p = next) {
+        next = p->next;
+        check_verifying(p);
+    }
+}
+
+void pull_verify(struct folder *f)
+{
+    for (struct pull *p = f->pulls; p; p = p->next)
+        p->verifying.wanted = true;
+    pull_check_verifying(f);
 }
 
 void pull_close_all(struct folder *f)
@@ -772,7 +825,7 @@ bool pull_is_busy(const struct folder *f)
         const struct connection_assignment *c = folder_find_inbound(f, &p->connection);
         if (connection_closed_reason(c))
             continue;
-        if (p->batch || p->queue || !p->receiver ||
+        if (p->batch || p->queue || !p->receiver || verifying_is_busy(&p->verifying) ||
             !receiver_in_sync(p->receiver, replica_vector(f->replica)))
             return true;
     }

@@ -7,6 +7,7 @@
  * sender's.
  */
 #include "agent/folder/parts.h"
+#include "agent/folder/verifying.h"
 
 #include "agent/session/sender.h"
 #include "agent/transfer/codec.h"
@@ -392,6 +393,18 @@ static void on_list(struct serve *s, const Coterie__V1__SessionList *list)
         folder_store_failed(f);
 }
 
+/* The versions of all our records, one part. */
+static void on_verify(struct serve *s, const Coterie__V1__SessionVerify *verify)
+{
+    bool ok;
+    const char *rule = verifying_answer(s->folder, s->stream, verify, &s->sequence, &ok);
+
+    if (rule)
+        violation(s, rule);
+    else if (!ok)
+        folder_store_failed(s->folder);
+}
+
 static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, void *arg)
 {
     struct serve *s = arg;
@@ -411,10 +424,14 @@ static void on_message(struct rpc_stream *stream, ProtobufCMessage **message, vo
         on_list(s, request->list);
         return;
     }
+    if (request->body_case == COTERIE__V1__SESSION_REQUEST__BODY_VERIFY) {
+        on_verify(s, request->verify);
+        return;
+    }
     if (request->body_case == COTERIE__V1__SESSION_REQUEST__BODY_CREDIT)
         rule = sender_credit(s->sender, request->credit->update_count);
     else
-        rule = "only want, credit and list may follow the opening";
+        rule = "only want, credit, list and verify may follow the opening";
     if (rule)
         violation(s, rule);
     else

@@ -56,6 +56,9 @@ void life_rename(const struct store *store, struct replica_state *state, const s
 /* Commit the store's open transaction together with this state, which is taken over (also on
  * failure) and becomes the replica's. */
 NODISCARD enum status replica_commit(struct replica *replica, struct replica_state *take_state);
+/* The same for a state that differs from ours in nothing but itself: no transaction is open. */
+NODISCARD enum status replica_commit_state(struct replica *replica,
+                                           struct replica_state *take_state);
 
 /* Rule 9: whether what changes here counts at all. */
 bool replica_has_say(const struct replica *replica);

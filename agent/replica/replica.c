@@ -131,8 +131,7 @@ struct file_id replica_root(const struct replica *replica)
     return replica->root;
 }
 
-/* Commit a state that differs from ours in nothing but itself. */
-static enum status commit_state(struct replica *replica, struct replica_state *take_state)
+enum status replica_commit_state(struct replica *replica, struct replica_state *take_state)
 {
     const struct store *store = &replica->options.store;
 
@@ -151,7 +150,7 @@ enum status replica_initial_scan_done(struct replica *replica)
     state.initial_scan_done = true;
     if (replica->options.primary)
         state.initial_sync_done = true;
-    return commit_state(replica, &state);
+    return replica_commit_state(replica, &state);
 }
 
 /* A round that began before something was undone does not bring it again: the next one will. */
@@ -195,7 +194,7 @@ enum status replica_join(struct replica *replica, const struct vector *sender_ve
     vector_join(&state.forgotten, forgotten);
     bound_forgotten(&state);
     state.initial_sync_done = true;
-    return commit_state(replica, &state);
+    return replica_commit_state(replica, &state);
 }
 
 enum status replica_round_ended(struct replica *replica)
@@ -208,7 +207,7 @@ enum status replica_round_ended(struct replica *replica)
     if (replica->busy)
         return ST_OK;
     replica_state_copy(&state, &replica->state);
-    return commit_state(replica, &state);
+    return replica_commit_state(replica, &state);
 }
 
 void replica_drop_undone(struct replica *replica, const struct file_id *id)

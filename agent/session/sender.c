@@ -335,6 +335,27 @@ size_t sender_list(const struct store *store, const struct file_id *after, struc
     return count;
 }
 
+size_t sender_name_records(const struct store *store, const struct file_id *after,
+                           struct named_record *out_records, size_t count_max,
+                           struct file_id *out_upto, bool *out_is_last)
+{
+    scope(record) struct record record = {0};
+    size_t count = 0;
+
+    *out_is_last = false;
+    while (count < count_max) {
+        if (!store->ops->next_record(store->arg, after, &record)) {
+            *out_is_last = true;
+            break;
+        }
+        *out_upto = record.update.id;
+        after = out_upto;
+        out_records[count++] = (struct named_record){
+            .id = record.update.id, .gvsn = record.update.gvsn, .present = record.update.present};
+    }
+    return count;
+}
+
 uint32_t sender_round(const struct sender *sender)
 {
     return sender->round;

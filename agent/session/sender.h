@@ -21,6 +21,7 @@
 #define AGENT_SESSION_SENDER_H
 
 #include "agent/replica/store.h"
+#include "agent/replica/verification.h"
 #include "common/base/instant.h"
 
 struct sender;
@@ -52,6 +53,12 @@ enum sender_next sender_next(struct sender *sender, const struct store *store,
  * Returns how many. They are all up to *out_upto, from where it asks again, or up to the end: *out_is_last. */
 size_t sender_list(const struct store *store, const struct file_id *after, struct file_id *out_ids,
                    size_t count_max, struct file_id *out_upto, bool *out_is_last);
+
+/* The same of all our records, tombstones too: what the receiver holds against its own
+ * (agent/replica/verification.h). */
+size_t sender_name_records(const struct store *store, const struct file_id *after,
+                           struct named_record *out_records, size_t count_max,
+                           struct file_id *out_upto, bool *out_is_last);
 
 uint32_t sender_round(const struct sender *sender);
 const struct vector *sender_vector(const struct sender *sender);

@@ -268,17 +268,31 @@ const char *list_from_message(const Coterie__V1__SessionList *message, struct fi
     return NULL;
 }
 
+/* Most significant byte first, so that the bytes sort as the versions do. */
+static void append_version(struct buf *bytes, const struct guid *database, uint64_t number)
+{
+    uint64_t stored = htobe64(number);
+
+    buf_append(bytes, database->bytes, GUID_SIZE);
+    buf_append(bytes, &stored, sizeof(stored));
+}
+
+static void read_version(struct reader *r, struct guid *database, uint64_t *number)
+{
+    uint64_t stored;
+
+    reader_copy(r, database->bytes, GUID_SIZE);
+    reader_copy(r, &stored, sizeof(stored));
+    *number = be64toh(stored);
+}
+
 void listed_to_message(const struct file_id *ids, size_t count, const struct file_id *upto,
                        struct buf *bytes, struct listed_message *out)
 {
     coterie__v1__session_listed__init(&out->listed);
     buf_clear(bytes);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t number = htobe64(ids[i].number);
-
-        buf_append(bytes, ids[i].database.bytes, GUID_SIZE);
-        buf_append(bytes, &number, sizeof(number));
-    }
+    for (size_t i = 0; i < count; i++)
+        append_version(bytes, &ids[i].database, ids[i].number);
     out->listed.file_ids = borrow(bytes->data, bytes->size);
     if (upto) {
         version_to_message(&upto->database, upto->number, &out->upto);
@@ -302,12 +316,75 @@ const char *listed_from_message(const Coterie__V1__SessionListed *message,
         return "list of file ids without a valid end";
     *out_ids = mem_new(count, sizeof(**out_ids));
     *out_count = count;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t number;
+    for (size_t i = 0; i < count; i++)
+        read_version(&r, &(*out_ids)[i].database, &(*out_ids)[i].number);
+    return NULL;
+}
 
-        reader_copy(&r, (*out_ids)[i].database.bytes, GUID_SIZE);
-        reader_copy(&r, &number, sizeof(number));
-        (*out_ids)[i].number = be64toh(number);
+void verify_to_message(const struct file_id *after, struct verify_message *out)
+{
+    coterie__v1__session_verify__init(&out->verify);
+    if (after) {
+        version_to_message(&after->database, after->number, &out->after);
+        out->verify.after = &out->after;
+    }
+}
+
+const char *verify_from_message(const Coterie__V1__SessionVerify *message, struct file_id *out,
+                                bool *out_has_after)
+{
+    *out_has_after = message->after != NULL;
+    if (message->after && !version_from_message(message->after, &out->database, &out->number))
+        return "verify without a valid file id";
+    return NULL;
+}
+
+void verified_to_message(const struct named_record *records, size_t count,
+                         const struct file_id *upto, struct buf *bytes,
+                         struct verified_message *out)
+{
+    coterie__v1__session_verified__init(&out->verified);
+    buf_clear(bytes);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t state = records[i].present;
+
+        append_version(bytes, &records[i].id.database, records[i].id.number);
+        append_version(bytes, &records[i].gvsn.database, records[i].gvsn.number);
+        buf_append(bytes, &state, sizeof(state));
+    }
+    out->verified.records = borrow(bytes->data, bytes->size);
+    if (upto) {
+        version_to_message(&upto->database, upto->number, &out->upto);
+        out->verified.upto = &out->upto;
+    }
+}
+
+const char *verified_from_message(const Coterie__V1__SessionVerified *message,
+                                  struct named_record **out_records, size_t *out_count,
+                                  struct file_id *out_upto, bool *out_is_last)
+{
+    const size_t record_size = 2 * (GUID_SIZE + sizeof(uint64_t)) + 1;
+    size_t count = message->records.len / record_size;
+    struct reader r = reader_of(span_of(message->records.data, message->records.len));
+
+    if (message->records.len % record_size != 0 || count > VERIFY_PART_COUNT_MAX)
+        return "named records with a wrong size";
+    *out_is_last = message->upto == NULL;
+    if (message->upto &&
+        !version_from_message(message->upto, &out_upto->database, &out_upto->number))
+        return "named records without a valid end";
+    *out_records = mem_new(count, sizeof(**out_records));
+    *out_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct named_record *record = &(*out_records)[i];
+        uint8_t state;
+
+        read_version(&r, &record->id.database, &record->id.number);
+        read_version(&r, &record->gvsn.database, &record->gvsn.number);
+        reader_copy(&r, &state, sizeof(state));
+        if (state > 1)
+            return "a named record is neither live nor dead";
+        record->present = state == 1;
     }
     return NULL;
 }

@@ -6,6 +6,7 @@
 #ifndef AGENT_TRANSFER_CODEC_H
 #define AGENT_TRANSFER_CODEC_H
 
+#include "agent/replica/verification.h"
 #include "agent/version/update.h"
 #include "agent/version/vector.h"
 #include "common/rdc/similarity.h"
@@ -61,6 +62,25 @@ void listed_to_message(const struct file_id *ids, size_t count, const struct fil
 const char *listed_from_message(const Coterie__V1__SessionListed *message,
                                 struct file_id **out_ids, size_t *out_count,
                                 struct file_id *out_upto, bool *out_is_last);
+
+/* A verification, in the same way. The answer's vector is left to the caller. */
+struct verify_message {
+    Coterie__V1__SessionVerify verify;
+    Coterie__V1__Version after;
+};
+void verify_to_message(const struct file_id *after, struct verify_message *out);
+const char *verify_from_message(const Coterie__V1__SessionVerify *message, struct file_id *out,
+                                bool *out_has_after);
+struct verified_message {
+    Coterie__V1__SessionVerified verified;
+    Coterie__V1__Version upto;
+};
+void verified_to_message(const struct named_record *records, size_t count,
+                         const struct file_id *upto, struct buf *bytes,
+                         struct verified_message *out);
+const char *verified_from_message(const Coterie__V1__SessionVerified *message,
+                                  struct named_record **out_records, size_t *out_count,
+                                  struct file_id *out_upto, bool *out_is_last);
 
 /* What content is like: false when the field is empty or of no use. */
 #define TRAITS_SIZE (2 * RDC_TRAIT_COUNT)

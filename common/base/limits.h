@@ -153,6 +153,11 @@
 #define LISTING_PART_COUNT         1024u          /* file ids asked for at a time */
 #define LISTING_PART_COUNT_MAX     4096u          /* and taken */
 #define LISTING_MISSING_COUNT_MAX  65536u         /* files found missing in one listing */
+#define VERIFY_PART_COUNT          1024u          /* records of a partner asked for at a time */
+#define VERIFY_PART_COUNT_MAX      4096u          /* and taken */
+#define VERIFY_DOUBT_COUNT_MAX     4096u          /* records that differ, mended in one go */
+#define VERIFY_INTERVAL_MS         (INT64_C(7) * 24 * 3600 * 1000) /* the whole tree, and all records with each partner */
+#define VERIFY_AGAIN_MS            60000          /* after some differed */
 #define MERGE_HOP_MAX              64u            /* merges followed from one directory to the next */
 #define SET_ASIDE_TRY_MAX          1000u          /* names tried for what must give way */
 

@@ -34,3 +34,9 @@ const struct rpc_method admin_rescan_method = {
     .request = &coterie__v1__admin_request__descriptor,
     .response = &coterie__v1__agent_status__descriptor,
 };
+
+const struct rpc_method admin_verify_method = {
+    .path = "/coterie.v1.Admin/Verify",
+    .request = &coterie__v1__admin_request__descriptor,
+    .response = &coterie__v1__agent_status__descriptor,
+};

@@ -13,5 +13,6 @@ extern const struct rpc_method replication_replicate_method;
 extern const struct rpc_method replication_fetch_method;
 extern const struct rpc_method admin_get_status_method;
 extern const struct rpc_method admin_rescan_method;
+extern const struct rpc_method admin_verify_method;
 
 #endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/replica/verification.h"
+
+#include "agent/replica/engine.h"
+#include "common/base/limits.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+
+#include <stdlib.h>
+
+struct verification {
+    struct vector theirs;
+    struct file_id after; /* the last one named */
+    bool has_after;
+    uint64_t compared;
+    struct gvsn *doubts;
+    size_t count;
+    size_t capacity;
+    struct file_id first;
+};
+
+struct verification *verification_begin(const struct vector *sender_vector)
+{
+    struct verification *v = MEM_NEW(struct verification);
+
+    vector_copy(&v->theirs, sender_vector);
+    return v;
+}
+
+void verification_free(struct verification *v)
+{
+    if (v == NULL)
+        return;
+    vector_fini(&v->theirs);
+    free(v->doubts);
+    free(v);
+}
+
+const struct file_id *verification_after(const struct verification *v)
+{
+    return v->has_after ? &v->after : NULL;
+}
+
+uint64_t verification_compared(const struct verification *v)
+{
+    return v->compared;
+}
+
+size_t verification_found(const struct verification *v)
+{
+    return v->count;
+}
+
+const struct file_id *verification_first(const struct verification *v)
+{
+    return &v->first;
+}
+
+static void doubt(struct verification *v, const struct named_record *theirs)
+{
+    if (v->count == VERIFY_DOUBT_COUNT_MAX)
+        return;
+    if (v->count == v->capacity) {
+        v->capacity = v->capacity == 0 ? 16 : 2 * v->capacity;
+        v->doubts = mem_resize(v->doubts, v->capacity, sizeof(*v->doubts));
+    }
+    if (v->count == 0)
+        v->first = theirs->id;
+    v->doubts[v->count++] = theirs->gvsn;
+}
+
+/* We have processed theirs and hold none: right only if it was deleted since, and that forgotten. Then they
+ * lack what we forgot, or would not hold it. */
+static bool is_rightly_missing(const struct verification *v, const struct replica *replica,
+                               const struct named_record *theirs)
+{
+    return !theirs->present || !vector_covers(&v->theirs, &replica->state.forgotten);
+}
+
+/* Both sides have processed both versions, and hold different ones. Which tombstone a dead file has is all
+ * one. */
+static bool contradicts(const struct verification *v, const struct replica *replica,
+                        const struct named_record *theirs)
+{
+    const struct store *store = &replica->options.store;
+    scope(record) struct record ours = {0};
+
+    if (!vector_contains(&replica->state.vector, &theirs->gvsn))
+        return false; /* it comes, or was given up */
+    if (!store->ops->get(store->arg, &theirs->id, &ours))
+        return !is_rightly_missing(v, replica, theirs);
+    return !gvsn_equal(&ours.update.gvsn, &theirs->gvsn) &&
+           (ours.update.present || theirs->present) && !replica_yields(replica, &ours) &&
+           vector_contains(&v->theirs, &ours.update.gvsn);
+}
+
+static bool is_above(const struct verification *v, const struct file_id *id)
+{
+    return !v->has_after || file_id_compare(id, &v->after) > 0;
+}
+
+static void move_to(struct verification *v, const struct file_id *id)
+{
+    v->after = *id;
+    v->has_after = true;
+}
+
+const char *verification_part(struct verification *v, const struct replica *replica,
+                              const struct named_record *records, size_t count,
+                              const struct file_id *upto)
+{
+    if (upto != NULL && !is_above(v, upto))
+        return "a part of the records ends where it began";
+    for (size_t i = 0; i < count; i++) {
+        if (!is_above(v, &records[i].id))
+            return "the file ids of named records do not ascend";
+        if (contradicts(v, replica, &records[i]))
+            doubt(v, &records[i]);
+        move_to(v, &records[i].id);
+        v->compared++;
+    }
+    if (upto != NULL && (count == 0 || !file_id_equal(&records[count - 1].id, upto)) &&
+        !is_above(v, upto))
+        return "named records lie behind the end of their part";
+    if (upto != NULL)
+        move_to(v, upto);
+    return NULL;
+}
+
+enum status verification_end(const struct verification *v, struct replica *replica)
+{
+    struct replica_state state = {0};
+
+    if (v->count == 0)
+        return ST_OK;
+    replica_state_copy(&state, &replica->state);
+    for (size_t i = 0; i < v->count; i++)
+        vector_remove(&state.vector, &v->doubts[i]);
+    vector_meet(&state.forgotten, &state.vector);
+    return replica_commit_state(replica, &state);
+}
