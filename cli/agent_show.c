@@ -133,7 +133,10 @@ static size_t count_reasons(const agent_status *status, FILE *to)
         else if (report->health != COTERIE__V1__HEALTH__HEALTH_OK &&
                  report->health != COTERIE__V1__HEALTH__HEALTH_DEGRADED)
             /* a problem that somebody should look at is no work that is left to do */
-            reason(&reasons, folder, report->state, health_word(report->health));
+            reason(&reasons, folder, report->state,
+                   report->activity[0] != '\0' ? report->activity : health_word(report->health));
+        else if (report->activity[0] != '\0')
+            reason(&reasons, folder, report->state, report->activity);
         check_connections(&reasons, folder, report, true);
         check_connections(&reasons, folder, report, false);
     }
@@ -247,6 +250,7 @@ static json_t *json_of_folder(const agent_status *status, const folder_assigned 
     if (report) {
         json_object_set_new(row, "state", json_of_text(report->state));
         json_object_set_new(row, "health", json_string(health_word(report->health)));
+        json_object_set_new(row, "activity", json_of_text(report->activity));
         json_object_set_new(row, "files", json_integer((json_int_t)report->file_count));
         json_object_set_new(row, "content_bytes", json_integer((json_int_t)report->content_bytes));
         json_object_set_new(row, "conflicts", json_integer((json_int_t)report->conflict_count));

@@ -596,13 +596,8 @@ void folder_verify(struct folder *f, loop_fn done, void *arg)
     folder_rescan(f, done, arg);
 }
 
-bool folder_is_idle(const struct folder *f)
+static bool senders_have_all(const struct folder *f)
 {
-    if (f->state == FOLDER_HELD)
-        return true;
-    if (!folder_is_running(f) || f->plan || local_is_busy(f->local) ||
-        intake_item_count(f->intake) > 0 || pull_is_busy(f) || replica_can_return(f->replica))
-        return false;
     for (size_t i = 0; i < f->assignment->outbound_count; i++) {
         const struct connection_assignment *c = &f->assignment->outbound[i];
         struct serve_status status;
@@ -613,6 +608,30 @@ bool folder_is_idle(const struct folder *f)
             return false;
     }
     return true;
+}
+
+const char *folder_activity(const struct folder *f)
+{
+    if (f->state == FOLDER_HELD)
+        return NULL;
+    if (!folder_is_running(f))
+        return "not ready";
+    if (f->plan)
+        return "putting updates in place";
+    if (local_is_busy(f->local))
+        return local_activity(f->local);
+    if (intake_item_count(f->intake) > 0)
+        return "updates in hand";
+    if (pull_is_busy(f))
+        return "receiving from partners";
+    if (replica_can_return(f->replica))
+        return "parked files wait for their place";
+    return senders_have_all(f) ? NULL : "sending to partners";
+}
+
+bool folder_is_idle(const struct folder *f)
+{
+    return folder_activity(f) == NULL;
 }
 
 /* --- partners --- */

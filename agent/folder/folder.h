@@ -58,6 +58,8 @@ void folder_verify(struct folder *folder, loop_fn done, void *arg);
 
 /* In sync with every partner, nothing under way, nothing waiting. */
 bool folder_is_idle(const struct folder *folder);
+/* What is under way, in a clause; NULL: it is idle. */
+const char *folder_activity(const struct folder *folder);
 
 /* Free with folder_report_free(). */
 Coterie__V1__FolderReport *folder_report(struct folder *folder);

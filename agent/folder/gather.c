@@ -137,17 +137,15 @@ static void add_later(struct gathering *g, const char *path, const struct object
     f->parent = *parent;
 }
 
-/* What stands in a parked directory belongs to the tree: walk it. */
+/* What is parked is looked at where it is, and what stands in a parked directory belongs to the tree. */
 static void look_parked(struct gathering *g, const struct record *record)
 {
     char name[PARKED_NAME_SIZE];
 
-    if (record->update.kind != FILE_DIRECTORY)
-        return;
     replica_parked_name(&record->update.id, name);
 
     scope_free char *path = mem_format("%s/%s", PARKED_DIR, name);
-    add_finding(g, FINDING_WALK, path);
+    add_finding(g, record->update.kind == FILE_DIRECTORY ? FINDING_WALK : FINDING_LOOK, path);
 }
 
 static struct finding *add_gone(struct gathering *g, const char *path, const struct record *record)
@@ -525,11 +523,12 @@ static void look_absent(struct gathering *g, const char *path, const struct obje
 /*
  * A step that parks or brings back has failed. Parking is recorded ahead of the step, and between a crash
  * and the next scan a user may have taken away what was to be parked: no name leads to such a record, and
- * a plan that is to bring it back would fail for ever. What is there as recorded waits for that plan, which
- * comes when nothing is left to be looked at. What is there and not recorded is nobody's.
+ * a plan that is to bring it back would fail for ever. It fails too when who has the file open went on
+ * writing to it. What is there as recorded waits for that plan, which comes when nothing is left to be
+ * looked at. What is there and not recorded is nobody's.
  */
 static void look_at_parked(struct gathering *g, const char *path, const struct object *parent,
-                           const char *name, const struct object *stands)
+                           const char *name, const struct standing *stands)
 {
     struct store store = db_reader_store(g->reader);
     struct record record = {0};
@@ -538,10 +537,12 @@ static void look_at_parked(struct gathering *g, const char *path, const struct o
     if (!replica_parked_id(name, &id) || !store.ops->get(store.arg, &id, &record))
         return;
     if (record.update.present && record.place == PLACE_PARKED) {
-        if (stands && object_equal(stands, &record.object))
-            add_finding(g, FINDING_FINE, path);
-        else
+        if (!stands || !object_equal(&stands->object, &record.object))
             locate_missing(g, &record, path, parent);
+        else if (witness_equal(&stands->witness, &record.witness))
+            add_finding(g, FINDING_FINE, path);
+        else if (read_entry(g, path, parent, &record.object, &record, true, true))
+            g->findings[g->finding_count - 1].parked = true;
     }
     record_fini(&record);
 }
@@ -635,7 +636,7 @@ static void look_at(struct gathering *g, const struct named_place *place)
     bool known = directory_id(g, &parent.object, &parent_id);
     bool stands = spot_look(&spot, &standing) == 0;
     if (is_in_parked(path)) {
-        look_at_parked(g, path, &parent.object, spot.name, stands ? &standing.object : NULL);
+        look_at_parked(g, path, &parent.object, spot.name, stands ? &standing : NULL);
     } else if (!stands) {
         look_absent(g, path, &parent.object, known ? &parent_id : NULL, spot.name);
     } else if (standing.kind == 0 || standing.mount_point) {

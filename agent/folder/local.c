@@ -394,6 +394,16 @@ void local_look_beneath(struct local *l, const char *path)
     kick(l);
 }
 
+const char *local_activity(const struct local *l)
+{
+    if (l->gathered)
+        return "changes wait to be recorded";
+    if (l->scan || l->scan_wanted || l->subtree_count > 0)
+        return "looking at the tree";
+    return l->gathering_now || l->places ? "looking at changes"
+                                         : "files that are being changed are looked at again soon";
+}
+
 bool local_is_busy(const struct local *l)
 {
     return l->gathering_now || l->gathered || l->scan || l->scan_wanted || l->places || l->later ||

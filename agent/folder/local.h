@@ -40,6 +40,7 @@ struct finding {
     bool known;                  /* PRESENT: the object has a record */
     bool in_circle;              /* private to local.c: waits only for others of its batch */
     bool displaced;              /* private to local.c: its old place was given up for another */
+    bool parked;                 /* PRESENT: in the parked directory, where it is recorded */
     bool holder_gone;            /* PRESENT: whoever else held the name is nowhere */
     struct object object;        /* GONE: of the record */
     bool discarded;              /* rests on an object that was preserved or thrown away: for nothing

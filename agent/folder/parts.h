@@ -143,6 +143,7 @@ void local_look_beneath(struct local *local, const char *path); /* and everythin
 void local_rescan(struct local *local, loop_fn done, void *arg);
 void local_resume(struct local *local); /* a plan has ended: what waited may be recorded */
 bool local_is_busy(const struct local *local);
+const char *local_activity(const struct local *local); /* while it is */
 /* A walk is under way, or was until just now: what has moved may have slipped past it. */
 bool local_walk_is_near(const struct local *local);
 void local_stop(struct local *local); /* end running scans soon */

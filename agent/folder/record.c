@@ -115,6 +115,11 @@ static bool record_present(struct recording *r, struct finding *found)
     };
     struct file_id id;
 
+    if (found->parked) {
+        if (replica_observe_parked(r->change, &seen) != OBSERVED_LATER && found->newly_signed)
+            seeds_note(r->task->folder, &seen.hash, &found->traits);
+        return true;
+    }
     if (!parent_of(r, &found->parent, &seen.parent))
         return false;
     enum observed observed = replica_observe(r->change, &seen, found->holder_gone, &id);

@@ -138,6 +138,13 @@ static Coterie__V1__Health health_of(const struct folder *f)
     return COTERIE__V1__HEALTH__HEALTH_UNSPECIFIED;
 }
 
+static const char *activity_of(const struct folder *f)
+{
+    const char *activity = f->state == FOLDER_RUNNING ? folder_activity(f) : NULL;
+
+    return activity ? activity : "";
+}
+
 Coterie__V1__FolderReport *folder_report(struct folder *f)
 {
     Coterie__V1__FolderReport *r = MEM_NEW(Coterie__V1__FolderReport);
@@ -146,6 +153,7 @@ Coterie__V1__FolderReport *folder_report(struct folder *f)
     r->folder_guid = copy_guid(&f->guid);
     r->state = mem_copy_string(state_text(f));
     r->health = health_of(f);
+    r->activity = mem_copy_string(activity_of(f));
     problems_to_proto(&f->problems, &r->n_problems, &r->problems);
     r->conflict_count = f->conflict_count;
     if (f->db) {
@@ -178,6 +186,7 @@ void folder_report_free(Coterie__V1__FolderReport *r)
     vector_message_free(r->vector);
     free(r->folder_guid.data);
     free(r->database_guid.data);
+    free(r->activity);
     free(r->state);
     free(r);
 }

@@ -285,6 +285,7 @@ static enum status run_attributes(struct batch *batch, const struct step *step,
     scope_fd int path_fd = -1;
     scope_fd int fd = -1;
     struct standing standing;
+    bool is_known = false;
     enum status st = open_place(install, step, step->path, &place);
 
     if (st != ST_OK)
@@ -307,13 +308,15 @@ static enum status run_attributes(struct batch *batch, const struct step *step,
         errno = ESTALE;
         st = step_report(install, step, "something else stands there", ST_AGAIN);
     } else {
+        is_known = step_knows(batch, step, &standing) || standing.kind != FILE_REGULAR;
         st = batch_attributes(install, step, path_fd, &place);
     }
     if (st == ST_OK && beneath_look_fd(path_fd, &standing) < 0)
         st = step_report(install, step, "stat failed", step_status(errno));
     if (st == ST_OK) {
         out->object = standing.object;
-        out->witness = standing.witness;
+        /* nobody has read the content that stands there: a look does, unless we claim to know it */
+        out->witness = is_known ? standing.witness : (struct witness){0};
         /* A symlink can not be synced by itself, and old attributes after a power cut would look like
          * a change made here. */
         if (fd >= 0 && fsync(fd) < 0)

@@ -79,6 +79,18 @@ bool step_expects(const struct batch *batch, const struct step *step,
            witness_equal(&expected, &standing->witness);
 }
 
+/* What is to leave the tree must be what the plan knew. A file in a state that nobody has read (a crash, or a
+ * move of what was changed) may hold what its user has just written. */
+static bool may_leave(const struct batch *batch, const struct step *step,
+                      const struct standing *standing)
+{
+    static const struct witness none = {0};
+    struct witness expected = expected_witness(batch, step);
+
+    return step_expects(batch, step, standing) &&
+           (standing->kind != FILE_REGULAR || !witness_equal(&expected, &none));
+}
+
 /* Unchanged by anything but a rename, which moves the change time. */
 static bool same_but_renamed(const struct standing *a, const struct standing *b)
 {
@@ -113,7 +125,7 @@ static enum status hold(const struct batch *batch, const struct step *step,
 
     if (spot_look(place, &standing) < 0)
         return step_report(batch->install, step, "nothing stands there", step_status(errno));
-    if (!step_expects(batch, step, &standing)) {
+    if (!may_leave(batch, step, &standing)) {
         errno = ESTALE;
         return step_report(batch->install, step, "something else stands there", ST_AGAIN);
     }

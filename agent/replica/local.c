@@ -265,6 +265,24 @@ static enum observed observe_known(struct change *change, struct record *record,
     return same_place ? OBSERVED_CHANGED : OBSERVED_MOVED;
 }
 
+enum observed replica_observe_parked(struct change *change, const struct observation *seen)
+{
+    scope(record) struct record record = {0};
+
+    if (!view_get_by_object(&change->view, &seen->object, &record) ||
+        record.place != PLACE_PARKED || record.update.kind != seen->kind)
+        return OBSERVED_LATER;
+    record.witness = seen->witness;
+    if (same_content_seen(&record.update, seen) &&
+        span_equal(update_attributes(&record.update), seen->attributes)) {
+        view_put(&change->view, &record);
+        return OBSERVED_SAME;
+    }
+    set_content(&record.update, seen);
+    put_fresh(change, &record);
+    return OBSERVED_CHANGED;
+}
+
 static enum observed observe_new(struct change *change, const struct observation *seen,
                                  struct file_id *out_id)
 {

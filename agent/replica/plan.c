@@ -235,6 +235,8 @@ void plan_move(struct plan *plan, const struct record *from, struct record *to)
     step->path = path_of(plan, to);
     expect_dir(plan, step, to);
     expect(step, from);
+    if (from->place == PLACE_PARKED) /* the step before has changed it, and told how it is since */
+        step->expect_witness = (struct witness){0};
     to->witness = (struct witness){0};
 }
 

@@ -155,6 +155,11 @@ void replica_observe_gone(struct change *change, const struct file_id *id);
  * its new place in the same change. */
 void replica_observe_displaced(struct change *change, const struct file_id *id);
 
+/* A parked file was found in the parked directory in another state than recorded: who has it open goes on
+ * writing there. A change like any other of the file, which stays parked. @seen: its name and parent do not
+ * count. */
+enum observed replica_observe_parked(struct change *change, const struct observation *seen);
+
 /* Durable; the vector contains the new gvsns afterwards. @out_count: updates issued, and those that
  * left the vector to come again: partners are to hear of either. */
 NODISCARD enum status replica_change_commit(struct change *change, size_t *out_count);

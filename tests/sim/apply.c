@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define PARKED_WRITE_SHARE 4 /* one parked file in so many is written to */
+
 static void finish(struct member *member)
 {
     struct world *world = member->world;
@@ -136,9 +138,56 @@ static void see_step(struct member *member, const char *path)
         look_dirty(member, node->parent);
 }
 
-static void execute(struct member *member, const struct step *step, struct step_result *result)
+/* Who has the file open goes on writing to it wherever it is moved. */
+static void write_parked(struct member *member, const struct step *step)
 {
     struct world *world = member->world;
+    struct node *node = disk_resolve(&member->disk, step->path);
+    uint64_t mixed =
+        (world->options.seed + world->result->event_count) * UINT64_C(0x9e3779b97f4a7c15);
+
+    /* not drawn from the run's random numbers: other runs stay what they were */
+    if (world->healed || world->plan.calm || (mixed >> 33) % PARKED_WRITE_SHARE != 0 || !node ||
+        node->kind != FILE_REGULAR || node->parent != member->disk.parked)
+        return;
+    world_trace(world, member, "writes to %s while it is parked", step->path);
+    world_count_fault(world, FAULT_parked_written);
+    power_before_change(member);
+    disk_write(&member->disk, node, ledger_new_content(&world->ledger));
+}
+
+/* What an earlier step of the plan has put there must be as that one left it (agent/install/swap.c). */
+static struct step with_expectation(const struct member *member, const struct step *step)
+{
+    static const struct witness unchecked;
+    struct step own = *step;
+
+    for (size_t i = member->result_count - 1; i-- > 0;) {
+        if (step->expect.size > 0 && witness_equal(&own.expect_witness, &unchecked) &&
+            object_equal(&member->results[i].object, &step->expect))
+            own.expect_witness = member->results[i].witness;
+    }
+    return own;
+}
+
+/* What was moved or changed in a state that nobody had told is to be looked at. */
+static void forget_unknown(const struct step *step, struct step_result *result)
+{
+    static const struct witness unchecked;
+
+    bool keeps_content =
+        step->kind == STEP_MOVE || step->kind == STEP_PARK || step->kind == STEP_ATTRIBUTES;
+
+    if (result->status == ST_OK && keeps_content &&
+        witness_equal(&step->expect_witness, &unchecked))
+        result->witness = unchecked;
+}
+
+static void execute(struct member *member, const struct step *planned, struct step_result *result)
+{
+    struct world *world = member->world;
+    const struct step own = with_expectation(member, planned);
+    const struct step *step = &own;
 
     if (!world->healed && world_chance(world, world->plan.failure_permille)) {
         bool full = world_chance(world, 500);
@@ -151,6 +200,9 @@ static void execute(struct member *member, const struct step *step, struct step_
     power_before_change(member);
     calm_check_step(member, step);
     disk_execute(&member->disk, step, result);
+    forget_unknown(step, result);
+    if (result->status == ST_OK)
+        write_parked(member, step);
     see_step(member, step->path);
 }
 

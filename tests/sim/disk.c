@@ -345,6 +345,15 @@ static bool is_expected(const struct node *node, const struct step *step)
            witness_equal(&node->witness, &step->expect_witness);
 }
 
+/* What leaves the tree must be in a state that was read. */
+static bool may_leave(const struct node *node, const struct step *step)
+{
+    static const struct witness unread;
+
+    return is_expected(node, step) && (!node || node->kind != FILE_REGULAR ||
+                                       !witness_equal(&step->expect_witness, &unread));
+}
+
 /* Take it out of the tree: kept when asked, else gone for good. */
 static void displace(struct disk *disk, struct node *node, const struct step *step)
 {
@@ -360,7 +369,7 @@ static enum status install(struct disk *disk, const struct step *step, struct no
 {
     struct node *standing = disk_child(disk, dir, name);
 
-    if (!is_expected(standing, step) || (standing && standing->kind == FILE_DIRECTORY))
+    if (!may_leave(standing, step) || (standing && standing->kind == FILE_DIRECTORY))
         return ST_AGAIN;
     struct node *node;
     if (step->kind == STEP_MAKE_DIR) {
@@ -413,7 +422,7 @@ static enum status take_out(struct disk *disk, const struct step *step, struct n
         stamp(disk, node, false);
         return ST_OK;
     }
-    if (node->child)
+    if (node->child || !may_leave(node, step))
         return ST_AGAIN;
     displace(disk, node, step);
     return ST_OK;

@@ -120,8 +120,10 @@ void look_begin(struct member *member)
         gather(member, member->disk.root, true);
         /* What was edited in a directory just before it was parked must not be overlooked. */
         for (const struct node *parked = member->disk.parked->child; parked;
-             parked = parked->sibling)
+             parked = parked->sibling) {
+            add_entry(member, parked);
             gather(member, parked, true);
+        }
     } else {
         for (size_t i = 0; i < member->dirty_count; i++) {
             const struct node *dir = disk_node(&member->disk, &member->dirty[i]);
@@ -216,11 +218,37 @@ static unsigned long long object_number(const struct object *object)
     return number;
 }
 
+/* What was written to it while it was parked, by who had it open; a parked node without a record is nobody's. */
+static void tell_parked(struct member *member, struct change *change, struct entry *entry)
+{
+    struct record record = {0};
+    struct observation seen = {
+        .kind = entry->kind,
+        .object = entry->object,
+        .witness = entry->witness,
+        .size = entry->kind == FILE_DIRECTORY ? 0 : content_size(entry->content),
+        .hash = content_hash(entry->content),
+        .attributes = span_of(&entry->attributes, ATTRIBUTES_BYTES),
+    };
+
+    entry->done = true;
+    if (member->store.ops->get_by_object(member->store.arg, &entry->object, &record) &&
+        record.place == PLACE_PARKED && !witness_equal(&record.witness, &entry->witness) &&
+        replica_observe_parked(change, &seen) == OBSERVED_CHANGED)
+        world_trace(member->world, member, "observes %s written while parked", entry->name);
+    record_fini(&record);
+}
+
 static bool tell(struct member *member, struct change *change, struct entry *entry)
 {
+    struct object parked = object_of(member->disk.parked);
     struct file_id parent;
     struct file_id id;
 
+    if (object_equal(&entry->dir, &parked)) {
+        tell_parked(member, change, entry);
+        return true;
+    }
     if (!dir_id(member, &entry->dir, &parent))
         return false;
     if (is_recorded(member, entry, &parent)) {

@@ -108,6 +108,10 @@ enum sim_operation calm_operation(const struct world *world, struct random_sourc
                                   enum sim_operation drawn);
 void calm_check_step(struct member *member, const struct step *step);
 
+/* --- verify.c --- */
+/* Nothing moves any more. True when something was damaged, and found: it moves again. */
+bool verify_end(struct world *world);
+
 /* --- power.c --- */
 bool power_is_on(const struct world *world);
 /* Something is about to change this member's disk, and is not synced. */

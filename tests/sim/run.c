@@ -330,6 +330,11 @@ void sim_run(const struct sim_options *options, struct sim_result *out_result)
         check_quiet(&world);
     if (!out_result->failed)
         epilogue(&world);
+    if (!out_result->failed && verify_end(&world)) {
+        run_until_quiet(&world);
+        if (!out_result->failed)
+            check_quiet(&world);
+    }
     for (unsigned i = 0; i < world.plan.member_count && options->trace && out_result->failed; i++)
         print_member(world.members[i]);
     tear_down(&world);

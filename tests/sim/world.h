@@ -38,7 +38,7 @@
     X(cut) X(partition) X(heal) X(crash) X(crash_at_step) X(store_failure) X(step_full) X(step_io) \
     X(stage_full) X(fetch_failure) X(clock_jump) X(watch_overflow) X(schedule) X(absence)          \
     X(edit_during_plan) X(database_lost) X(topology) X(snapshot) X(rolled_back)                    \
-    X(database_rolled_back) X(disk_rolled_back) X(cloned) X(doubled) X(misplaced) X(replayed) X(power_cut) X(unsynced_lost)
+    X(database_rolled_back) X(disk_rolled_back) X(cloned) X(doubled) X(misplaced) X(replayed) X(power_cut) X(unsynced_lost) X(record_lost) X(parked_written)
 enum sim_fault {
 #define X(name) FAULT_##name,
     SIM_FAULTS(X)

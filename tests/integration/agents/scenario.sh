@@ -34,6 +34,8 @@ fail() {
         echo "--- agent $n"
         timeout 5 "$COTERIE_BUILD/cli/coterie" agent status --socket "$scenario_dir/$n/agent.sock"
         timeout 5 "$COTERIE_BUILD/cli/coterie" agent idle --socket "$scenario_dir/$n/agent.sock"
+        cat "/proc/$(agents_pid "$scenario_dir" "$n")"/task/*/wchan 2>/dev/null | tr '\0' ' '; echo
+        tail -n 40 "/proc/$(agents_pid "$scenario_dir" "$n")"/task/*/stack 2>/dev/null | grep -A4 'fsync\|sync_\|writeback\|lock'
         tail -n "${SCENARIO_LOG_LINES:-25}" "$scenario_dir/$n/log"
     done
     exit 1
