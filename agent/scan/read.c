@@ -10,6 +10,7 @@
 #include "agent/attributes/attributes.h"
 #include "agent/root/beneath.h"
 #include "agent/root/lease.h"
+#include "common/base/instant.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 void scan_content_fini(struct scan_content *content)
@@ -153,6 +155,24 @@ static enum status hash_content(const struct scan_read_options *job, int fd, uin
 
 /* --- files --- */
 
+/*
+ * Kernels before 6.13 stamp changes with a clock that ticks every few milliseconds, so two of them within one
+ * tick leave the same witness, and the second one would never be seen. Read after the tick of the first.
+ */
+static void outlast_tick(const struct witness *witness)
+{
+    struct timespec now;
+
+    for (int i = 0; i < STAMP_TICK_MS_MAX; i++) {
+        clock_gettime(CLOCK_REALTIME_COARSE, &now);
+
+        int64_t ahead_ns = witness->changed_ns - (now.tv_sec * NS_PER_SEC + now.tv_nsec);
+        if (ahead_ns < 0 || ahead_ns > STAMP_TICK_MS_MAX * NS_PER_MS)
+            return;
+        (void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+    }
+}
+
 static enum status read_regular(const struct scan_read_options *job, int fd, struct standing *before,
                                 struct scan_content *out)
 {
@@ -174,6 +194,7 @@ static enum status read_regular(const struct scan_read_options *job, int fd, str
         return report(job, "writing dirty pages out", errno);
     if (beneath_look_fd(fd, before) < 0)
         return report(job, "stat", errno);
+    outlast_tick(&before->witness);
     st = hash_content(job, fd, before->witness.size, out);
     if (st != ST_OK)
         return st;

@@ -193,6 +193,7 @@
 #define FLUSH_AGE_MS               600000         /* what was changed before this is on the disk by itself */
 #define FLUSH_SINGLE_COUNT_MAX     16u            /* files flushed one by one before they are recorded */
 #define WALK_ECHO_MS               10000          /* events of what moved during a walk may come after it */
+#define STAMP_TICK_MS_MAX          20             /* of the kernel's clock for files, at least */
 #define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
 #define EXAMINE_PROBLEM_COUNT      60u            /* looks again in a row before the status names one */
 #define SIGNED_SIZE_MIN            (256u << 10)   /* content whose signature is kept … */
