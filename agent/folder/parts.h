@@ -148,7 +148,7 @@ const char *local_activity(const struct local *local); /* while it is */
 bool local_walk_is_near(const struct local *local);
 void local_stop(struct local *local); /* end running scans soon */
 
-/* --- pull.c --- */
+/* --- pulls.c --- */
 void pull_check(struct folder *f); /* against assignment, schedule and state */
 void pull_check_verifying(struct folder *f);
 void pull_verify(struct folder *f); /* now */
