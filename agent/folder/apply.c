@@ -85,6 +85,21 @@ static void look_into_returned(struct folder *f)
     }
 }
 
+/* What was moved or changed in a state that nobody had read: whether an event tells of it depends on whether
+ * the disk had to be changed. */
+static void look_at_unread(struct folder *f)
+{
+    static const struct witness unread;
+
+    for (size_t i = 0; i < f->result_count; i++) {
+        const struct step *step = &f->steps[i];
+
+        if (f->results[i].status == ST_OK && f->results[i].object.size > 0 &&
+            step->kind != STEP_PARK && witness_equal(&f->results[i].witness, &unread))
+            local_look(f->local, step->path);
+    }
+}
+
 static void clear_problems(struct folder *f)
 {
     if (f->problems.count == 0)
@@ -112,6 +127,7 @@ static void settle(struct folder *f)
     count_conflicts(f);
     clear_problems(f);
     look_into_returned(f);
+    look_at_unread(f);
     /* the steps belong to the plan: look at the failed one first */
     if (failed)
         step_failed(f, &f->steps[f->result_count - 1], f->results[f->result_count - 1].status);

@@ -113,6 +113,13 @@ static bool find_content(const struct content_hash *content, struct record *out_
     return seeds_find_content(v->folder, content, out_record, out_path);
 }
 
+static void on_changed(const char *path, void *arg)
+{
+    struct serving *v = arg;
+
+    local_look(v->folder->local, path);
+}
+
 static void serving_free(struct serving *v)
 {
     struct serving **at = &v->folder->servings;
@@ -147,6 +154,7 @@ void fetching_serve(struct folder *f, struct rpc_stream *stream,
         .stream = stream,
         .find = find_version,
         .find_content = find_content,
+        .on_changed = on_changed,
         .on_end = on_served,
         .arg = v,
     };

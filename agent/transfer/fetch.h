@@ -104,6 +104,8 @@ struct fetch_server_options {
     /* A file that has this content, under whatever name and version; the same way. */
     bool (*find_content)(const struct content_hash *content, struct record *out_record,
                          char **out_path, void *arg);
+    /* A file does not show what its record says: it is to be looked at. */
+    void (*on_changed)(const char *path, void *arg);
     /* The stream has ended; the server frees itself afterwards. */
     void (*on_end)(struct fetch_server *server, void *arg);
     void *arg;

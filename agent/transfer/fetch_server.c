@@ -256,6 +256,8 @@ static void worked(void *arg)
         send_end(s, t->number,
                  t->changed ? COTERIE__V1__FETCH_RESULT__FETCH_RESULT_CHANGED
                             : COTERIE__V1__FETCH_RESULT__FETCH_RESULT_FAILED);
+        if (t->changed)
+            s->options.on_changed(t->path, s->options.arg);
         transfer_free(t);
     } else if (has_work(t) && s->writable) {
         start_work(t);

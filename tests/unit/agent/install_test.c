@@ -594,6 +594,30 @@ static void what_filters_kept_in_a_directory_is_preserved_with_it(void **state)
     assert_int_equal(preserve_usage(f->preserve).bytes, 7);
 }
 
+/* After a crash nobody knows in what state a file was parked. */
+static void what_nobody_has_read_may_change_and_not_leave(void **state)
+{
+    struct fixture *f = *state;
+    static const struct witness unread = {0};
+    struct step_result result;
+    struct step step;
+
+    temp_write(&f->t, "a", "written since");
+    step = a_step(f, STEP_ATTRIBUTES, "a", "a");
+    step.expect_witness = unread;
+    assert_int_equal(run_one(f, &step, &result), ST_OK);
+    assert_true(witness_equal(&result.witness, &unread));
+
+    step = a_step(f, STEP_REMOVE, "a", "a");
+    step.expect_witness = unread;
+    assert_int_equal(run_one(f, &step, &result), ST_AGAIN);
+    step = a_step(f, STEP_INSTALL, "a", "a");
+    step.expect_witness = unread;
+    step.stage = stage(f, "new").number;
+    assert_int_equal(run_one(f, &step, &result), ST_AGAIN);
+    temp_assert_content(&f->t, "a", "written since");
+}
+
 static void attributes_change_in_place_unless_the_content_did(void **state)
 {
     struct fixture *f = *state;
@@ -1063,6 +1087,7 @@ int main(void)
         TEST(a_deleted_file_can_be_restored),
         TEST(a_directory_with_something_new_in_it_stays),
         TEST(what_filters_kept_in_a_directory_is_preserved_with_it),
+        TEST(what_nobody_has_read_may_change_and_not_leave),
         TEST(attributes_change_in_place_unless_the_content_did),
         TEST(no_path_leads_out_of_the_root),
         TEST(a_directory_swapped_for_a_symlink_never_redirects_a_step),
