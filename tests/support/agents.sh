@@ -10,7 +10,8 @@
 #   agents_pid DIR N
 #   agents_cut, agents_join      no packet passes between anybody; it does again
 #   agents_part DIR A B           nothing passes from A to B any more (the other way it does)
-#   agents_heal DIR COUNT          everything passes between all pairs again
+#   agents_slow DIR N              what N sends passes at SLOW_RATE, and what queues up is dropped
+#   agents_heal DIR COUNT          everything passes between all pairs again, at full speed
 #   agents_clock DIR N SECONDS   from now on agent N's clock differs by so much; it goes on running
 #   agents_down DIR              end everything; false when an agent did not end cleanly
 #
@@ -63,9 +64,14 @@ agents_part() { # DIR A B
     nsenter --net="$1/$2/net" ip neigh replace "$(agents_address "$3")" \
         lladdr 02:00:00:00:ff:ff nud permanent dev eth0
 }
+SLOW_RATE=${SLOW_RATE:-512kbit}
+agents_slow() { # DIR N
+    nsenter --net="$1/$2/net" tc qdisc replace dev eth0 root tbf rate "$SLOW_RATE" burst 4kb latency 20ms
+}
 agents_heal() { # DIR COUNT
     local a b
     for a in $(seq "$2"); do
+        nsenter --net="$1/$a/net" tc qdisc del dev eth0 root 2>/dev/null
         for b in $(seq "$2"); do
             [ "$a" = "$b" ] || nsenter --net="$1/$a/net" ip neigh replace "$(agents_address "$b")" \
                 lladdr "$(agents_mac "$b")" nud permanent dev eth0

@@ -13,6 +13,7 @@
 #   pause N, resume N        SIGSTOP, SIGCONT
 #   cut_network, join_network   no packet passes between anybody; it does again
 #   part A B, heal           nothing passes from A to B; everything passes again (AGENTS_APART)
+#   slow N                   a thin link that drops packets, until heal (AGENTS_APART)
 #   clock N SECONDS          how much N's clock differs (AGENTS_CLOCKS)
 #   preserved TEXT           how many preserved files on all members hold TEXT
 #   conflicts                how many losing versions all members have preserved
@@ -106,6 +107,7 @@ resume() { kill -CONT "$(agents_pid "$scenario_dir" "$1")"; }
 cut_network() { agents_cut; }
 join_network() { agents_join; }
 part() { agents_part "$scenario_dir" "$1" "$2"; }
+slow() { agents_slow "$scenario_dir" "$1"; }
 heal() { agents_heal "$scenario_dir" "$scenario_count"; }
 clock() { agents_clock "$scenario_dir" "$1" "$2"; }
 

@@ -11,7 +11,7 @@
 #   crash    kill -9, back within a second      pause   SIGSTOP for up to three seconds
 #   cut      no packet passes at all            part    two agents do not reach each other
 #   oneway   only one of the two is not heard   clock   one agent's clock is off, by seconds to ten years
-#   forget   the kernel forgets all names, as under memory pressure
+#   slow     a thin link that drops packets      forget  the kernel forgets all names, as under memory pressure
 #
 # The clocks are off for the rest of the round's load, and right again while it settles. Tickets would be
 # refused beyond Kerberos' five minutes; what is tried here is what replication makes of the time of
@@ -21,7 +21,7 @@ export AGENTS_APART=1 AGENTS_CLOCKS=1 AGENTS_SKEW=${STORM_SKEW:-1000000000}
 
 seconds=${1:-45}
 seed=${2:-$(( $(date +%s) % 100000 ))}
-read -r -a faults <<< "${STORM_FAULTS-crash pause cut part oneway clock forget none}"
+read -r -a faults <<< "${STORM_FAULTS-crash pause cut part oneway slow clock forget none}"
 jumps=(1 -1 200 -200 3600 -3600 86400 -86400 315360000 -315360000)
 RANDOM=$seed
 declare -A fault_count
@@ -38,6 +38,7 @@ storm_fault() {
     cut) echo "  cut"; cut_network; sleep "$span"; join_network ;;
     part) echo "  part $n $other"; part "$n" "$other"; part "$other" "$n"; sleep "$span"; heal ;;
     oneway) echo "  $n is not heard by $other"; part "$n" "$other"; sleep "$span"; heal ;;
+    slow) echo "  slow $n"; slow "$n"; sleep "$span"; heal ;;
     clock) echo "  clock $n $jump"; clock "$n" "$jump" ;;
     forget) echo "  forget"; echo 2 > /proc/sys/vm/drop_caches ;;
     none) ;;
