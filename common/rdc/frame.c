@@ -23,6 +23,38 @@ unsigned frame_hash_width(uint64_t sent, uint64_t known, uint64_t size)
                                     : width;
 }
 
+void write_names(struct buf *out, const uint64_t *names, uint32_t count, unsigned width)
+{
+    uint64_t mask = (UINT64_C(1) << width) - 1;
+    uint64_t bits = 0;
+    unsigned held = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        bits |= (names[i] & mask) << held;
+        for (held += width; held >= 8; held -= 8) {
+            write_u8(out, (uint8_t)bits);
+            bits >>= 8;
+        }
+    }
+    if (held > 0)
+        write_u8(out, (uint8_t)bits);
+}
+
+void reader_names(struct reader *r, uint64_t *names, uint32_t count, unsigned width)
+{
+    uint64_t mask = (UINT64_C(1) << width) - 1;
+    uint64_t bits = 0;
+    unsigned held = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        for (; held < width; held += 8)
+            bits |= (uint64_t)reader_u8(r) << held;
+        names[i] = bits & mask;
+        bits >>= width;
+        held -= width;
+    }
+}
+
 const char *rdc_way_name(enum rdc_way way)
 {
     static const char *const names[] = {

@@ -10,13 +10,16 @@
  *   └──▲─┬────┘    └──▲─┬────────┘
  * NEED │ │ all sent   │ │ last segment sent
  *   ┌──┴─▼────┐ NEED  │ │
- *   │ ASKED   ├───────┘ │        DONE   ┌──────┐
- *   └────┬────┘    ┌────▼──────┐ ──────▶│ DONE │
- *        │         │ CONFIRMING│        └──▲───┘
- *        │         └───────────┘           │
- *        └──────────── DONE ───────────────┘        anything wrong, from anywhere: FAILED
+ *   │ ASKED   ├───────┤ │        DONE   ┌──────┐
+ *   └─┬───┬───┘    ┌──┼─▼──────┐ ──────▶│ DONE │
+ *     │   │ NEED   │ CONFIRMING│        └──▲───┘
+ *     │ ┌─▼────┐   └──┼────────┘           │
+ *     │ │ TOLD ├──────┘ SLIVERS, last      │
+ *     │ └──────┘                           │
+ *     └──────────────── DONE ──────────────┘        anything wrong, from anywhere: FAILED
  *
- * WHOLE may also answer hashes: then it is from ASKED to SENDING.
+ * WHOLE may also answer hashes: then it is from ASKED to SENDING. WHOLE, and PLAIN once slivers
+ * were told, lead from CONFIRMING back to SENDING.
  */
 #include "common/rdc/exchange.h"
 
@@ -25,6 +28,7 @@
 #include "common/rdc/literals.h"
 #include "common/rdc/match.h"
 #include "common/rdc/opening.h"
+#include "common/rdc/sliver_find.h"
 #include "common/rdc/tree.h"
 
 #include <assert.h>
@@ -49,6 +53,7 @@
     X(OPENING)                                                                                     \
     X(HASHING)                                                                                     \
     X(ASKED)                                                                                       \
+    X(TOLD)                                                                                        \
     X(SENDING)                                                                                     \
     X(CONFIRMING)                                                                                  \
     X(ENDED)
@@ -87,6 +92,8 @@ struct rdc_sender {
     struct runs wanted;
     size_t run_at;
     uint32_t entry_at;
+    uint64_t run_count;     /* of chunks asked for */
+    struct rdc_names names; /* of slivers in their place */
 
     struct rdc_signature *base_signature_made;
     struct rdc_moves moves;
@@ -127,6 +134,7 @@ void rdc_send_free(struct rdc_sender *s)
     runs_fini(&s->sent);
     runs_fini(&s->wanted);
     rdc_tree_fini(&s->tree);
+    rdc_names_fini(&s->names);
     rdc_signature_free(s->signature_made);
     rdc_signature_free(s->base_signature_made);
     buf_fini(&s->end.reason);
@@ -471,31 +479,36 @@ static bool take_entries(struct rdc_sender *s, uint64_t count)
     return skip_entries(s, count);
 }
 
-/* All wanted entries are known: go one level down, or send the chunks. */
-static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
+/* All wanted entries are known: go one level down. */
+static enum rdc_progress descend(struct rdc_sender *s, struct buf *out)
 {
-    s->run_at = 0;
-    s->entry_at = 0;
-    if (s->level > 0) {
-        const uint32_t *first = s->tree.levels[s->level].first;
+    const uint32_t *first = s->tree.levels[s->level].first;
 
-        s->sent.count = 0;
-        for (size_t i = 0; i < s->wanted.count; i++) {
-            const struct run *run = &s->wanted.items[i];
-            uint32_t begin = first[run->first];
-
-            runs_add(&s->sent, begin, first[run->first + run->count] - begin);
-        }
-        s->wanted.count = 0;
-        s->level -= 1;
-        s->state = SEND_HASHING;
-        return send_hashes(s, out);
-    }
-    uint32_t at = 0;
+    s->sent.count = 0;
     for (size_t i = 0; i < s->wanted.count; i++) {
-        rdc_moves_add_copy(&s->moves, s->wanted.items[i].first - at, 0);
-        rdc_moves_add_literal(&s->moves, s->wanted.items[i].count);
-        at = s->wanted.items[i].first + s->wanted.items[i].count;
+        const struct run *run = &s->wanted.items[i];
+        uint32_t begin = first[run->first];
+
+        runs_add(&s->sent, begin, first[run->first + run->count] - begin);
+    }
+    s->wanted.count = 0;
+    s->level -= 1;
+    s->state = SEND_HASHING;
+    return send_hashes(s, out);
+}
+
+/* The wanted chunks are what travels, all others are copies. */
+static void take_moves(struct rdc_sender *s)
+{
+    uint32_t at = 0;
+
+    for (size_t i = 0; i < s->wanted.count; i++) {
+        const struct run *run = &s->wanted.items[i];
+
+        s->run_count += i == 0 || run->first > at;
+        rdc_moves_add_copy(&s->moves, run->first - at, 0);
+        rdc_moves_add_literal(&s->moves, run->count);
+        at = run->first + run->count;
     }
     rdc_moves_add_copy(&s->moves, s->signature->chunk_count - at, 0);
     uint64_t begin = endpoint_clock_ns();
@@ -504,13 +517,39 @@ static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
     runs_fini(&s->wanted);
     runs_fini(&s->sent);
     rdc_tree_fini(&s->tree);
-    struct rdc_literals_options options =
-        literals_options(s, RDC_WAY_PULL, rdc_moves_literal_bytes(&s->moves, s->signature));
+}
+
+static enum rdc_progress send_chunks(struct rdc_sender *s)
+{
+    uint64_t literal_bytes = rdc_moves_literal_bytes(&s->moves, s->signature);
+    uint64_t found = s->names.count * s->names.reach; /* half of what is named, or so */
+    struct rdc_literals_options options = literals_options(
+        s, RDC_WAY_PULL, found < literal_bytes / 2 ? literal_bytes - found : literal_bytes / 2);
+
     options.signature = s->signature;
     options.moves = &s->moves;
+    options.names = s->names.count > 0 ? &s->names : NULL;
+    rdc_literals_free(s->literals);
     s->literals = rdc_literals_new(&options);
     s->state = SEND_SENDING;
     return RDC_MORE_OUTPUT;
+}
+
+static enum rdc_progress take_slivers(struct rdc_sender *s, struct span body, struct buf *out)
+{
+    bool last;
+
+    if (!rdc_names_take(&s->names, body, s->run_count, &last))
+        return fail(s, out, ST_BADDATA, "the receiver's slivers are malformed");
+    return last ? send_chunks(s) : RDC_WAIT;
+}
+
+/* Slivers deceived the receiver: the same without. */
+static enum rdc_progress send_plain(struct rdc_sender *s, struct buf *out)
+{
+    rdc_names_fini(&s->names);
+    begin_start(s, out, RDC_WAY_PULL);
+    return send_chunks(s);
 }
 
 static enum rdc_progress take_needs(struct rdc_sender *s, struct span body, struct buf *out)
@@ -528,12 +567,20 @@ static enum rdc_progress take_needs(struct rdc_sender *s, struct span body, stru
         if (!reader_ok(&r) || !skip_entries(s, skip) || !take_entries(s, take))
             return fail(s, out, ST_BADDATA, "the receiver asked for hashes that were not sent");
     }
-    if (!reader_ok(&r) || last > 1)
+    if (!reader_ok(&r) || last > (s->level > 0 ? NEED_LAST : NEED_LAST_SLIVERS))
         return fail(s, out, ST_BADDATA, "the receiver's question is malformed");
-    if (!last)
+    if (last == NEED_MORE)
         return RDC_WAIT;
     s->hash_width = width;
-    return answer_needs(s, out);
+    s->run_at = 0;
+    s->entry_at = 0;
+    if (s->level > 0)
+        return descend(s, out);
+    take_moves(s);
+    if (last == NEED_LAST)
+        return send_chunks(s);
+    s->state = SEND_TOLD;
+    return RDC_WAIT;
 }
 
 /* --- content ---------------------------------------------------------------------------------*/
@@ -584,6 +631,10 @@ static enum rdc_progress step(struct rdc_sender *s, struct span frame, struct bu
         return open_exchange(s, body, out);
     if (s->state == SEND_ASKED && type == FRAME_NEED)
         return take_needs(s, body, out);
+    if (s->state == SEND_TOLD && type == FRAME_SLIVERS)
+        return take_slivers(s, body, out);
+    if (s->state == SEND_CONFIRMING && type == FRAME_PLAIN && body.size == 0 && s->names.count > 0)
+        return send_plain(s, out);
     if ((s->state == SEND_CONFIRMING || s->state == SEND_ASKED) &&
         (type == FRAME_DONE || type == FRAME_WHOLE) && body.size == 0)
         return confirm(s, type, out);
