@@ -126,10 +126,11 @@ void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_
             for (unsigned g = 0; g < gap_count; g++)
                 add_range(ranges, gaps[g].offset, gaps[g].length, &room);
         } else if (step->literal_length > 0) {
-            uint64_t before = least(copied, CONTEXT_MAX);
+            uint64_t context = least(2 * step->literal_length, CONTEXT_MAX);
+            uint64_t before = least(copied, context);
 
             add_range(ranges, place.offset - before, before, &room);
-            after = step->repeat ? 0 : least(least(step->copy_length, CONTEXT_MAX), room);
+            after = step->repeat ? 0 : least(least(step->copy_length, context), room);
             add_range(ranges, literal_end, after, &room);
         }
         copied = (step->literal_length > 0 ? 0 : copied) + step->copy_length - after;

@@ -12,6 +12,8 @@
 
 #define WINDOW          8u  /* bytes that a cut depends on */
 #define LENGTH_REACHES  16u /* the longest sliver: so many times the reach */
+#define OFFSET_BITS     8u  /* of a position in a block */
+#define OFFSET_MASK     ((UINT64_C(1) << OFFSET_BITS) - 1)
 #define RISK_BITS       7u  /* 2^-7: that a name deceives us once in an exchange */
 #define REACH_NOISE     32u
 #define REACH_USUAL     48u
@@ -22,6 +24,7 @@
 #define PROBE_SIZE      1024u
 #define PROBE_LEVEL     1
 
+static_assert(RDC_SLIVER_REACH_MAX <= OFFSET_MASK, "a block's positions fit");
 static_assert(RDC_GAP_SIZE_MAX <= UINT16_MAX + 1u, "where a sliver begins fits 16 bits");
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -33,30 +36,43 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 /* The greatest hash of some positions, and the first that has it. */
 struct peak {
-    uint32_t hash;
+    uint64_t hash;
     uint32_t at;
 };
 
-static uint32_t hash_at(const uint8_t *p)
+/* The hash at @p above OFFSET_BITS, and there how far it is before the last position of a block: so
+ * that of equal hashes the first is the greatest. */
+static inline uint64_t hash_at(const uint8_t *p, uint32_t offset)
 {
     uint64_t bytes;
 
     memcpy(&bytes, p, sizeof(bytes));
-    return (uint32_t)(le64toh(bytes) * UINT64_C(0x9e3779b185ebca87) >> 32);
+    bytes = le64toh(bytes) * UINT64_C(0x9e3779b185ebca87);
+    return (bytes | OFFSET_MASK) - offset;
 }
 
-/* Of [@from, @to), not empty. */
+static inline uint64_t greater(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Of [@from, @to), at least one and at most OFFSET_MASK + 1. */
 static struct peak peak_of(const uint8_t *data, uint32_t from, uint32_t to)
 {
-    struct peak peak = {.hash = hash_at(data + from), .at = from};
+    uint32_t size = to - from;
+    uint64_t best[4] = {0};
+    uint32_t i = 0;
 
-    for (uint32_t i = from + 1; i < to; i++) {
-        uint32_t hash = hash_at(data + i);
-
-        if (hash > peak.hash)
-            peak = (struct peak){.hash = hash, .at = i};
+    /* no loop waits for the one before */
+    for (data += from; i + 4 <= size; i += 4) {
+        for (uint32_t k = 0; k < 4; k++)
+            best[k] = greater(best[k], hash_at(data + i + k, i + k));
     }
-    return peak;
+    for (; i < size; i++)
+        best[0] = greater(best[0], hash_at(data + i, i));
+    uint64_t peak = greater(greater(best[0], best[1]), greater(best[2], best[3]));
+    return (struct peak){.hash = peak >> OFFSET_BITS,
+                         .at = from + (uint32_t)(OFFSET_MASK - (peak & OFFSET_MASK))};
 }
 
 /* Cut at @at, and before where a sliver would be too long. */
@@ -72,7 +88,8 @@ static uint32_t add_cut(uint32_t *starts, uint32_t count, uint32_t at, uint32_t 
 
 /*
  * Positions in blocks of the reach: only a block's peak can be a cut, and most are decided by the
- * peaks of the blocks on either side.
+ * peaks of the blocks on either side; those that are greater but out of reach say nothing of the
+ * positions that are not.
  */
 uint32_t rdc_sliver_cut(struct span bytes, unsigned reach, uint32_t *out_starts)
 {
@@ -96,10 +113,12 @@ uint32_t rdc_sliver_cut(struct span bytes, unsigned reach, uint32_t *out_starts)
 
         if (to < end)
             after = peak_of(data, to, (uint32_t)least(to + reach, end));
-        if (peak.at >= reach / 2 &&
-            (from == 0 || before.hash < peak.hash ||
+        bool out = (before.hash >= peak.hash && peak.at - before.at <= reach) |
+                   (after.hash > peak.hash && after.at - peak.at <= reach) | (peak.at < reach / 2);
+        if (!out &&
+            (before.hash < peak.hash ||
              peak_of(data, peak.at - reach, from).hash < peak.hash) &&
-            (to >= right || after.hash <= peak.hash || peak_of(data, to, right).hash <= peak.hash))
+            (after.hash <= peak.hash || peak_of(data, to, right).hash <= peak.hash))
             count = add_cut(out_starts, count, peak.at, longest);
         before = peak;
         peak = after;
