@@ -348,6 +348,13 @@ static enum status take_step(struct rdc_literals *l, struct rdc_place *place)
     if (step.literal_length > 0 || step.copy_length > 0)
         add_step(l, step);
     rdc_place_advance(place, &step);
+    /* the receiver goes on to what its plan has next as soon as a run ends, in this segment */
+    if (step.repeat && l->move_at < moves->count && !of_run(&moves->items[l->move_at])) {
+        step = (struct rdc_step){0};
+        take_copy(l, &step);
+        add_step(l, step);
+        rdc_place_advance(place, &step);
+    }
     return ST_OK;
 }
 
@@ -366,7 +373,7 @@ static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
         return st;
     }
     size_t longest = rdc_chunk_size_max(l->options.signature->horizon);
-    size_t steps = l->finder ? RDC_FIND_COUNT_MAX + 2 : 2;
+    size_t steps = l->finder ? RDC_FIND_COUNT_MAX + 3 : 3; /* that one turn may add */
 
     while (st == ST_OK && l->move_at < l->options.moves->count &&
            l->literals.size + longest <= RDC_SEGMENT_LITERALS_MAX &&

@@ -14,11 +14,11 @@
 #define LENGTH_REACHES  16u /* the longest sliver: so many times the reach */
 #define OFFSET_BITS     8u  /* of a position in a block */
 #define OFFSET_MASK     ((UINT64_C(1) << OFFSET_BITS) - 1)
-#define RISK_BITS       7u  /* 2^-7: that a name deceives us once in an exchange */
+#define RISK_BITS       8u /* 2^-8: that a name deceives us once in an exchange */
 #define REACH_NOISE     32u
-#define REACH_USUAL     48u
-#define REACH_TEXT      64u
-#define EDGE_CHUNKS_MAX 4u /* a longer run between two places is new */
+#define REACH_USUAL     64u
+#define REACH_TEXT      96u
+#define EDGE_CHUNKS_MAX 2u /* a longer run between two places is new */
 #define GAP_CHUNKS_MAX  80u
 #define PROBE_COUNT     64u
 #define PROBE_SIZE      1024u
@@ -116,8 +116,7 @@ uint32_t rdc_sliver_cut(struct span bytes, unsigned reach, uint32_t *out_starts)
         bool out = (before.hash >= peak.hash && peak.at - before.at <= reach) |
                    (after.hash > peak.hash && after.at - peak.at <= reach) | (peak.at < reach / 2);
         if (!out &&
-            (before.hash < peak.hash ||
-             peak_of(data, peak.at - reach, from).hash < peak.hash) &&
+            (before.hash < peak.hash || peak_of(data, peak.at - reach, from).hash < peak.hash) &&
             (after.hash <= peak.hash || peak_of(data, to, right).hash <= peak.hash))
             count = add_cut(out_starts, count, peak.at, longest);
         before = peak;
@@ -204,7 +203,7 @@ bool rdc_slivers_init(struct rdc_slivers *slivers, const struct rdc_plan *plan,
 
     *slivers = (struct rdc_slivers){.plan = plan, .seeds = seeds};
     size_t packing = probe_packing(slivers);
-    slivers->reach = packing >= 8 ? REACH_TEXT : packing >= 3 ? REACH_USUAL : REACH_NOISE;
+    slivers->reach = packing >= 3 ? REACH_TEXT : packing >= 2 ? REACH_USUAL : REACH_NOISE;
     for (size_t i = 0; i < plan->items.count; i++) {
         if (plan->items.items[i].seed != RDC_UNKNOWN)
             continue;
