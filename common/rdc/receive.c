@@ -56,7 +56,6 @@ struct rdc_receiver {
     bool sample_unknown; /* no seed has any of the sampled chunks */
     size_t need_at;
     struct rdc_slivers slivers;
-    bool plain; /* PLAIN was sent: the same comes again, without slivers */
 
     /* the segment under way */
     struct rdc_segment segment;
@@ -251,7 +250,7 @@ static enum rdc_progress take_start(struct rdc_receiver *r, struct span frame, s
 
     if (!reader_ok(&body) || size != r->options.size)
         return malformed(r, out, "the sender's file has another size than that version");
-    if (r->dropping && way == RDC_WAY_PULL && r->plain && reader_finished(&body)) {
+    if (r->dropping && way == RDC_WAY_PULL && r->end.stats.repeated && reader_finished(&body)) {
         r->dropping = false;
         return start_segments(r, RDC_WAY_PULL, 0, out);
     }
@@ -342,7 +341,7 @@ static enum rdc_progress send_needs(struct rdc_receiver *r, struct buf *out)
 static enum rdc_progress ask_for_plain(struct rdc_receiver *r, struct buf *out)
 {
     r->end.stats.rounds += 1;
-    r->plain = true;
+    r->end.stats.repeated = true;
     r->dropping = true;
     r->state = RECEIVE_OPENED;
     frame_begin(out, FRAME_PLAIN);
@@ -395,7 +394,7 @@ static enum rdc_progress finish(struct rdc_receiver *r, enum rdc_build_result re
     if (result == RDC_BUILD_SINK)
         return fail(r, out, rdc_build_status(r->build), "the receiver could not write the file");
     /* a deceiving sliver is of another size, or packs what follows wrongly */
-    if (r->end.stats.way == RDC_WAY_PULL && r->slivers.count > 0 && !r->plain)
+    if (r->end.stats.way == RDC_WAY_PULL && r->slivers.count > 0 && !r->end.stats.repeated)
         return ask_for_plain(r, out);
     if (result == RDC_BUILD_MALFORMED)
         return malformed(r, out, "the sender's segment is malformed");

@@ -10,9 +10,8 @@
 #include <endian.h>
 #include <stdlib.h>
 
-#define WINDOW          8u  /* bytes that a cut depends on */
-#define LENGTH_REACHES  16u /* the longest sliver: so many times the reach */
-#define OFFSET_BITS     8u  /* of a position in a block */
+#define WINDOW          8u /* bytes that a cut depends on */
+#define OFFSET_BITS     8u /* of a position in a block */
 #define OFFSET_MASK     ((UINT64_C(1) << OFFSET_BITS) - 1)
 #define RISK_BITS       8u /* 2^-8: that a name deceives us once in an exchange */
 #define REACH_NOISE     32u
@@ -96,7 +95,7 @@ uint32_t rdc_sliver_cut(struct span bytes, unsigned reach, uint32_t *out_starts)
     const uint8_t *data = bytes.data;
     uint32_t size = (uint32_t)bytes.size;
     uint32_t end = size >= WINDOW ? size - WINDOW + 1 : 0; /* of the positions that have a hash */
-    uint32_t longest = reach * LENGTH_REACHES;
+    uint32_t longest = reach * RDC_SLIVER_REACHES;
     uint32_t count = 1;
     struct peak before = {0};
     struct peak peak = {0};

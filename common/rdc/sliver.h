@@ -13,9 +13,14 @@
  *   seed   …chunk│ s0 │ s1 │ …    … │ s2 │chunk…    where it copies from two places: what follows
  *                                                   the one, and what precedes the other
  *
- * Slivers end where content says so, as chunks do: before a byte whose hash, of the 8 bytes from it
- * on, is the greatest within `reach` bytes on either side. Bits so few may deceive: then the whole
- * is not proven and the receiver asks for the same without slivers.
+ * Slivers end where content says so, as chunks do. The hash of a position is that of the 8 bytes
+ * from it on, H(i) = u64(i) * 0x9e3779b185ebca87 mod 2^64, little-endian, without its 8 low bits. A
+ * sliver begins where H is greater than at each of the `reach` positions before it and not less
+ * than at each of the `reach` after it, but not within the first reach/2 bytes; and where the one
+ * before would be longer than RDC_SLIVER_REACHES of them.
+ *
+ * Bits so few may deceive: then the whole is not proven, and the receiver asks for the same without
+ * slivers.
  */
 #ifndef COMMON_RDC_SLIVER_H
 #define COMMON_RDC_SLIVER_H
@@ -25,6 +30,7 @@
 #define RDC_SLIVER_REACH_MIN 32u /* the mean of a sliver is about twice that */
 #define RDC_SLIVER_REACH_MAX 128u
 #define RDC_SLIVER_WIDTH_MAX 56u /* bits of an identity */
+#define RDC_SLIVER_REACHES   16u
 #define RDC_GAP_SIZE_MAX     (64u << 10)
 /* Slivers of so many bytes at most: none but the first and the last is as short as the reach. */
 #define RDC_SLIVER_COUNT(size, reach) ((size) / (reach) + 2)
