@@ -9,8 +9,8 @@
  *   START    s→r  way u8 · size v · then
  *                 push (bytes, signature): seed index v
  *                 pull: horizon v · level v · chunk_count v · hash width u8 (bytes, of that level)
- *                 · sample: count v · count * width bytes, hashes of chunks from all over the
- *                 content
+ *                 · sample: count v · hashes of chunks from all over the content, each of
+ *                 frame_sample_width() bytes
  *                 whole: nothing
  *   HASHES   s→r  pieces to the end: count*4+same*2+more v · count * width bytes, or width bytes
  *                 when all are the `same`. One run of unknown entries after the other, each as the
@@ -55,7 +55,7 @@
 #define FRAME_ID_SIZE    16 /* of a SHA-256, to name a seed */
 #define FRAME_HASH_MIN   4u
 #define FRAME_HASH_MAX   8u
-#define FRAME_SAMPLE_MAX 64u
+#define FRAME_SAMPLE_MAX 32u
 #define FRAME_WORK_SIZE  (RDC_FRAME_SIZE_MAX - 64) /* leaves room for the fields around */
 
 enum frame_type {
@@ -109,6 +109,10 @@ static inline void frame_begin(struct buf *out, enum frame_type type)
  * than about a kilobyte in the mean.
  */
 unsigned frame_hash_width(uint64_t sent, uint64_t known, uint64_t size);
+
+/* … of a sample, which is compared with about as many as the content has: a mistake would only cost
+ * the hashes of content that has nothing in common with any seed. */
+unsigned frame_sample_width(uint64_t chunk_count);
 
 /* The bits of an identity that travel when it is cut to @width bytes. */
 static inline uint64_t frame_hash_mask(unsigned width)

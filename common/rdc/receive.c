@@ -209,10 +209,11 @@ static enum rdc_progress start_pull(struct rdc_receiver *r, struct reader *body,
     uint64_t chunk_count = reader_varint(body);
     uint8_t width = reader_u8(body);
     uint64_t sample_count = reader_varint(body);
+    unsigned sample_width = frame_sample_width(chunk_count);
     uint64_t sample[FRAME_SAMPLE_MAX];
 
     for (uint64_t i = 0; i < sample_count && i < FRAME_SAMPLE_MAX && reader_ok(body); i++)
-        sample[i] = reader_hash(body, width < FRAME_HASH_MAX ? width : FRAME_HASH_MAX);
+        sample[i] = reader_hash(body, sample_width);
     if (!reader_finished(body) || sample_count > FRAME_SAMPLE_MAX || !rdc_horizon_valid(horizon) ||
         level > RDC_TREE_DEPTH_MAX || chunk_count == 0 || chunk_count > RDC_CHUNK_COUNT_MAX ||
         chunk_count > rdc_chunk_count_bound(r->options.size, (uint32_t)horizon) ||
@@ -224,8 +225,8 @@ static enum rdc_progress start_pull(struct rdc_receiver *r, struct reader *body,
     r->plan.hash_width = width;
     r->plan.entries_max = chunk_count;
     rdc_plan_init(&r->plan, signatures, r->options.seed_count, (unsigned)level);
-    r->sample_unknown =
-        sample_count >= SAMPLE_MIN && !rdc_plan_has_chunk(&r->plan, sample, (size_t)sample_count);
+    r->sample_unknown = sample_count >= SAMPLE_MIN &&
+                        !rdc_plan_has_chunk(&r->plan, sample, (size_t)sample_count, sample_width);
     r->end.stats.match_ns += endpoint_clock_ns() - start;
     r->state = RECEIVE_HASHES;
     return RDC_WAIT;

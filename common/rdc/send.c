@@ -318,12 +318,13 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
 static void write_sample(const struct rdc_sender *s, struct buf *out)
 {
     uint32_t count = s->level > 0 ? rdc_opening_sample(s->signature) : 0;
+    unsigned width = frame_sample_width(s->signature->chunk_count);
 
     write_varint(out, count);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t chunk = (uint64_t)s->signature->chunk_count * i / count;
 
-        write_hash(out, s->signature->identities[chunk], s->hash_width);
+        write_hash(out, s->signature->identities[chunk], width);
     }
 }
 
