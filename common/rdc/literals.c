@@ -37,6 +37,7 @@ struct rdc_literals {
     uint32_t chunk_at;
     struct rdc_finder *finder; /* NULL: no slivers were named */
     struct rdc_sliver_find *finds;
+    uint32_t find_count_max;
     uint64_t sliver_at; /* where the script is among the slivers of a run */
     uint64_t total;
     bool last; /* the segment that was built is the last */
@@ -70,7 +71,8 @@ struct rdc_literals *rdc_literals_new(const struct rdc_literals_options *options
         l->place.base_size = options->base_signature->size;
     if (options->names) {
         l->finder = rdc_finder_new(options->names, options->key);
-        l->finds = mem_new(RDC_FIND_COUNT_MAX, sizeof(*l->finds));
+        l->find_count_max = rdc_find_count_max(options->names);
+        l->finds = mem_new(l->find_count_max, sizeof(*l->finds));
     }
     return l;
 }
@@ -373,7 +375,7 @@ static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
         return st;
     }
     size_t longest = rdc_chunk_size_max(l->options.signature->horizon);
-    size_t steps = l->finder ? RDC_FIND_COUNT_MAX + 3 : 3; /* that one turn may add */
+    size_t steps = l->find_count_max + 3; /* that one turn may add */
 
     while (st == ST_OK && l->move_at < l->options.moves->count &&
            l->literals.size + longest <= RDC_SEGMENT_LITERALS_MAX &&

@@ -157,7 +157,7 @@ static struct rdc_gap gap_of(const struct rdc_slivers *slivers, size_t index)
     if (run->length > EDGE_CHUNKS_MAX)
         return (struct rdc_gap){0};
     uint64_t rest = slivers->seeds[gap.front.seed].content.size - gap.front.offset;
-    uint64_t edge = least((run->length * 5 + 1) / 4 * chunk, RDC_GAP_SIZE_MAX / 2);
+    uint64_t edge = least(run->length * chunk, RDC_GAP_SIZE_MAX / 2);
     gap.front.length = before ? (uint32_t)least(edge, rest) : 0;
     gap.back.length = after ? (uint32_t)least(edge, end) : 0;
     gap.back.offset = end - gap.back.length;
@@ -224,8 +224,7 @@ void rdc_slivers_fini(struct rdc_slivers *slivers)
 
 /* --- names on their way ----------------------------------------------------------------------*/
 
-#define COUNT_MAX      RDC_SLIVER_COUNT(RDC_GAP_SIZE_MAX, RDC_SLIVER_REACH_MIN) /* and as many */
-#define NAMED_SIZE_MAX (2 * COUNT_MAX * RDC_SLIVER_WIDTH_MAX / 8 + 10) /* a gap in a frame */
+#define NAMED_SIZE_MAX (RDC_GAP_COUNT_MAX * RDC_SLIVER_WIDTH_MAX / 8 + 10) /* a gap in a frame */
 
 /* Where a gap is read and cut. */
 struct scratch {
@@ -282,8 +281,8 @@ bool rdc_slivers_write(struct rdc_slivers *slivers, struct rdc_key key, struct b
 {
     const struct rdc_items *items = &slivers->plan->items;
     scope_free uint8_t *bytes = mem_new(1, RDC_GAP_SIZE_MAX);
-    scope_free uint32_t *starts = mem_new(COUNT_MAX + 1, sizeof(*starts));
-    scope_free uint64_t *names = mem_new((size_t)2 * COUNT_MAX, sizeof(*names));
+    scope_free uint32_t *starts = mem_new(RDC_GAP_COUNT_MAX + 1, sizeof(*starts));
+    scope_free uint64_t *names = mem_new(RDC_GAP_COUNT_MAX, sizeof(*names));
     struct scratch x = {.bytes = bytes, .starts = starts, .names = names};
     size_t before = frame->size;
 

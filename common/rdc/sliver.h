@@ -35,6 +35,9 @@
 /* Slivers of so many bytes at most: none but the first and the last is as short as the reach. */
 #define RDC_SLIVER_COUNT(size, reach) ((size) / (reach) + 2)
 
+/* … and of a gap, which may be two stretches. */
+#define RDC_GAP_COUNT_MAX (RDC_SLIVER_COUNT(RDC_GAP_SIZE_MAX, RDC_SLIVER_REACH_MIN) + 2)
+
 /*
  * Cut @bytes.
  *

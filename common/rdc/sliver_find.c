@@ -8,9 +8,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define COUNT_MAX     RDC_SLIVER_COUNT(RDC_FIND_SIZE_MAX, RDC_SLIVER_REACH_MIN)
-#define GAP_COUNT_MAX RDC_SLIVER_COUNT(RDC_GAP_SIZE_MAX, RDC_SLIVER_REACH_MIN)
-
 struct rdc_finder {
     const struct rdc_names *names;
     struct reader rest; /* of the gaps */
@@ -49,7 +46,7 @@ bool rdc_names_take(struct rdc_names *names, struct span body, uint64_t run_coun
         uint64_t count = reader_varint(&r);
 
         names->gap_count += 1;
-        if (count > GAP_COUNT_MAX || names->gap_count > run_count)
+        if (count > RDC_GAP_COUNT_MAX || names->gap_count > run_count)
             return false;
         names->count += count;
         (void)reader_bytes(&r, (size_t)(count * width + 7) / 8);
@@ -61,6 +58,11 @@ bool rdc_names_take(struct rdc_names *names, struct span body, uint64_t run_coun
     return reader_ok(&r);
 }
 
+uint32_t rdc_find_count_max(const struct rdc_names *names)
+{
+    return RDC_SLIVER_COUNT(RDC_FIND_SIZE_MAX, names->reach);
+}
+
 struct rdc_finder *rdc_finder_new(const struct rdc_names *names, struct rdc_key key)
 {
     struct rdc_finder *f = MEM_NEW(struct rdc_finder);
@@ -68,8 +70,8 @@ struct rdc_finder *rdc_finder_new(const struct rdc_names *names, struct rdc_key 
     f->names = names;
     f->rest = reader_of(buf_span(&names->gaps));
     f->kernel = rdc_kernel_best();
-    f->starts = mem_new(COUNT_MAX + 1, sizeof(*f->starts));
-    f->gap = mem_new(GAP_COUNT_MAX, sizeof(*f->gap));
+    f->starts = mem_new((size_t)rdc_find_count_max(names) + 1, sizeof(*f->starts));
+    f->gap = mem_new(RDC_GAP_COUNT_MAX, sizeof(*f->gap));
     rdc_secret_init(&f->secret, key.seed);
     return f;
 }

@@ -37,8 +37,10 @@ struct rdc_sliver_find {
     uint32_t count;
 };
 
-#define RDC_FIND_SIZE_MAX  (64u << 10)
-#define RDC_FIND_COUNT_MAX (RDC_SLIVER_COUNT(RDC_FIND_SIZE_MAX, RDC_SLIVER_REACH_MIN) / 2 + 1)
+#define RDC_FIND_SIZE_MAX (64u << 10)
+
+/* So many at most at once. */
+uint32_t rdc_find_count_max(const struct rdc_names *names);
 
 struct rdc_finder;
 
@@ -52,7 +54,7 @@ void rdc_finder_next_run(struct rdc_finder *f);
 /*
  * Look at the run's next bytes, at most RDC_FIND_SIZE_MAX.
  *
- * @out  ascending and apart in @bytes; at most RDC_FIND_COUNT_MAX
+ * @out  ascending and apart in @bytes; room for rdc_find_count_max()
  *
  * Returns how many.
  */

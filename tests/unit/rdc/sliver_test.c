@@ -150,7 +150,7 @@ static void begin_frame(struct buf *out, uint8_t last, uint8_t reach, uint8_t wi
 
 static void insertion_is_found_between_slivers(void **state)
 {
-    struct rdc_sliver_find finds[RDC_FIND_COUNT_MAX];
+    struct rdc_sliver_find finds[RDC_SLIVER_COUNT(RDC_FIND_SIZE_MAX, REACH)];
     uint32_t starts[RDC_SLIVER_COUNT(CUT_SIZE, REACH) + 1];
     scope(buf) struct buf gap = {0};
     scope(buf) struct buf run = {0};
@@ -185,6 +185,36 @@ static void insertion_is_found_between_slivers(void **state)
     /* beyond the last run that has a gap */
     rdc_finder_next_run(finder);
     assert_int_equal(rdc_finder_look(finder, buf_span(&run), finds), 0);
+    rdc_finder_free(finder);
+    rdc_names_fini(&names);
+}
+
+/* Every sliver is the same one: none stands behind the one before. */
+static void equal_slivers_are_found_one_by_one(void **state)
+{
+    struct rdc_sliver_find finds[RDC_SLIVER_COUNT(RDC_FIND_SIZE_MAX, REACH)];
+    uint32_t starts[RDC_SLIVER_COUNT(CUT_SIZE, REACH) + 1];
+    scope(buf) struct buf gap = {0};
+    scope(buf) struct buf run = {0};
+    scope(buf) struct buf body = {0};
+    struct rdc_names names = {0};
+    bool last;
+    (void)state;
+    /* periods of the least length that is cut */
+    noise(&gap, REACH + 1, 1);
+    while (run.size + gap.size <= RDC_FIND_SIZE_MAX)
+        buf_append(&run, gap.data, gap.size);
+    begin_frame(&body, 1, REACH, WIDTH);
+    (void)write_gap(&body, span_part(buf_span(&run), 0, (REACH + 1) * 3), starts);
+
+    assert_true(rdc_names_take(&names, buf_span(&body), 1, &last));
+    struct rdc_finder *finder = rdc_finder_new(&names, KEY);
+    rdc_finder_next_run(finder);
+    uint32_t found = rdc_finder_look(finder, buf_span(&run), finds);
+
+    assert_in_range(found, run.size / (REACH + 1) - 8, rdc_find_count_max(&names));
+    for (uint32_t i = 1; i < found; i++)
+        assert_true(finds[i].at >= finds[i - 1].at + finds[i - 1].size);
     rdc_finder_free(finder);
     rdc_names_fini(&names);
 }
@@ -447,6 +477,7 @@ int main(void)
         cmocka_unit_test(slivers_begin_where_the_hash_is_greatest),
         cmocka_unit_test(names_are_read_as_they_were_written),
         cmocka_unit_test(insertion_is_found_between_slivers),
+        cmocka_unit_test(equal_slivers_are_found_one_by_one),
         cmocka_unit_test(names_that_break_a_limit_are_refused),
         cmocka_unit_test(frames_of_one_exchange_agree_and_stay_within_the_limit),
         cmocka_unit_test(pull_sends_little_more_than_what_was_changed),
