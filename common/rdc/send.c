@@ -29,7 +29,7 @@
 #include "common/rdc/match.h"
 #include "common/rdc/opening.h"
 #include "common/rdc/sliver_find.h"
-#include "common/rdc/tree.h"
+#include "common/rdc/walk.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -47,7 +47,6 @@
 #define SHARE_HUGE       4u
 #define REPEAT_MIN       1u /* bytes; against a base shorter ones pack to less than a repeat */
 #define REPEAT_MIN_DELTA 4096u
-#define SAME_MIN         4u /* equal hashes in a row that travel as one */
 
 #define SEND_STATES(X)                                                                             \
     X(OPENING)                                                                                     \
@@ -64,18 +63,6 @@ enum send_state {
 #undef X
 };
 
-/* Consecutive entries of one tree level. */
-struct run {
-    uint32_t first;
-    uint32_t count;
-};
-
-struct runs {
-    struct run *items;
-    size_t count;
-    size_t capacity;
-};
-
 struct rdc_sender {
     struct rdc_send_options options;
     struct endpoint end;
@@ -84,14 +71,7 @@ struct rdc_sender {
     const struct rdc_signature *signature;
     struct rdc_signature *signature_made;
 
-    /* pull: which entries of the level were sent, how far, and which the receiver asked for */
-    struct rdc_tree tree;
-    unsigned level;
-    unsigned hash_width;
-    struct runs sent;
-    struct runs wanted;
-    size_t run_at;
-    uint32_t entry_at;
+    struct rdc_walk walk;   /* pull */
     uint64_t run_count;     /* of chunks asked for */
     struct rdc_names names; /* of slivers in their place */
 
@@ -99,21 +79,6 @@ struct rdc_sender {
     struct rdc_moves moves;
     struct rdc_literals *literals;
 };
-
-static void runs_add(struct runs *runs, uint32_t first, uint32_t count)
-{
-    if (runs->count == runs->capacity) {
-        runs->capacity = runs->capacity * 2 + 64;
-        runs->items = mem_resize(runs->items, runs->capacity, sizeof(*runs->items));
-    }
-    runs->items[runs->count++] = (struct run){.first = first, .count = count};
-}
-
-static void runs_fini(struct runs *runs)
-{
-    free(runs->items);
-    *runs = (struct runs){0};
-}
 
 struct rdc_sender *rdc_send_new(const struct rdc_send_options *options)
 {
@@ -131,9 +96,7 @@ void rdc_send_free(struct rdc_sender *s)
         return;
     rdc_literals_free(s->literals);
     rdc_moves_fini(&s->moves);
-    runs_fini(&s->sent);
-    runs_fini(&s->wanted);
-    rdc_tree_fini(&s->tree);
+    rdc_walk_fini(&s->walk);
     rdc_names_fini(&s->names);
     rdc_signature_free(s->signature_made);
     rdc_signature_free(s->base_signature_made);
@@ -317,7 +280,7 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
 /* Chunks from all over, unless all are about to be shown. */
 static void write_sample(const struct rdc_sender *s, struct buf *out)
 {
-    uint32_t count = s->level > 0 ? rdc_opening_sample(s->signature) : 0;
+    uint32_t count = s->walk.level > 0 ? rdc_opening_sample(s->signature) : 0;
     unsigned width = frame_sample_width(s->signature->chunk_count);
 
     write_varint(out, count);
@@ -335,16 +298,15 @@ static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
     if (st != ST_OK)
         return fail_content(s, out, st);
     uint64_t begin = endpoint_clock_ns();
-    rdc_tree_init(&s->tree, s->signature);
+    rdc_walk_init(&s->walk, s->signature);
     s->end.stats.match_ns += endpoint_clock_ns() - begin;
-    s->level = rdc_opening_level(&s->opening, &s->tree);
-    s->hash_width = rdc_opening_hash_width(&s->opening, &s->tree, s->level);
-    runs_add(&s->sent, 0, s->tree.levels[s->level].count);
+    unsigned level = rdc_opening_level(&s->opening, &s->walk.tree);
+    rdc_walk_begin(&s->walk, level, rdc_opening_hash_width(&s->opening, &s->walk.tree, level));
     begin_start(s, out, RDC_WAY_PULL);
     write_varint(out, s->signature->horizon);
-    write_varint(out, s->level);
+    write_varint(out, s->walk.level);
     write_varint(out, s->signature->chunk_count);
-    write_u8(out, (uint8_t)s->hash_width);
+    write_u8(out, (uint8_t)s->walk.hash_width);
     write_sample(s, out);
     s->state = SEND_HASHING;
     return RDC_MORE_OUTPUT;
@@ -385,139 +347,13 @@ static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, s
 
 /* --- pull ------------------------------------------------------------------------------------*/
 
-/* How many of @count entries from the front are the same. */
-static uint32_t same_entries(const uint64_t *identities, uint32_t count)
-{
-    uint32_t same = 1;
-
-    while (same < count && identities[same] == identities[0])
-        same += 1;
-    return same;
-}
-
-/* How many of @count entries from the front travel one by one: up to a stretch of the same. */
-static uint32_t single_entries(const uint64_t *identities, uint32_t count)
-{
-    for (uint32_t i = 0; i + SAME_MIN <= count; i++) {
-        if (identities[i] == identities[i + SAME_MIN - 1] &&
-            same_entries(identities + i, SAME_MIN) == SAME_MIN)
-            return i;
-    }
-    return count;
-}
-
-/* The next piece of a run with @rest entries left; how many it covers, 0: no room. */
-static uint32_t write_hash_piece(const struct rdc_sender *s, struct buf *out,
-                                 const uint64_t *identities, uint32_t rest)
-{
-    size_t room = FRAME_WORK_SIZE > out->size ? (FRAME_WORK_SIZE - out->size) / s->hash_width : 0;
-    uint32_t count = same_entries(identities, rest);
-    bool same = count >= SAME_MIN;
-    size_t written = 1;
-
-    if (room == 0)
-        return 0;
-    if (!same) {
-        count = single_entries(identities, rest < room ? rest : (uint32_t)room);
-        written = count;
-    }
-    write_varint(out, (uint64_t)count * 4 + same * 2u + (count < rest));
-    for (size_t i = 0; i < written; i++)
-        write_hash(out, identities[i], s->hash_width);
-    return count;
-}
-
 static enum rdc_progress send_hashes(struct rdc_sender *s, struct buf *out)
 {
-    const uint64_t *identities = s->tree.levels[s->level].identities;
-
     frame_begin(out, FRAME_HASHES);
-    while (s->run_at < s->sent.count) {
-        const struct run *run = &s->sent.items[s->run_at];
-        uint32_t count = write_hash_piece(s, out, identities + run->first + s->entry_at,
-                                          run->count - s->entry_at);
-
-        if (count == 0)
-            return RDC_MORE_OUTPUT;
-        s->entry_at += count;
-        if (s->entry_at == run->count) {
-            s->run_at += 1;
-            s->entry_at = 0;
-        }
-    }
-    s->run_at = 0;
-    s->entry_at = 0;
+    if (!rdc_walk_write(&s->walk, out))
+        return RDC_MORE_OUTPUT;
     s->state = SEND_ASKED;
     return RDC_WAIT;
-}
-
-/* Move over @count of the entries sent; false when there are not so many. */
-static bool skip_entries(struct rdc_sender *s, uint64_t count)
-{
-    while (count > 0) {
-        if (s->run_at == s->sent.count)
-            return false;
-        uint32_t rest = s->sent.items[s->run_at].count - s->entry_at;
-        if (count < rest) {
-            s->entry_at += (uint32_t)count;
-            return true;
-        }
-        count -= rest;
-        s->run_at += 1;
-        s->entry_at = 0;
-    }
-    return true;
-}
-
-static bool take_entries(struct rdc_sender *s, uint64_t count)
-{
-    if (count == 0 || s->run_at == s->sent.count)
-        return false;
-    const struct run *run = &s->sent.items[s->run_at];
-    if (count > run->count - s->entry_at)
-        return false;
-    runs_add(&s->wanted, run->first + s->entry_at, (uint32_t)count);
-    return skip_entries(s, count);
-}
-
-/* All wanted entries are known: go one level down. */
-static enum rdc_progress descend(struct rdc_sender *s, struct buf *out)
-{
-    const uint32_t *first = s->tree.levels[s->level].first;
-
-    s->sent.count = 0;
-    for (size_t i = 0; i < s->wanted.count; i++) {
-        const struct run *run = &s->wanted.items[i];
-        uint32_t begin = first[run->first];
-
-        runs_add(&s->sent, begin, first[run->first + run->count] - begin);
-    }
-    s->wanted.count = 0;
-    s->level -= 1;
-    s->state = SEND_HASHING;
-    return send_hashes(s, out);
-}
-
-/* The wanted chunks are what travels, all others are copies. */
-static void take_moves(struct rdc_sender *s)
-{
-    uint32_t at = 0;
-
-    for (size_t i = 0; i < s->wanted.count; i++) {
-        const struct run *run = &s->wanted.items[i];
-
-        s->run_count += i == 0 || run->first > at;
-        rdc_moves_add_copy(&s->moves, run->first - at, 0);
-        rdc_moves_add_literal(&s->moves, run->count);
-        at = run->first + run->count;
-    }
-    rdc_moves_add_copy(&s->moves, s->signature->chunk_count - at, 0);
-    uint64_t begin = endpoint_clock_ns();
-    rdc_moves_fold_repeats(&s->moves, s->signature, REPEAT_MIN);
-    s->end.stats.match_ns += endpoint_clock_ns() - begin;
-    runs_fini(&s->wanted);
-    runs_fini(&s->sent);
-    rdc_tree_fini(&s->tree);
 }
 
 static enum rdc_progress send_chunks(struct rdc_sender *s)
@@ -559,25 +395,29 @@ static enum rdc_progress take_needs(struct rdc_sender *s, struct span body, stru
     uint8_t last = reader_u8(&r);
     uint8_t width = reader_u8(&r);
 
-    if (s->level == 0 ? width != 0 : width < FRAME_HASH_MIN || width > FRAME_HASH_MAX)
+    if (s->walk.level == 0 ? width != 0 : width < FRAME_HASH_MIN || width > FRAME_HASH_MAX)
         return fail(s, out, ST_BADDATA, "the receiver asked for hashes of no valid width");
     while (reader_ok(&r) && r.rest.size > 0) {
         uint64_t skip = reader_varint(&r);
         uint64_t take = reader_varint(&r);
 
-        if (!reader_ok(&r) || !skip_entries(s, skip) || !take_entries(s, take))
+        if (!reader_ok(&r) || !rdc_walk_ask(&s->walk, skip, take))
             return fail(s, out, ST_BADDATA, "the receiver asked for hashes that were not sent");
     }
-    if (!reader_ok(&r) || last > (s->level > 0 ? NEED_LAST : NEED_LAST_SLIVERS))
+    if (!reader_ok(&r) || last > (s->walk.level > 0 ? NEED_LAST : NEED_LAST_SLIVERS))
         return fail(s, out, ST_BADDATA, "the receiver's question is malformed");
     if (last == NEED_MORE)
         return RDC_WAIT;
-    s->hash_width = width;
-    s->run_at = 0;
-    s->entry_at = 0;
-    if (s->level > 0)
-        return descend(s, out);
-    take_moves(s);
+    if (s->walk.level > 0) {
+        rdc_walk_descend(&s->walk, width);
+        s->state = SEND_HASHING;
+        return send_hashes(s, out);
+    }
+    uint64_t begin = endpoint_clock_ns();
+    s->run_count = rdc_walk_moves(&s->walk, &s->moves);
+    rdc_moves_fold_repeats(&s->moves, s->signature, REPEAT_MIN);
+    s->end.stats.match_ns += endpoint_clock_ns() - begin;
+    rdc_walk_fini(&s->walk);
     if (last == NEED_LAST)
         return send_chunks(s);
     s->state = SEND_TOLD;
