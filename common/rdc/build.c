@@ -12,6 +12,8 @@
 #define BLOCK_SIZE (256u << 10) /* bytes that are hashed and written together */
 #define COPY_MIN   (64u << 10)  /* the sink is not asked to copy less */
 
+#define WINDOW_SIZE (8u << 10)
+
 #define REPEATED (RDC_UNKNOWN - 1) /* in place of a seed: the content itself */
 
 /* A stretch of the content: literal bytes of the segment, bytes of a seed, or a repeat. */
@@ -22,6 +24,15 @@ struct piece {
     uint64_t offset; /* in the seed, or in the content */
 };
 
+/* Bytes of a seed that were read with some that were wanted: what is copied in small pieces lies
+ * close together. */
+struct window {
+    uint32_t seed;
+    uint32_t size;
+    uint64_t offset;
+    uint8_t bytes[WINDOW_SIZE];
+};
+
 struct rdc_build {
     const struct rdc_receive_options *options;
     EVP_MD_CTX *hash;
@@ -30,6 +41,7 @@ struct rdc_build {
     enum status sink_status;
     uint64_t literal_bytes;
     uint64_t copied_bytes;
+    struct window window;
     uint8_t *block; /* bytes before place.offset that are not yet hashed and written */
     size_t block_size;
 
@@ -120,6 +132,7 @@ enum rdc_build_result rdc_build_begin(struct rdc_build *b, enum rdc_way way, uns
     if (way == RDC_WAY_PUSH_BYTES || way == RDC_WAY_PUSH_SIGNATURE)
         b->place.base_size = b->options->seeds[base].content.size;
     b->block_size = 0;
+    b->window.size = 0;
     b->literal_bytes = 0;
     b->copied_bytes = 0;
     buf_clear(&b->literals);
@@ -148,6 +161,31 @@ bool rdc_build_proven(struct rdc_build *b)
         abort();
     return b->place.offset == b->options->size &&
            memcmp(result.bytes, b->options->hash.bytes, RDC_HASH_SIZE) == 0;
+}
+
+/* Read bytes of a seed, small ones with what follows them. */
+static enum status read_seed(struct rdc_build *b, uint32_t seed, uint64_t offset, uint8_t *out,
+                             size_t size)
+{
+    const struct rdc_content *content = &b->options->seeds[seed].content;
+    struct window *w = &b->window;
+
+    if (size > WINDOW_SIZE / 4)
+        return rdc_content_read(content, offset, out, size);
+    if (w->seed != seed || offset < w->offset || offset + size > w->offset + w->size) {
+        uint64_t rest = content->size - offset;
+
+        w->seed = seed;
+        w->offset = offset;
+        w->size = rest < WINDOW_SIZE ? (uint32_t)rest : WINDOW_SIZE;
+        enum status st = rdc_content_read(content, offset, w->bytes, w->size);
+        if (st != ST_OK) {
+            w->size = 0;
+            return st;
+        }
+    }
+    memcpy(out, w->bytes + (offset - w->offset), size);
+    return ST_OK;
 }
 
 static void add_step(struct rdc_build *b, struct rdc_step step)
@@ -366,8 +404,7 @@ static bool read_copied(struct rdc_build *b, size_t *piece_at, struct rdc_range 
         uint64_t length = piece->length - inside;
         if (length > range.length)
             length = range.length;
-        if (rdc_content_read(&b->options->seeds[piece->seed].content, piece->offset + inside, out,
-                             (size_t)length) != ST_OK)
+        if (read_seed(b, piece->seed, piece->offset + inside, out, (size_t)length) != ST_OK)
             return false;
         out += length;
         range.offset += length;
@@ -489,7 +526,11 @@ static enum rdc_build_result add_copy(struct rdc_build *b, uint32_t seed, uint64
         size_t room = BLOCK_SIZE - b->block_size;
         size_t size = length < room ? (size_t)length : room;
 
-        if (rdc_content_read(content, offset, b->block + b->block_size, size) != ST_OK)
+        uint8_t *out = b->block + b->block_size;
+
+        /* what the sink copies itself is hashed as it is now */
+        if ((by_sink ? rdc_content_read(content, offset, out, size)
+                     : read_seed(b, seed, offset, out, size)) != ST_OK)
             return RDC_BUILD_WRONG;
         b->copied_bytes += size;
         b->block_size += size;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define STEPS_MAX        (RDC_SEGMENT_SCRIPT_MAX / 32) /* a step is four LEB128 values */
+#define NEAR_SIZE        (8u << 10)                    /* known bytes that are read together */
 #define EXTEND_SIZE      512u                          /* bytes compared at a time */
 #define PREFIX_TRIAL     4u /* segments from one look at whether a prefix serves to the next */
 #define PREFIX_TRIAL_MIN (256u << 10) /* a shorter segment is not worth the comparison */
@@ -50,6 +51,7 @@ struct rdc_literals {
     struct rdc_ranges ranges;
     uint64_t prefix_wanted; /* bytes that its literals so far would be packed against */
     struct buf prefix;
+    uint8_t near[NEAR_SIZE];
     struct buf literals;
     struct buf script;
     struct buf packed;       /* what travels: packed literals, or the literals themselves */
@@ -386,6 +388,33 @@ static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
     return st;
 }
 
+/* Append the ranges from the @at-th on that lie within NEAR_SIZE bytes, read at once, to the
+ * prefix. *out_count: how many. */
+static enum status read_near(struct rdc_literals *l, const struct rdc_content *known, size_t at,
+                             size_t *out_count)
+{
+    const struct rdc_range *first = &l->ranges.items[at];
+    uint64_t end = first->offset + first->length;
+    size_t count = 1;
+
+    for (; at + count < l->ranges.count; count++) {
+        const struct rdc_range *next = first + count;
+
+        if (next->offset < end || next->offset + next->length - first->offset > NEAR_SIZE)
+            break;
+        end = next->offset + next->length;
+    }
+    *out_count = count;
+    if (count == 1)
+        return rdc_content_read(known, first->offset, buf_extend(&l->prefix, (size_t)first->length),
+                                (size_t)first->length);
+    enum status st = rdc_content_read(known, first->offset, l->near, (size_t)(end - first->offset));
+    for (size_t i = 0; i < count && st == ST_OK; i++)
+        buf_append(&l->prefix, l->near + (first[i].offset - first->offset),
+                   (size_t)first[i].length);
+    return st;
+}
+
 /* Read what both sides know to resemble the literals. */
 static enum status read_prefix(struct rdc_literals *l)
 {
@@ -395,10 +424,8 @@ static enum status read_prefix(struct rdc_literals *l)
 
     rdc_prefix_ranges(kind, l->steps.items, l->steps.count, l->place,
                       RDC_SEGMENT_PREFIX_MAX - l->prefix.size, &l->ranges);
-    for (size_t i = 0; i < l->ranges.count; i++) {
-        const struct rdc_range *range = &l->ranges.items[i];
-        size_t size = (size_t)range->length;
-        enum status st = rdc_content_read(known, range->offset, buf_extend(&l->prefix, size), size);
+    for (size_t i = 0, count = 0; i < l->ranges.count; i += count) {
+        enum status st = read_near(l, known, i, &count);
 
         if (st != ST_OK)
             return st;
