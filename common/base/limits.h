@@ -87,6 +87,7 @@
 #define RDC_SEGMENT_LITERALS_MAX  (2u << 20)      /* literal bytes compressed together */
 #define RDC_SEGMENT_PREFIX_MAX    (8u << 20)      /* known bytes they are compressed against */
 #define RDC_SEGMENT_SCRIPT_MAX    (128u << 10)    /* bytes of one segment's script, unpacked */
+#define RDC_SLIVERS_BYTES_MAX     (8u << 20)      /* names of slivers in one exchange */
 #define RDC_REASON_SIZE_MAX       512u            /* text of a failure frame */
 #define RDC_REPEAT_CHUNKS_MAX     (512u << 10)    /* new chunks looked at for repeats: 16 MB of tables */
 #define RDC_TREE_DEPTH_MAX        3u              /* levels above the chunks that are asked for */

@@ -12,6 +12,8 @@
 #define BLOCK_SIZE (256u << 10) /* bytes that are hashed and written together */
 #define COPY_MIN   (64u << 10)  /* the sink is not asked to copy less */
 
+#define WINDOW_SIZE (8u << 10)
+
 #define REPEATED (RDC_UNKNOWN - 1) /* in place of a seed: the content itself */
 
 /* A stretch of the content: literal bytes of the segment, bytes of a seed, or a repeat. */
@@ -22,6 +24,15 @@ struct piece {
     uint64_t offset; /* in the seed, or in the content */
 };
 
+/* Bytes of a seed that were read with some that were wanted: what is copied in small pieces lies
+ * close together. */
+struct window {
+    uint32_t seed;
+    uint32_t size;
+    uint64_t offset;
+    uint8_t bytes[WINDOW_SIZE];
+};
+
 struct rdc_build {
     const struct rdc_receive_options *options;
     EVP_MD_CTX *hash;
@@ -30,6 +41,7 @@ struct rdc_build {
     enum status sink_status;
     uint64_t literal_bytes;
     uint64_t copied_bytes;
+    struct window window;
     uint8_t *block; /* bytes before place.offset that are not yet hashed and written */
     size_t block_size;
 
@@ -37,7 +49,9 @@ struct rdc_build {
     unsigned base;
     const struct rdc_plan *plan;
     size_t item_at;
-    struct rdc_place place; /* place.offset: how much is built */
+    const struct rdc_slivers *slivers; /* NULL: none were named */
+    uint64_t sliver_at;                /* of the item's: after the ones taken */
+    struct rdc_place place;            /* place.offset: how much is built */
 
     /* the segment under way */
     struct rdc_step *steps;
@@ -112,10 +126,13 @@ enum rdc_build_result rdc_build_begin(struct rdc_build *b, enum rdc_way way, uns
     b->base = base;
     b->plan = plan;
     b->item_at = 0;
+    b->slivers = NULL;
+    b->sliver_at = 0;
     b->place = (struct rdc_place){.size = b->options->size};
     if (way == RDC_WAY_PUSH_BYTES || way == RDC_WAY_PUSH_SIGNATURE)
         b->place.base_size = b->options->seeds[base].content.size;
     b->block_size = 0;
+    b->window.size = 0;
     b->literal_bytes = 0;
     b->copied_bytes = 0;
     buf_clear(&b->literals);
@@ -123,6 +140,11 @@ enum rdc_build_result rdc_build_begin(struct rdc_build *b, enum rdc_way way, uns
     if (EVP_DigestInit_ex(b->hash, EVP_sha256(), NULL) != 1)
         abort();
     return anew ? sink_result(b, sink->restart(sink->arg)) : RDC_BUILD_OK;
+}
+
+void rdc_build_use_slivers(struct rdc_build *b, const struct rdc_slivers *slivers)
+{
+    b->slivers = slivers;
 }
 
 static void digest(struct rdc_build *b, const uint8_t *data, size_t size)
@@ -139,6 +161,31 @@ bool rdc_build_proven(struct rdc_build *b)
         abort();
     return b->place.offset == b->options->size &&
            memcmp(result.bytes, b->options->hash.bytes, RDC_HASH_SIZE) == 0;
+}
+
+/* Read bytes of a seed, small ones with what follows them. */
+static enum status read_seed(struct rdc_build *b, uint32_t seed, uint64_t offset, uint8_t *out,
+                             size_t size)
+{
+    const struct rdc_content *content = &b->options->seeds[seed].content;
+    struct window *w = &b->window;
+
+    if (size > WINDOW_SIZE / 4)
+        return rdc_content_read(content, offset, out, size);
+    if (w->seed != seed || offset < w->offset || offset + size > w->offset + w->size) {
+        uint64_t rest = content->size - offset;
+
+        w->seed = seed;
+        w->offset = offset;
+        w->size = rest < WINDOW_SIZE ? (uint32_t)rest : WINDOW_SIZE;
+        enum status st = rdc_content_read(content, offset, w->bytes, w->size);
+        if (st != ST_OK) {
+            w->size = 0;
+            return st;
+        }
+    }
+    memcpy(out, w->bytes + (offset - w->offset), size);
+    return ST_OK;
 }
 
 static void add_step(struct rdc_build *b, struct rdc_step step)
@@ -230,40 +277,80 @@ static bool add_copies(struct rdc_build *b, uint64_t *target, struct rdc_step st
     return true;
 }
 
-/* A pull's next literal or repeat, and the copies after it. */
+/* Bytes of a run that are not literals: a repeat of what is built. */
+static bool take_repeat(struct rdc_build *b, uint64_t *target, struct rdc_step *step,
+                        uint64_t length, uint64_t back)
+{
+    if (length == 0 || length > b->place.size - *target || back == 0 || back > *target)
+        return false;
+    step->repeat = true;
+    step->copy_length = length;
+    step->base_offset = *target - back;
+    add_piece(b, target, length, REPEATED, step->base_offset);
+    return true;
+}
+
+/* … or slivers of the run's gap, @count from @delta behind the expected one on. */
+static bool take_slivers(struct rdc_build *b, uint64_t *target, struct rdc_step *step,
+                         uint64_t count, int64_t delta)
+{
+    uint64_t first = b->sliver_at + (step->literal_length > 0) + (uint64_t)delta;
+    struct rdc_gap bytes;
+
+    if (!b->slivers || !rdc_slivers_locate(b->slivers, b->item_at, first, count, &bytes))
+        return false;
+    step->copy_length = (uint64_t)bytes.front.length + bytes.back.length;
+    if (step->copy_length > b->place.size - *target)
+        return false;
+    step->sliver_first = (uint32_t)first;
+    step->sliver_count = (uint32_t)count;
+    add_piece(b, target, bytes.front.length, bytes.front.seed, bytes.front.offset);
+    add_piece(b, target, bytes.back.length, bytes.back.seed, bytes.back.offset);
+    b->sliver_at = first + count;
+    return true;
+}
+
+/* A pull's next literal, what follows it in the run, and when that ends the copies of the plan. */
 static bool read_pull_step(struct rdc_build *b, struct reader *r, uint64_t *target,
                            uint64_t *literal_size)
 {
-    struct rdc_step step = {0};
     uint64_t head = reader_varint(r);
-    uint64_t length = head / 2;
+    enum pull_step kind = (enum pull_step)(head % PULL_STEP_ROOM);
+    struct rdc_step step = {.literal_length = head / PULL_STEP_ROOM};
+    bool more = kind == PULL_RUN_GOES_ON;
 
-    if (head == 0) {
-        step.repeat = true;
-        head = reader_varint(r);
-        length = head / 2;
-        step.copy_length = length;
-        step.base_offset = *target - reader_varint(r);
-    } else {
-        step.literal_length = length;
-    }
-    bool more = head % 2; /* of the plan's literal */
-    if (!reader_ok(r) || length == 0 || length > b->place.size - *target ||
-        step.literal_length > *literal_size || (step.repeat && step.base_offset >= *target))
+    if (step.literal_length > b->place.size - *target || step.literal_length > *literal_size ||
+        (step.literal_length == 0 && kind < PULL_REPEAT))
         return false;
     *literal_size -= step.literal_length;
-    add_piece(b, target, length, step.repeat ? REPEATED : RDC_UNKNOWN, step.base_offset);
-    if (more || step.repeat) {
+    add_piece(b, target, step.literal_length, RDC_UNKNOWN, 0);
+    if (kind == PULL_REPEAT) {
+        uint64_t length = reader_varint(r);
+        uint64_t back = reader_varint(r);
+
+        more = length % 2;
+        if (!reader_ok(r) || !take_repeat(b, target, &step, length / 2, back))
+            return false;
+    } else if (kind == PULL_SLIVERS) {
+        int64_t delta = unzigzag(reader_varint(r));
+        uint64_t count = reader_varint(r);
+
+        more = count % 2;
+        if (!reader_ok(r) || !take_slivers(b, target, &step, count / 2, delta))
+            return false;
+    }
+    if (more || kind >= PULL_REPEAT) {
         add_step(b, step);
         step = (struct rdc_step){0};
     }
     if (more)
         return true;
     b->item_at += 1;
+    b->sliver_at = 0;
     return add_copies(b, target, step);
 }
 
-/* The script of a pull: how long the plan's literals are, and what of them are repeats. */
+/* The script of a pull: how long the plan's literals are, what of them are repeats and slivers. */
 static bool read_pull_script(struct rdc_build *b, struct span script, uint64_t literal_size)
 {
     struct reader r = reader_of(script);
@@ -317,8 +404,7 @@ static bool read_copied(struct rdc_build *b, size_t *piece_at, struct rdc_range 
         uint64_t length = piece->length - inside;
         if (length > range.length)
             length = range.length;
-        if (rdc_content_read(&b->options->seeds[piece->seed].content, piece->offset + inside, out,
-                             (size_t)length) != ST_OK)
+        if (read_seed(b, piece->seed, piece->offset + inside, out, (size_t)length) != ST_OK)
             return false;
         out += length;
         range.offset += length;
@@ -440,7 +526,11 @@ static enum rdc_build_result add_copy(struct rdc_build *b, uint32_t seed, uint64
         size_t room = BLOCK_SIZE - b->block_size;
         size_t size = length < room ? (size_t)length : room;
 
-        if (rdc_content_read(content, offset, b->block + b->block_size, size) != ST_OK)
+        uint8_t *out = b->block + b->block_size;
+
+        /* what the sink copies itself is hashed as it is now */
+        if ((by_sink ? rdc_content_read(content, offset, out, size)
+                     : read_seed(b, seed, offset, out, size)) != ST_OK)
             return RDC_BUILD_WRONG;
         b->copied_bytes += size;
         b->block_size += size;

@@ -7,6 +7,7 @@
 
 #include "common/rdc/exchange.h"
 #include "common/rdc/plan.h"
+#include "common/rdc/sliver.h"
 
 /* Why building stopped. */
 enum rdc_build_result {
@@ -33,9 +34,12 @@ struct rdc_build *rdc_build_new(const struct rdc_receive_options *options);
 void rdc_build_free(struct rdc_build *b);
 
 /* Begin a content that comes in @way; @base: the seed of a push; @plan: settled, of a pull.
- * Anything built before is forgotten. */
+ * Anything built before is forgotten, and that there were slivers. */
 enum rdc_build_result rdc_build_begin(struct rdc_build *b, enum rdc_way way, unsigned base,
                                       const struct rdc_plan *plan);
+
+/* The segments of the pull that has begun may take of these, which outlive the build. */
+void rdc_build_use_slivers(struct rdc_build *b, const struct rdc_slivers *slivers);
 
 enum rdc_build_result rdc_build_segment(struct rdc_build *b, const struct rdc_segment *segment);
 

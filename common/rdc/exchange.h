@@ -12,12 +12,13 @@
  *         ├──────────────────────────────────────────────▶│
  *         │                     one of these begins ◀─────┤
  *         │   push       a base is one of the seeds: the delta at once        1 round
- *         │   pull       hashes from a tree's level down, NEED … HASHES …     at most 5 rounds
+ *         │   pull       hashes from a tree's level down, NEED … HASHES …, and with the last
+ *         │              question SLIVERS: what seeds have where they miss chunks  at most 5 rounds
  *         │   whole      no seed, or too small to be worth it                 1 round
  *         │              (the receiver may ask for it, WHOLE, when a pull's first hashes show
  *         │              that its seeds are of no use)
  *         │◀── SEGMENT, SEGMENT … last ───────────────────┤
- *         │ DONE, or WHOLE: what came out was not the content                 1 round more
+ *         │ DONE, or PLAIN, WHOLE: what came out was not the content          1 round more each
  *         ├──────────────────────────────────────────────▶│
  *
  * Both sides loop:
@@ -86,6 +87,7 @@ struct rdc_failure {
 struct rdc_stats {
     enum rdc_way way;
     bool fell_back;    /* a delta came out wrong and the content travelled whole */
+    bool repeated;     /* slivers deceived a pull, and its chunks travelled again without them */
     unsigned rounds;   /* the receiver's only: answers it waited for */
     uint64_t bytes_in; /* of frames */
     uint64_t bytes_out;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/rdc/frame.h"
 
-#define RISK_BITS_MIN 10u /* what a false match costs beside the bytes */
+#define RISK_BITS_MIN    10u /* what a false match costs beside the bytes */
+#define SAMPLE_RISK_BITS 4u
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +22,45 @@ unsigned frame_hash_width(uint64_t sent, uint64_t known, uint64_t size)
     return width < FRAME_HASH_MIN   ? FRAME_HASH_MIN
            : width > FRAME_HASH_MAX ? FRAME_HASH_MAX
                                     : width;
+}
+
+unsigned frame_sample_width(uint64_t chunk_count)
+{
+    unsigned width = (bits_of(FRAME_SAMPLE_MAX * chunk_count) + SAMPLE_RISK_BITS + 7) / 8;
+
+    return width < FRAME_HASH_MAX ? width : FRAME_HASH_MAX;
+}
+
+void write_names(struct buf *out, const uint64_t *names, uint32_t count, unsigned width)
+{
+    uint64_t mask = (UINT64_C(1) << width) - 1;
+    uint64_t bits = 0;
+    unsigned held = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        bits |= (names[i] & mask) << held;
+        for (held += width; held >= 8; held -= 8) {
+            write_u8(out, (uint8_t)bits);
+            bits >>= 8;
+        }
+    }
+    if (held > 0)
+        write_u8(out, (uint8_t)bits);
+}
+
+void reader_names(struct reader *r, uint64_t *names, uint32_t count, unsigned width)
+{
+    uint64_t mask = (UINT64_C(1) << width) - 1;
+    uint64_t bits = 0;
+    unsigned held = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        for (; held < width; held += 8)
+            bits |= (uint64_t)reader_u8(r) << held;
+        names[i] = bits & mask;
+        bits >>= width;
+        held -= width;
+    }
 }
 
 const char *rdc_way_name(enum rdc_way way)

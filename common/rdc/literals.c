@@ -4,12 +4,14 @@
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 #include "common/rdc/frame.h"
+#include "common/rdc/script.h"
 #include "common/rdc/segment.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #define STEPS_MAX        (RDC_SEGMENT_SCRIPT_MAX / 32) /* a step is four LEB128 values */
+#define NEAR_SIZE        (8u << 10)                    /* known bytes that are read together */
 #define EXTEND_SIZE      512u                          /* bytes compared at a time */
 #define PREFIX_TRIAL     4u /* segments from one look at whether a prefix serves to the next */
 #define PREFIX_TRIAL_MIN (256u << 10) /* a shorter segment is not worth the comparison */
@@ -34,6 +36,10 @@ struct rdc_literals {
     size_t move_at;
     uint32_t move_done; /* chunks of the move under way that were taken */
     uint32_t chunk_at;
+    struct rdc_finder *finder; /* NULL: no slivers were named */
+    struct rdc_sliver_find *finds;
+    uint32_t find_count_max;
+    uint64_t sliver_at; /* where the script is among the slivers of a run */
     uint64_t total;
     bool last; /* the segment that was built is the last */
     unsigned segment_count;
@@ -45,6 +51,7 @@ struct rdc_literals {
     struct rdc_ranges ranges;
     uint64_t prefix_wanted; /* bytes that its literals so far would be packed against */
     struct buf prefix;
+    uint8_t near[NEAR_SIZE];
     struct buf literals;
     struct buf script;
     struct buf packed;       /* what travels: packed literals, or the literals themselves */
@@ -64,6 +71,11 @@ struct rdc_literals *rdc_literals_new(const struct rdc_literals_options *options
     l->place.size = options->content->size;
     if (options->base_signature)
         l->place.base_size = options->base_signature->size;
+    if (options->names) {
+        l->finder = rdc_finder_new(options->names, options->key);
+        l->find_count_max = rdc_find_count_max(options->names);
+        l->finds = mem_new(l->find_count_max, sizeof(*l->finds));
+    }
     return l;
 }
 
@@ -73,6 +85,8 @@ void rdc_literals_free(struct rdc_literals *l)
         return;
     rdc_packer_free(l->packer);
     rdc_packer_free(l->packer_on);
+    rdc_finder_free(l->finder);
+    free(l->finds);
     free(l->steps.items);
     rdc_ranges_fini(&l->ranges);
     buf_fini(&l->prefix);
@@ -102,17 +116,19 @@ static void add_step(struct rdc_literals *l, struct rdc_step step)
     l->steps.items[l->steps.count++] = step;
 }
 
-/* Read the next chunks of the literal move under way; they must be what was signed. */
+/* Read the next chunks of the literal move under way; they must be what was signed. Where slivers
+ * are looked for, few at a time. */
 static enum status read_chunks(struct rdc_literals *l, uint64_t offset, uint64_t *out_length)
 {
     const struct rdc_signature *signature = l->options.signature;
     const struct rdc_move *move = &l->options.moves->items[l->move_at];
     uint32_t first = l->chunk_at;
+    size_t room = RDC_SEGMENT_LITERALS_MAX - l->literals.size;
     size_t length = 0;
 
-    while (l->move_done < move->chunk_count &&
-           l->literals.size + length + signature->lengths[l->chunk_at] <=
-               RDC_SEGMENT_LITERALS_MAX) {
+    if (l->finder && room > RDC_FIND_SIZE_MAX)
+        room = RDC_FIND_SIZE_MAX;
+    while (l->move_done < move->chunk_count && length + signature->lengths[l->chunk_at] <= room) {
         length += signature->lengths[l->chunk_at++];
         l->move_done += 1;
     }
@@ -235,59 +251,52 @@ static void add_copy(struct rdc_literals *l, struct rdc_place *place, uint64_t o
     rdc_place_advance(place, &step);
 }
 
-static void write_push_step(struct buf *script, const struct rdc_step *step,
-                            const struct rdc_place *place)
+/* Is a move bytes that the receiver has asked for? */
+static bool of_run(const struct rdc_move *move)
 {
-    uint64_t expected = place->base_offset + step->literal_length;
-    uint64_t offset = step->base_offset + (step->repeat ? place->base_size : 0);
-
-    write_varint(script, step->literal_length);
-    write_varint(script, step->copy_length);
-    if (step->copy_length > 0)
-        write_varint(script, zigzag((int64_t)(offset - expected)));
-}
-
-/* @more: after this step there is more of the run that the receiver asked for. */
-static void write_pull_step(struct buf *script, const struct rdc_step *step,
-                            const struct rdc_place *place, bool more)
-{
-    if (step->literal_length > 0)
-        write_varint(script, step->literal_length * 2 + (step->repeat || more));
-    if (!step->repeat)
-        return;
-    write_varint(script, 0);
-    write_varint(script, step->copy_length * 2 + more);
-    write_varint(script, place->offset + step->literal_length - step->base_offset);
-}
-
-/* Of a pull: does step @i, once the moves have been taken so far, end in the middle of a run? */
-static bool run_goes_on(const struct rdc_literals *l, size_t i)
-{
-    const struct rdc_moves *moves = l->options.moves;
-
-    if (l->steps.items[i].copy_length > 0 && !l->steps.items[i].repeat)
-        return false;
-    if (i + 1 < l->steps.count)
-        return l->steps.items[i + 1].literal_length > 0 || l->steps.items[i + 1].repeat;
-    return l->move_at < moves->count &&
-           (moves->items[l->move_at].base_first == RDC_LITERAL || moves->items[l->move_at].repeat);
+    return move->base_first == RDC_LITERAL || move->repeat;
 }
 
 /* The segment's steps as they travel. */
 static void write_script(struct rdc_literals *l)
 {
-    struct rdc_place place = l->place;
+    const struct rdc_moves *moves = l->options.moves;
+    bool goes_on = l->move_at < moves->count && of_run(&moves->items[l->move_at]);
 
     buf_clear(&l->script);
-    for (size_t i = 0; i < l->steps.count; i++) {
-        const struct rdc_step *step = &l->steps.items[i];
+    if (is_push(l->options.way))
+        rdc_script_write_push(&l->script, l->steps.items, l->steps.count, l->place);
+    else
+        rdc_script_write_pull(&l->script, l->steps.items, l->steps.count, l->place, goes_on,
+                              &l->sliver_at);
+}
 
-        if (is_push(l->options.way))
-            write_push_step(&l->script, step, &place);
-        else
-            write_pull_step(&l->script, step, &place, run_goes_on(l, i));
-        rdc_place_advance(&place, step);
+/* @step's literal stands at the end of l->literals: slivers that the receiver named leave it, and
+ * become steps of their own before it, with the literal bytes before each. */
+static void cut_out_slivers(struct rdc_literals *l, struct rdc_place *place, struct rdc_step *step)
+{
+    size_t size = (size_t)step->literal_length;
+    uint8_t *data = l->literals.data + l->literals.size - size;
+    uint32_t count = rdc_finder_look(l->finder, span_of(data, size), l->finds);
+    size_t kept = 0;
+    size_t at = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rdc_sliver_find *find = &l->finds[i];
+        struct rdc_step part = {.literal_length = find->at - at,
+                                .copy_length = find->size,
+                                .sliver_first = find->first,
+                                .sliver_count = find->count};
+
+        memmove(data + kept, data + at, (size_t)part.literal_length);
+        kept += (size_t)part.literal_length;
+        at = (size_t)find->at + find->size;
+        add_step(l, part);
+        rdc_place_advance(place, &part);
     }
+    memmove(data + kept, data + at, size - at);
+    l->literals.size -= at - kept;
+    step->literal_length = size - at;
 }
 
 /* Make the move under way, a copy, the rest of @step. */
@@ -309,15 +318,20 @@ static void take_copy(struct rdc_literals *l, struct rdc_step *step)
 static enum status take_step(struct rdc_literals *l, struct rdc_place *place)
 {
     const struct rdc_moves *moves = l->options.moves;
+    const struct rdc_move *move = &moves->items[l->move_at];
     struct rdc_step step = {0};
     bool more = false;
 
-    if (moves->items[l->move_at].base_first == RDC_LITERAL) {
+    if (l->finder && l->move_done == 0 && of_run(move) && (l->move_at == 0 || !of_run(move - 1)))
+        rdc_finder_next_run(l->finder);
+    if (move->base_first == RDC_LITERAL) {
         enum status st = read_chunks(l, place->offset, &step.literal_length);
 
         if (st != ST_OK)
             return st;
-        more = l->move_done < moves->items[l->move_at].chunk_count;
+        if (l->finder)
+            cut_out_slivers(l, place, &step);
+        more = l->move_done < move->chunk_count;
         if (!more) {
             l->move_at += 1;
             l->move_done = 0;
@@ -335,8 +349,16 @@ static enum status take_step(struct rdc_literals *l, struct rdc_place *place)
         add_copy(l, place, base_offset, front);
         l->prefix_wanted += rdc_gap_size(&step, place);
     }
-    add_step(l, step);
+    if (step.literal_length > 0 || step.copy_length > 0)
+        add_step(l, step);
     rdc_place_advance(place, &step);
+    /* the receiver goes on to what its plan has next as soon as a run ends, in this segment */
+    if (step.repeat && l->move_at < moves->count && !of_run(&moves->items[l->move_at])) {
+        step = (struct rdc_step){0};
+        take_copy(l, &step);
+        add_step(l, step);
+        rdc_place_advance(place, &step);
+    }
     return ST_OK;
 }
 
@@ -355,12 +377,41 @@ static enum status take_steps(struct rdc_literals *l, struct rdc_place *place)
         return st;
     }
     size_t longest = rdc_chunk_size_max(l->options.signature->horizon);
+    size_t steps = l->find_count_max + 3; /* that one turn may add */
+
     while (st == ST_OK && l->move_at < l->options.moves->count &&
            l->literals.size + longest <= RDC_SEGMENT_LITERALS_MAX &&
-           l->prefix_wanted < RDC_SEGMENT_PREFIX_MAX && l->steps.count + 2 <= STEPS_MAX)
+           l->prefix_wanted < RDC_SEGMENT_PREFIX_MAX && l->steps.count + steps <= STEPS_MAX)
         st = take_step(l, place);
     write_script(l);
     l->last = l->move_at == l->options.moves->count;
+    return st;
+}
+
+/* Append the ranges from the @at-th on that lie within NEAR_SIZE bytes, read at once, to the
+ * prefix. *out_count: how many. */
+static enum status read_near(struct rdc_literals *l, const struct rdc_content *known, size_t at,
+                             size_t *out_count)
+{
+    const struct rdc_range *first = &l->ranges.items[at];
+    uint64_t end = first->offset + first->length;
+    size_t count = 1;
+
+    for (; at + count < l->ranges.count; count++) {
+        const struct rdc_range *next = first + count;
+
+        if (next->offset < end || next->offset + next->length - first->offset > NEAR_SIZE)
+            break;
+        end = next->offset + next->length;
+    }
+    *out_count = count;
+    if (count == 1)
+        return rdc_content_read(known, first->offset, buf_extend(&l->prefix, (size_t)first->length),
+                                (size_t)first->length);
+    enum status st = rdc_content_read(known, first->offset, l->near, (size_t)(end - first->offset));
+    for (size_t i = 0; i < count && st == ST_OK; i++)
+        buf_append(&l->prefix, l->near + (first[i].offset - first->offset),
+                   (size_t)first[i].length);
     return st;
 }
 
@@ -373,10 +424,8 @@ static enum status read_prefix(struct rdc_literals *l)
 
     rdc_prefix_ranges(kind, l->steps.items, l->steps.count, l->place,
                       RDC_SEGMENT_PREFIX_MAX - l->prefix.size, &l->ranges);
-    for (size_t i = 0; i < l->ranges.count; i++) {
-        const struct rdc_range *range = &l->ranges.items[i];
-        size_t size = (size_t)range->length;
-        enum status st = rdc_content_read(known, range->offset, buf_extend(&l->prefix, size), size);
+    for (size_t i = 0, count = 0; i < l->ranges.count; i += count) {
+        enum status st = read_near(l, known, i, &count);
 
         if (st != ST_OK)
             return st;

@@ -7,6 +7,7 @@
 
 #include "common/rdc/exchange.h"
 #include "common/rdc/match.h"
+#include "common/rdc/sliver_find.h"
 
 struct rdc_literals_options {
     enum rdc_way way;
@@ -15,6 +16,7 @@ struct rdc_literals_options {
     const struct rdc_moves *moves;              /* of content; not for RDC_WAY_WHOLE */
     const struct rdc_signature *base_signature; /* with RDC_WAY_PUSH_* */
     const struct rdc_content *base;             /* with RDC_WAY_PUSH_BYTES */
+    const struct rdc_names *names;              /* with RDC_WAY_PULL: of slivers; NULL: none */
     struct rdc_key key;
     int level;    /* zstd's, where there is a prefix */
     int level_or; /* … or this one, if it packs the first segment to less; 0: no choice */

@@ -173,13 +173,14 @@ bool rdc_plan_needs(const struct rdc_plan *plan)
     return plan->need_count > 0;
 }
 
-bool rdc_plan_has_chunk(const struct rdc_plan *plan, const uint64_t *hashes, size_t count)
+bool rdc_plan_has_chunk(const struct rdc_plan *plan, const uint64_t *hashes, size_t count,
+                        unsigned width)
 {
     struct rdc_index wanted;
     bool found = false;
     uint32_t place;
 
-    rdc_index_init(&wanted, hashes, (uint32_t)count, frame_hash_mask(plan->hash_width));
+    rdc_index_init(&wanted, hashes, (uint32_t)count, frame_hash_mask(width));
     for (unsigned i = 0; i < plan->seed_count && !found; i++) {
         const struct rdc_signature *signature = plan->seeds[i].signature;
 

@@ -81,8 +81,9 @@ bool rdc_plan_level_complete(const struct rdc_plan *plan);
 /* Is anything unknown left? */
 bool rdc_plan_needs(const struct rdc_plan *plan);
 
-/* Does any seed have a chunk whose hash is among @hashes? As wide as the plan's. */
-bool rdc_plan_has_chunk(const struct rdc_plan *plan, const uint64_t *hashes, size_t count);
+/* Does any seed have a chunk whose hash is among @hashes, cut to @width bytes? */
+bool rdc_plan_has_chunk(const struct rdc_plan *plan, const uint64_t *hashes, size_t count,
+                        unsigned width);
 
 /* Did the level that is complete hold nothing known? */
 bool rdc_plan_all_unknown(const struct rdc_plan *plan);

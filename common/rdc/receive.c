@@ -8,12 +8,12 @@
  *   │ OPENED  ├───────▶│ HASHES  ├─────────────▶│ ASKING │ NEED, NEED … last
  *   └─▲──┬────┘        └──▲──────┘              └─┬────┬─┘
  *     │  │ push, whole    └── level below ────────┘    │ chunks
- *     │  │  ┌──────────┐                               │
- *     │  └─▶│ SEGMENTS │◀──────────────────────────────┘
- *     │     └──┬─▲─────┘
- *     │        │ │ all pieces
+ *     │  │  ┌──────────┐   all named    ┌────────┐     │
+ *     │  └─▶│ SEGMENTS │◀───────────────┤ NAMING │◀────┤ SLIVERS, SLIVERS … last
+ *     │     └──┬─▲─────┘                └────────┘     │
+ *     │        │ │  ▲───────────────────────────────────┘ no slivers worth naming
  *     │     ┌──▼─┴─────┐
- *     │     │ PIECES   │          wrong: WHOLE is sent; frames are dropped until the new START
+ *     │     │ PIECES   │    wrong: PLAIN or WHOLE is sent; frames are dropped until the new START
  *     │     └──────────┘
  *     └──────── from SEGMENTS, PIECES
  */
@@ -23,6 +23,7 @@
 #include "common/rdc/build.h"
 #include "common/rdc/frame.h"
 #include "common/rdc/segment.h"
+#include "common/rdc/sliver.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ enum receive_state {
     RECEIVE_OPENED,
     RECEIVE_HASHES,
     RECEIVE_ASKING,
+    RECEIVE_NAMING,
     RECEIVE_SEGMENTS,
     RECEIVE_PIECES,
     RECEIVE_ENDED,
@@ -45,13 +47,15 @@ struct rdc_receiver {
     struct rdc_receive_options options;
     struct endpoint end;
     enum receive_state state;
-    bool dropping; /* WHOLE was sent: what comes before the new START is of the old answer */
+    bool
+        dropping; /* PLAIN or WHOLE was sent: what comes before the new START is the old answer's */
     struct rdc_build *build;
 
     struct rdc_signature *made[RDC_SEED_COUNT_MAX];
     struct rdc_plan plan;
     bool sample_unknown; /* no seed has any of the sampled chunks */
     size_t need_at;
+    struct rdc_slivers slivers;
 
     /* the segment under way */
     struct rdc_segment segment;
@@ -76,6 +80,7 @@ void rdc_receive_free(struct rdc_receiver *r)
 {
     if (!r)
         return;
+    rdc_slivers_fini(&r->slivers);
     rdc_plan_fini(&r->plan);
     for (unsigned i = 0; i < RDC_SEED_COUNT_MAX; i++)
         rdc_signature_free(r->made[i]);
@@ -204,10 +209,11 @@ static enum rdc_progress start_pull(struct rdc_receiver *r, struct reader *body,
     uint64_t chunk_count = reader_varint(body);
     uint8_t width = reader_u8(body);
     uint64_t sample_count = reader_varint(body);
+    unsigned sample_width = frame_sample_width(chunk_count);
     uint64_t sample[FRAME_SAMPLE_MAX];
 
     for (uint64_t i = 0; i < sample_count && i < FRAME_SAMPLE_MAX && reader_ok(body); i++)
-        sample[i] = reader_hash(body, width < FRAME_HASH_MAX ? width : FRAME_HASH_MAX);
+        sample[i] = reader_hash(body, sample_width);
     if (!reader_finished(body) || sample_count > FRAME_SAMPLE_MAX || !rdc_horizon_valid(horizon) ||
         level > RDC_TREE_DEPTH_MAX || chunk_count == 0 || chunk_count > RDC_CHUNK_COUNT_MAX ||
         chunk_count > rdc_chunk_count_bound(r->options.size, (uint32_t)horizon) ||
@@ -219,8 +225,8 @@ static enum rdc_progress start_pull(struct rdc_receiver *r, struct reader *body,
     r->plan.hash_width = width;
     r->plan.entries_max = chunk_count;
     rdc_plan_init(&r->plan, signatures, r->options.seed_count, (unsigned)level);
-    r->sample_unknown =
-        sample_count >= SAMPLE_MIN && !rdc_plan_has_chunk(&r->plan, sample, (size_t)sample_count);
+    r->sample_unknown = sample_count >= SAMPLE_MIN &&
+                        !rdc_plan_has_chunk(&r->plan, sample, (size_t)sample_count, sample_width);
     r->end.stats.match_ns += endpoint_clock_ns() - start;
     r->state = RECEIVE_HASHES;
     return RDC_WAIT;
@@ -245,6 +251,10 @@ static enum rdc_progress take_start(struct rdc_receiver *r, struct span frame, s
 
     if (!reader_ok(&body) || size != r->options.size)
         return malformed(r, out, "the sender's file has another size than that version");
+    if (r->dropping && way == RDC_WAY_PULL && r->end.stats.repeated && reader_finished(&body)) {
+        r->dropping = false;
+        return start_segments(r, RDC_WAY_PULL, 0, out);
+    }
     if (r->dropping && way != RDC_WAY_WHOLE)
         return malformed(r, out, "the sender answered the wish for the whole with something else");
     r->end.stats.way = way == RDC_WAY_WHOLE ? RDC_WAY_WHOLE : r->end.stats.way;
@@ -269,13 +279,47 @@ static enum rdc_progress take_start(struct rdc_receiver *r, struct span frame, s
 static enum rdc_progress finish(struct rdc_receiver *r, enum rdc_build_result result,
                                 struct buf *out);
 
+/* The questions are over: name slivers with the last one, or wait for the segments. */
+static enum rdc_progress settle(struct rdc_receiver *r, struct buf *out)
+{
+    uint64_t start = endpoint_clock_ns();
+
+    rdc_plan_settle(&r->plan);
+    bool naming = rdc_slivers_init(&r->slivers, &r->plan, r->options.seeds);
+    r->end.stats.match_ns += endpoint_clock_ns() - start;
+    enum rdc_progress progress = start_segments(r, RDC_WAY_PULL, 0, out);
+    if (progress == RDC_FAILED || !naming)
+        return progress;
+    out->data[1] = NEED_LAST_SLIVERS;
+    rdc_build_use_slivers(r->build, &r->slivers);
+    r->state = RECEIVE_NAMING;
+    return RDC_MORE_OUTPUT;
+}
+
+static enum rdc_progress send_slivers(struct rdc_receiver *r, struct buf *out)
+{
+    uint64_t start = endpoint_clock_ns();
+
+    frame_begin(out, FRAME_SLIVERS);
+    write_u8(out, 0);
+    write_u8(out, (uint8_t)r->slivers.reach);
+    write_u8(out, (uint8_t)r->slivers.width);
+    bool last = rdc_slivers_write(&r->slivers, r->options.key, out);
+    r->end.stats.match_ns += endpoint_clock_ns() - start;
+    if (!last)
+        return RDC_MORE_OUTPUT;
+    out->data[1] = 1;
+    r->state = RECEIVE_SEGMENTS;
+    return RDC_WAIT;
+}
+
 static enum rdc_progress send_needs(struct rdc_receiver *r, struct buf *out)
 {
     const struct rdc_plan *plan = &r->plan;
     unsigned width = rdc_plan_width_below(plan, r->options.size);
 
     frame_begin(out, FRAME_NEED);
-    write_u8(out, 0);
+    write_u8(out, NEED_MORE);
     write_u8(out, (uint8_t)width);
     while (r->need_at < plan->need_count && out->size + NEED_SIZE_MAX <= FRAME_WORK_SIZE) {
         const struct rdc_need *need = &plan->needs[r->need_at++];
@@ -285,15 +329,24 @@ static enum rdc_progress send_needs(struct rdc_receiver *r, struct buf *out)
     }
     if (r->need_at < plan->need_count)
         return RDC_MORE_OUTPUT;
-    out->data[1] = 1;
+    out->data[1] = NEED_LAST;
     r->end.stats.rounds += 1;
     if (plan->level > 0) {
         rdc_plan_descend(&r->plan, width);
         r->state = RECEIVE_HASHES;
         return RDC_WAIT;
     }
-    rdc_plan_settle(&r->plan);
-    return start_segments(r, RDC_WAY_PULL, 0, out);
+    return settle(r, out);
+}
+
+static enum rdc_progress ask_for_plain(struct rdc_receiver *r, struct buf *out)
+{
+    r->end.stats.rounds += 1;
+    r->end.stats.repeated = true;
+    r->dropping = true;
+    r->state = RECEIVE_OPENED;
+    frame_begin(out, FRAME_PLAIN);
+    return RDC_WAIT;
 }
 
 static enum rdc_progress ask_for_whole(struct rdc_receiver *r, struct buf *out)
@@ -341,6 +394,9 @@ static enum rdc_progress finish(struct rdc_receiver *r, enum rdc_build_result re
     }
     if (result == RDC_BUILD_SINK)
         return fail(r, out, rdc_build_status(r->build), "the receiver could not write the file");
+    /* a deceiving sliver is of another size, or packs what follows wrongly */
+    if (r->end.stats.way == RDC_WAY_PULL && r->slivers.count > 0 && !r->end.stats.repeated)
+        return ask_for_plain(r, out);
     if (result == RDC_BUILD_MALFORMED)
         return malformed(r, out, "the sender's segment is malformed");
     if (r->end.stats.way == RDC_WAY_WHOLE)
@@ -425,6 +481,8 @@ static enum rdc_progress step(struct rdc_receiver *r, struct span frame, struct 
         return begin(r, out);
     if (r->state == RECEIVE_ASKING && frame.size == 0)
         return send_needs(r, out);
+    if (r->state == RECEIVE_NAMING && frame.size == 0)
+        return send_slivers(r, out);
     if (frame.size == 0 || frame.size > RDC_FRAME_SIZE_MAX || frame.data[0] >> 4 != FRAME_VERSION)
         return malformed(r, out, "the sender sent a frame of unknown form");
     enum frame_type type = frame.data[0] & 0xf;

@@ -13,6 +13,7 @@
 #define GAP_SLACK      4096u         /* beyond a literal's own length, when the gap is unclear */
 #define GAP_NEAR       (64u << 10)   /* a gap this much longer than four literals is unclear */
 #define CONTEXT_MAX    (2u << 10)    /* on either side of a literal */
+#define CONTEXT_SHORT  480u          /* a literal shorter than a chunk has twice its length */
 #define CARRIED_MAX    (2048u << 10) /* of one segment's literals to the next one's prefix */
 #define TABLE_LOG      18            /* of a large segment's match tables; far matches are LDM's */
 #define WINDOW_LOG_MIN 10
@@ -108,6 +109,11 @@ uint64_t rdc_gap_size(const struct rdc_step *step, const struct rdc_place *place
     return size;
 }
 
+static uint64_t context_of(uint64_t literal_length)
+{
+    return literal_length < CONTEXT_SHORT ? 2 * literal_length : CONTEXT_MAX;
+}
+
 void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_t count,
                        struct rdc_place place, uint64_t room, struct rdc_ranges *ranges)
 {
@@ -126,10 +132,11 @@ void rdc_prefix_ranges(enum rdc_prefix kind, const struct rdc_step *steps, size_
             for (unsigned g = 0; g < gap_count; g++)
                 add_range(ranges, gaps[g].offset, gaps[g].length, &room);
         } else if (step->literal_length > 0) {
-            uint64_t before = least(copied, CONTEXT_MAX);
+            uint64_t context = context_of(step->literal_length);
+            uint64_t before = least(copied, context);
 
             add_range(ranges, place.offset - before, before, &room);
-            after = step->repeat ? 0 : least(least(step->copy_length, CONTEXT_MAX), room);
+            after = step->repeat ? 0 : least(least(step->copy_length, context), room);
             add_range(ranges, literal_end, after, &room);
         }
         copied = (step->literal_length > 0 ? 0 : copied) + step->copy_length - after;

@@ -24,13 +24,16 @@
 
 enum rdc_prefix { RDC_PREFIX_GAP, RDC_PREFIX_CONTEXT };
 
-/* A literal, then a copy; either may be empty. */
+/* A literal, then a copy; either may be empty. A copy is of the base, of what the plan of a pull
+ * has next, of the file itself, or of slivers. */
 struct rdc_step {
     uint64_t literal_length;
     uint64_t copy_length;
-    uint64_t base_offset; /* of the copy; with RDC_PREFIX_GAP, and of a repeat */
-    bool repeat;          /* the copy is of the file itself, from base_offset on: nothing is
-                             packed against it, since it may be in this very segment */
+    uint64_t base_offset;  /* of the copy; with RDC_PREFIX_GAP, and of a repeat */
+    bool repeat;           /* the copy is of the file itself, from base_offset on: nothing is
+                              packed against it, since it may be in this very segment */
+    uint32_t sliver_first; /* of the run's gap (sliver.h) */
+    uint32_t sliver_count; /* 0: no slivers */
 };
 
 struct rdc_range {

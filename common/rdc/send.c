@@ -10,13 +10,16 @@
  *   └──▲─┬────┘    └──▲─┬────────┘
  * NEED │ │ all sent   │ │ last segment sent
  *   ┌──┴─▼────┐ NEED  │ │
- *   │ ASKED   ├───────┘ │        DONE   ┌──────┐
- *   └────┬────┘    ┌────▼──────┐ ──────▶│ DONE │
- *        │         │ CONFIRMING│        └──▲───┘
- *        │         └───────────┘           │
- *        └──────────── DONE ───────────────┘        anything wrong, from anywhere: FAILED
+ *   │ ASKED   ├───────┤ │        DONE   ┌──────┐
+ *   └─┬───┬───┘    ┌──┼─▼──────┐ ──────▶│ DONE │
+ *     │   │ NEED   │ CONFIRMING│        └──▲───┘
+ *     │ ┌─▼────┐   └──┼────────┘           │
+ *     │ │ TOLD ├──────┘ SLIVERS, last      │
+ *     │ └──────┘                           │
+ *     └──────────────── DONE ──────────────┘        anything wrong, from anywhere: FAILED
  *
- * WHOLE may also answer hashes: then it is from ASKED to SENDING.
+ * WHOLE may also answer hashes: then it is from ASKED to SENDING. WHOLE, and PLAIN once slivers
+ * were told, lead from CONFIRMING back to SENDING.
  */
 #include "common/rdc/exchange.h"
 
@@ -25,7 +28,8 @@
 #include "common/rdc/literals.h"
 #include "common/rdc/match.h"
 #include "common/rdc/opening.h"
-#include "common/rdc/tree.h"
+#include "common/rdc/sliver_find.h"
+#include "common/rdc/walk.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -43,12 +47,12 @@
 #define SHARE_HUGE       4u
 #define REPEAT_MIN       1u /* bytes; against a base shorter ones pack to less than a repeat */
 #define REPEAT_MIN_DELTA 4096u
-#define SAME_MIN         4u /* equal hashes in a row that travel as one */
 
 #define SEND_STATES(X)                                                                             \
     X(OPENING)                                                                                     \
     X(HASHING)                                                                                     \
     X(ASKED)                                                                                       \
+    X(TOLD)                                                                                        \
     X(SENDING)                                                                                     \
     X(CONFIRMING)                                                                                  \
     X(ENDED)
@@ -59,18 +63,6 @@ enum send_state {
 #undef X
 };
 
-/* Consecutive entries of one tree level. */
-struct run {
-    uint32_t first;
-    uint32_t count;
-};
-
-struct runs {
-    struct run *items;
-    size_t count;
-    size_t capacity;
-};
-
 struct rdc_sender {
     struct rdc_send_options options;
     struct endpoint end;
@@ -79,34 +71,14 @@ struct rdc_sender {
     const struct rdc_signature *signature;
     struct rdc_signature *signature_made;
 
-    /* pull: which entries of the level were sent, how far, and which the receiver asked for */
-    struct rdc_tree tree;
-    unsigned level;
-    unsigned hash_width;
-    struct runs sent;
-    struct runs wanted;
-    size_t run_at;
-    uint32_t entry_at;
+    struct rdc_walk walk;   /* pull */
+    uint64_t run_count;     /* of chunks asked for */
+    struct rdc_names names; /* of slivers in their place */
 
     struct rdc_signature *base_signature_made;
     struct rdc_moves moves;
     struct rdc_literals *literals;
 };
-
-static void runs_add(struct runs *runs, uint32_t first, uint32_t count)
-{
-    if (runs->count == runs->capacity) {
-        runs->capacity = runs->capacity * 2 + 64;
-        runs->items = mem_resize(runs->items, runs->capacity, sizeof(*runs->items));
-    }
-    runs->items[runs->count++] = (struct run){.first = first, .count = count};
-}
-
-static void runs_fini(struct runs *runs)
-{
-    free(runs->items);
-    *runs = (struct runs){0};
-}
 
 struct rdc_sender *rdc_send_new(const struct rdc_send_options *options)
 {
@@ -124,9 +96,8 @@ void rdc_send_free(struct rdc_sender *s)
         return;
     rdc_literals_free(s->literals);
     rdc_moves_fini(&s->moves);
-    runs_fini(&s->sent);
-    runs_fini(&s->wanted);
-    rdc_tree_fini(&s->tree);
+    rdc_walk_fini(&s->walk);
+    rdc_names_fini(&s->names);
     rdc_signature_free(s->signature_made);
     rdc_signature_free(s->base_signature_made);
     buf_fini(&s->end.reason);
@@ -309,13 +280,14 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
 /* Chunks from all over, unless all are about to be shown. */
 static void write_sample(const struct rdc_sender *s, struct buf *out)
 {
-    uint32_t count = s->level > 0 ? rdc_opening_sample(s->signature) : 0;
+    uint32_t count = s->walk.level > 0 ? rdc_opening_sample(s->signature) : 0;
+    unsigned width = frame_sample_width(s->signature->chunk_count);
 
     write_varint(out, count);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t chunk = (uint64_t)s->signature->chunk_count * i / count;
 
-        write_hash(out, s->signature->identities[chunk], s->hash_width);
+        write_hash(out, s->signature->identities[chunk], width);
     }
 }
 
@@ -326,16 +298,15 @@ static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
     if (st != ST_OK)
         return fail_content(s, out, st);
     uint64_t begin = endpoint_clock_ns();
-    rdc_tree_init(&s->tree, s->signature);
+    rdc_walk_init(&s->walk, s->signature);
     s->end.stats.match_ns += endpoint_clock_ns() - begin;
-    s->level = rdc_opening_level(&s->opening, &s->tree);
-    s->hash_width = rdc_opening_hash_width(&s->opening, &s->tree, s->level);
-    runs_add(&s->sent, 0, s->tree.levels[s->level].count);
+    unsigned level = rdc_opening_level(&s->opening, &s->walk.tree);
+    rdc_walk_begin(&s->walk, level, rdc_opening_hash_width(&s->opening, &s->walk.tree, level));
     begin_start(s, out, RDC_WAY_PULL);
     write_varint(out, s->signature->horizon);
-    write_varint(out, s->level);
+    write_varint(out, s->walk.level);
     write_varint(out, s->signature->chunk_count);
-    write_u8(out, (uint8_t)s->hash_width);
+    write_u8(out, (uint8_t)s->walk.hash_width);
     write_sample(s, out);
     s->state = SEND_HASHING;
     return RDC_MORE_OUTPUT;
@@ -376,141 +347,46 @@ static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, s
 
 /* --- pull ------------------------------------------------------------------------------------*/
 
-/* How many of @count entries from the front are the same. */
-static uint32_t same_entries(const uint64_t *identities, uint32_t count)
-{
-    uint32_t same = 1;
-
-    while (same < count && identities[same] == identities[0])
-        same += 1;
-    return same;
-}
-
-/* How many of @count entries from the front travel one by one: up to a stretch of the same. */
-static uint32_t single_entries(const uint64_t *identities, uint32_t count)
-{
-    for (uint32_t i = 0; i + SAME_MIN <= count; i++) {
-        if (identities[i] == identities[i + SAME_MIN - 1] &&
-            same_entries(identities + i, SAME_MIN) == SAME_MIN)
-            return i;
-    }
-    return count;
-}
-
-/* The next piece of a run with @rest entries left; how many it covers, 0: no room. */
-static uint32_t write_hash_piece(const struct rdc_sender *s, struct buf *out,
-                                 const uint64_t *identities, uint32_t rest)
-{
-    size_t room = FRAME_WORK_SIZE > out->size ? (FRAME_WORK_SIZE - out->size) / s->hash_width : 0;
-    uint32_t count = same_entries(identities, rest);
-    bool same = count >= SAME_MIN;
-    size_t written = 1;
-
-    if (room == 0)
-        return 0;
-    if (!same) {
-        count = single_entries(identities, rest < room ? rest : (uint32_t)room);
-        written = count;
-    }
-    write_varint(out, (uint64_t)count * 4 + same * 2u + (count < rest));
-    for (size_t i = 0; i < written; i++)
-        write_hash(out, identities[i], s->hash_width);
-    return count;
-}
-
 static enum rdc_progress send_hashes(struct rdc_sender *s, struct buf *out)
 {
-    const uint64_t *identities = s->tree.levels[s->level].identities;
-
     frame_begin(out, FRAME_HASHES);
-    while (s->run_at < s->sent.count) {
-        const struct run *run = &s->sent.items[s->run_at];
-        uint32_t count = write_hash_piece(s, out, identities + run->first + s->entry_at,
-                                          run->count - s->entry_at);
-
-        if (count == 0)
-            return RDC_MORE_OUTPUT;
-        s->entry_at += count;
-        if (s->entry_at == run->count) {
-            s->run_at += 1;
-            s->entry_at = 0;
-        }
-    }
-    s->run_at = 0;
-    s->entry_at = 0;
+    if (!rdc_walk_write(&s->walk, out))
+        return RDC_MORE_OUTPUT;
     s->state = SEND_ASKED;
     return RDC_WAIT;
 }
 
-/* Move over @count of the entries sent; false when there are not so many. */
-static bool skip_entries(struct rdc_sender *s, uint64_t count)
+static enum rdc_progress send_chunks(struct rdc_sender *s)
 {
-    while (count > 0) {
-        if (s->run_at == s->sent.count)
-            return false;
-        uint32_t rest = s->sent.items[s->run_at].count - s->entry_at;
-        if (count < rest) {
-            s->entry_at += (uint32_t)count;
-            return true;
-        }
-        count -= rest;
-        s->run_at += 1;
-        s->entry_at = 0;
-    }
-    return true;
-}
+    uint64_t literal_bytes = rdc_moves_literal_bytes(&s->moves, s->signature);
+    uint64_t found = s->names.count * s->names.reach; /* half of what is named, or so */
+    struct rdc_literals_options options = literals_options(
+        s, RDC_WAY_PULL, found < literal_bytes / 2 ? literal_bytes - found : literal_bytes / 2);
 
-static bool take_entries(struct rdc_sender *s, uint64_t count)
-{
-    if (count == 0 || s->run_at == s->sent.count)
-        return false;
-    const struct run *run = &s->sent.items[s->run_at];
-    if (count > run->count - s->entry_at)
-        return false;
-    runs_add(&s->wanted, run->first + s->entry_at, (uint32_t)count);
-    return skip_entries(s, count);
-}
-
-/* All wanted entries are known: go one level down, or send the chunks. */
-static enum rdc_progress answer_needs(struct rdc_sender *s, struct buf *out)
-{
-    s->run_at = 0;
-    s->entry_at = 0;
-    if (s->level > 0) {
-        const uint32_t *first = s->tree.levels[s->level].first;
-
-        s->sent.count = 0;
-        for (size_t i = 0; i < s->wanted.count; i++) {
-            const struct run *run = &s->wanted.items[i];
-            uint32_t begin = first[run->first];
-
-            runs_add(&s->sent, begin, first[run->first + run->count] - begin);
-        }
-        s->wanted.count = 0;
-        s->level -= 1;
-        s->state = SEND_HASHING;
-        return send_hashes(s, out);
-    }
-    uint32_t at = 0;
-    for (size_t i = 0; i < s->wanted.count; i++) {
-        rdc_moves_add_copy(&s->moves, s->wanted.items[i].first - at, 0);
-        rdc_moves_add_literal(&s->moves, s->wanted.items[i].count);
-        at = s->wanted.items[i].first + s->wanted.items[i].count;
-    }
-    rdc_moves_add_copy(&s->moves, s->signature->chunk_count - at, 0);
-    uint64_t begin = endpoint_clock_ns();
-    rdc_moves_fold_repeats(&s->moves, s->signature, REPEAT_MIN);
-    s->end.stats.match_ns += endpoint_clock_ns() - begin;
-    runs_fini(&s->wanted);
-    runs_fini(&s->sent);
-    rdc_tree_fini(&s->tree);
-    struct rdc_literals_options options =
-        literals_options(s, RDC_WAY_PULL, rdc_moves_literal_bytes(&s->moves, s->signature));
     options.signature = s->signature;
     options.moves = &s->moves;
+    options.names = s->names.count > 0 ? &s->names : NULL;
+    rdc_literals_free(s->literals);
     s->literals = rdc_literals_new(&options);
     s->state = SEND_SENDING;
     return RDC_MORE_OUTPUT;
+}
+
+static enum rdc_progress take_slivers(struct rdc_sender *s, struct span body, struct buf *out)
+{
+    bool last;
+
+    if (!rdc_names_take(&s->names, body, s->run_count, &last))
+        return fail(s, out, ST_BADDATA, "the receiver's slivers are malformed");
+    return last ? send_chunks(s) : RDC_WAIT;
+}
+
+/* Slivers deceived the receiver: the same without. */
+static enum rdc_progress send_plain(struct rdc_sender *s, struct buf *out)
+{
+    rdc_names_fini(&s->names);
+    begin_start(s, out, RDC_WAY_PULL);
+    return send_chunks(s);
 }
 
 static enum rdc_progress take_needs(struct rdc_sender *s, struct span body, struct buf *out)
@@ -519,21 +395,33 @@ static enum rdc_progress take_needs(struct rdc_sender *s, struct span body, stru
     uint8_t last = reader_u8(&r);
     uint8_t width = reader_u8(&r);
 
-    if (s->level == 0 ? width != 0 : width < FRAME_HASH_MIN || width > FRAME_HASH_MAX)
+    if (s->walk.level == 0 ? width != 0 : width < FRAME_HASH_MIN || width > FRAME_HASH_MAX)
         return fail(s, out, ST_BADDATA, "the receiver asked for hashes of no valid width");
     while (reader_ok(&r) && r.rest.size > 0) {
         uint64_t skip = reader_varint(&r);
         uint64_t take = reader_varint(&r);
 
-        if (!reader_ok(&r) || !skip_entries(s, skip) || !take_entries(s, take))
+        if (!reader_ok(&r) || !rdc_walk_ask(&s->walk, skip, take))
             return fail(s, out, ST_BADDATA, "the receiver asked for hashes that were not sent");
     }
-    if (!reader_ok(&r) || last > 1)
+    if (!reader_ok(&r) || last > (s->walk.level > 0 ? NEED_LAST : NEED_LAST_SLIVERS))
         return fail(s, out, ST_BADDATA, "the receiver's question is malformed");
-    if (!last)
+    if (last == NEED_MORE)
         return RDC_WAIT;
-    s->hash_width = width;
-    return answer_needs(s, out);
+    if (s->walk.level > 0) {
+        rdc_walk_descend(&s->walk, width);
+        s->state = SEND_HASHING;
+        return send_hashes(s, out);
+    }
+    uint64_t begin = endpoint_clock_ns();
+    s->run_count = rdc_walk_moves(&s->walk, &s->moves);
+    rdc_moves_fold_repeats(&s->moves, s->signature, REPEAT_MIN);
+    s->end.stats.match_ns += endpoint_clock_ns() - begin;
+    rdc_walk_fini(&s->walk);
+    if (last == NEED_LAST)
+        return send_chunks(s);
+    s->state = SEND_TOLD;
+    return RDC_WAIT;
 }
 
 /* --- content ---------------------------------------------------------------------------------*/
@@ -584,6 +472,10 @@ static enum rdc_progress step(struct rdc_sender *s, struct span frame, struct bu
         return open_exchange(s, body, out);
     if (s->state == SEND_ASKED && type == FRAME_NEED)
         return take_needs(s, body, out);
+    if (s->state == SEND_TOLD && type == FRAME_SLIVERS)
+        return take_slivers(s, body, out);
+    if (s->state == SEND_CONFIRMING && type == FRAME_PLAIN && body.size == 0 && s->names.count > 0)
+        return send_plain(s, out);
     if ((s->state == SEND_CONFIRMING || s->state == SEND_ASKED) &&
         (type == FRAME_DONE || type == FRAME_WHOLE) && body.size == 0)
         return confirm(s, type, out);

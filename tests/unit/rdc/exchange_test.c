@@ -371,6 +371,31 @@ static void rearranged_blocks_are_copied_not_sent(void **state)
 }
 
 /* What is new in the content stands in it again, far behind and as a run that meets itself. */
+/* Runs that end in a repeat, so many that segments end for the number of their steps. */
+static void repeats_end_runs_and_segments(void **state)
+{
+    struct play play = {.seed_count = 1};
+    scope(buf) struct buf again = {0};
+    scope(buf) struct buf known = {0};
+    (void)state;
+    noise(&again, 2000, 1);
+    noise(&known, 3000, 2);
+    for (uint64_t i = 0; i < 1600; i++) {
+        text(&play.seeds[0], 500, 10000 + i);
+        buf_append(&play.seeds[0], known.data, known.size);
+        text(&play.content, 200, 20000 + i);
+        buf_append(&play.content, again.data, again.size);
+        buf_append(&play.content, known.data, known.size);
+    }
+
+    run(&play);
+
+    assert_arrived(&play, RDC_WAY_PULL);
+    assert_false(play.stats.fell_back);
+    assert_int_equal(play.restarts, 0);
+    play_fini(&play);
+}
+
 static void new_and_again(struct play *play)
 {
     noise(&play->seeds[0], 2 * MIB, 1);
@@ -592,6 +617,7 @@ int main(void)
         cmocka_unit_test(edits_in_every_group_of_chunks_are_still_pulled),
         cmocka_unit_test(several_seeds_serve_one_content),
         cmocka_unit_test(rearranged_blocks_are_copied_not_sent),
+        cmocka_unit_test(repeats_end_runs_and_segments),
         cmocka_unit_test(what_is_new_twice_is_pulled_once),
         cmocka_unit_test(what_is_new_twice_is_pushed_once),
         cmocka_unit_test(what_is_new_twice_is_pushed_once_against_a_signature),
