@@ -273,12 +273,12 @@ enum observed replica_observe_parked(struct change *change, const struct observa
         record.place != PLACE_PARKED || record.update.kind != seen->kind)
         return OBSERVED_LATER;
     record.witness = seen->witness;
-    if (same_content_seen(&record.update, seen) &&
-        span_equal(update_attributes(&record.update), seen->attributes)) {
+    if (same_content_seen(&record.update, seen)) {
         view_put(&change->view, &record);
         return OBSERVED_SAME;
     }
-    set_content(&record.update, seen);
+    record.update.size = seen->size;
+    record.update.hash = seen->hash;
     put_fresh(change, &record);
     return OBSERVED_CHANGED;
 }

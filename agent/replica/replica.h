@@ -156,8 +156,8 @@ void replica_observe_gone(struct change *change, const struct file_id *id);
 void replica_observe_displaced(struct change *change, const struct file_id *id);
 
 /* A parked file was found in the parked directory in another state than recorded: who has it open goes on
- * writing there. A change like any other of the file, which stays parked. @seen: its name and parent do not
- * count. */
+ * writing there. A change like any other of the file, which stays parked. @seen: its name, parent and
+ * attributes do not count: a plan that stopped may have changed those, and the next one sets them. */
 enum observed replica_observe_parked(struct change *change, const struct observation *seen);
 
 /* Durable; the vector contains the new gvsns afterwards. @out_count: updates issued, and those that

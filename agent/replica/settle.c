@@ -71,10 +71,6 @@ static void put_result(const struct store *store, const struct entry *entry,
         record.object = results[entry->result].object;
         record.witness = results[entry->result].witness;
     }
-    /* Steps on what is parked may change it and fail after: it is out of users' reach, so it is not
-     * checked. */
-    if (record.place == PLACE_PARKED)
-        record.witness = (struct witness){0};
     store->ops->put(store->arg, &record);
 }
 

@@ -83,11 +83,6 @@ static bool comes_again(const struct world *world, const struct member *to,
     return false;
 }
 
-static bool has_given_up(const struct member *member)
-{
-    return member_is_reader(member) || !replica_state(member->replica)->initial_sync_done;
-}
-
 /* It lacks something that @by has forgotten, and learns of it in @by's next round. */
 static bool is_stale(const struct member *member, const struct member *by)
 {
@@ -109,7 +104,7 @@ static bool is_as_great(const struct world *world, const struct member *a, const
 {
     if (ours && update_compare(&ours->update, &theirs->update) >= 0)
         return true;
-    if (!ours && has_given_up(a) && comes_again(world, a, &theirs->update))
+    if (!ours && world->has_given_up && comes_again(world, a, &theirs->update))
         return true;
     /* @a has dropped that one and was told a lesser since: @b reminds it when it hears */
     if (ours && vector_contains(&replica_state(a->replica)->forgotten, &theirs->update.gvsn) &&

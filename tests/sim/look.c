@@ -26,23 +26,34 @@ void look_dirty_all(struct member *member)
     queue_look(member);
 }
 
-void look_dirty(struct member *member, const struct node *dir)
+static void add_dirty(struct member *member, const struct node *dir)
 {
     struct object object = object_of(dir);
-    struct world *world = member->world;
+    bool known = false;
 
-    if (member->dirty_count == DIRTY_COUNT_MAX ||
-        (!world->healed && world_chance(world, world->plan.failure_permille))) {
-        world_count_fault(world, FAULT_watch_overflow);
+    if (member->dirty_count == DIRTY_COUNT_MAX) {
+        world_count_fault(member->world, FAULT_watch_overflow);
         look_dirty_all(member);
         return;
     }
-    bool known = false;
     for (size_t i = 0; i < member->dirty_count && !known; i++)
         known = object_equal(&member->dirty[i], &object);
     if (!known)
         member->dirty[member->dirty_count++] = object;
     queue_look(member);
+}
+
+void look_dirty(struct member *member, const struct node *dir)
+{
+    struct world *world = member->world;
+
+    if (member->dirty_count < DIRTY_COUNT_MAX && !world->healed &&
+        world_chance(world, world->plan.failure_permille)) {
+        world_count_fault(world, FAULT_watch_overflow);
+        look_dirty_all(member);
+        return;
+    }
+    add_dirty(member, dir);
 }
 
 /* --- gathering --- */
@@ -269,6 +280,9 @@ static bool tell(struct member *member, struct change *change, struct entry *ent
     bool holder_gone = !holder_stands(member, entry, &parent);
     enum observed observed = replica_observe(change, &seen, holder_gone, &id);
     entry->done = observed != OBSERVED_LATER;
+    /* what was told in it before may have been buried with its old record (agent/folder/record.c) */
+    if (observed == OBSERVED_NEW && entry->kind == FILE_DIRECTORY)
+        add_dirty(member, disk_node(&member->disk, &entry->object));
     if (observed != OBSERVED_SAME && observed != OBSERVED_LATER)
         world_trace(member->world, member, "observes %s content=%llu object=%llu in %llu as %d",
                     entry->name, (unsigned long long)entry->content, object_number(&entry->object),

@@ -128,6 +128,9 @@ void member_start(struct member *member)
         restart_later(member, SECOND);
         return;
     }
+    world->has_given_up = world->has_given_up || member_is_reader(member) ||
+                          (member->incarnation > 0 &&
+                           !replica_state(member->replica)->initial_sync_done);
     apply_sweep_parked(member);
     member->intake = intake_new();
     member->up = true;

@@ -88,14 +88,17 @@ void power_before_change(struct member *member)
 
 /* --- what is gone --- */
 
-static bool is_recorded(const struct member *member, uint64_t content)
+/* This file, and not another that once had the same content. */
+static bool is_recorded(const struct member *member, const struct node *node)
 {
     const struct table *table = memstore_table(member->memory);
-    struct content_hash hash = content_hash(content);
+    struct content_hash hash = content_hash(node->content);
+    struct object object = object_of(node);
 
     for (const struct record *record = table_next(table, NULL); record;
          record = table_next(table, &record->update.id)) {
-        if (record->update.present && content_hash_equal(&record->update.hash, &hash))
+        if (record->update.present && object_equal(&record->object, &object) &&
+            content_hash_equal(&record->update.hash, &hash))
             return true;
     }
     return false;
@@ -127,7 +130,7 @@ static void account(struct member *member, const struct disk *old)
         if (!node->by_user || disk_holds(&member->disk, content, true, true))
             continue;
         ledger_destroyed(ledger, content);
-        if (is_recorded(member, content))
+        if (is_recorded(member, node))
             world_fail(world, "member %u: a power cut took content %llu, which was recorded",
                        member->index, (unsigned long long)content);
     }

@@ -182,6 +182,7 @@ struct world {
     int64_t now_ms;
     bool healed;
     bool has_decided; /* what was parked somewhere has waited long enough */
+    bool has_given_up; /* somebody without a say may have forgotten what others had heard */
     struct guid folder;
     struct ledger ledger;
     struct member *members[SIM_MEMBER_COUNT_MAX];

@@ -127,21 +127,28 @@ static const struct record *holder_of(const struct member *member, const struct 
     return holder != NULL && !object_equal(&holder->object, &object) ? holder : NULL;
 }
 
-static enum observed observe(struct member *member, struct change *change,
-                             const struct model_node *node)
+/* @attributes is lent to what is returned. */
+static struct observation observation_of(const struct model_node *node, uint8_t *attributes)
 {
-    uint8_t attributes = (uint8_t)node->attributes;
-    const struct record *holder = holder_of(member, node);
-    struct observation seen = {
+    *attributes = (uint8_t)node->attributes;
+    return (struct observation){
         .name = span_of_string(node->name),
         .kind = node->kind,
         .object = modeldisk_object(node->number),
         .witness = modeldisk_witness(node),
         .size = node->kind == FILE_DIRECTORY ? 0 : node->content,
         .hash = modeldisk_hash(node->content),
-        .attributes = span_of(&attributes, 1),
+        .attributes = span_of(attributes, 1),
         .create_time = node->birth,
     };
+}
+
+static enum observed observe(struct member *member, struct change *change,
+                             const struct model_node *node)
+{
+    uint8_t attributes;
+    const struct record *holder = holder_of(member, node);
+    struct observation seen = observation_of(node, &attributes);
     struct file_id id;
 
     if (!parent_id(member, node, &seen.parent))
@@ -201,6 +208,21 @@ static void observe_all(struct member *member, struct change *change)
     }
 }
 
+/* A step that failed may have changed what is parked. */
+static void observe_parked(struct member *member, struct change *change)
+{
+    const struct model_node *dir = modeldisk_at(&member->disk, PARKED_DIR);
+
+    for (size_t i = 0; i < member->disk.node_count; i++) {
+        const struct model_node *node = &member->disk.nodes[i];
+        uint8_t attributes;
+        struct observation seen = observation_of(node, &attributes);
+
+        if (node->number != 0 && node->parent == dir->number)
+            (void)replica_observe_parked(change, &seen);
+    }
+}
+
 static void observe_missing(struct member *member, struct change *change)
 {
     const struct table *table = memstore_table(member->store);
@@ -225,6 +247,7 @@ void member_scan(struct member *member)
     member->now.ns++;
     change = replica_change_begin(member->replica, member->now);
     observe_all(member, change);
+    observe_parked(member, change);
     observe_missing(member, change);
     st = replica_change_commit(change, &count);
     assert(st == ST_OK);
