@@ -86,7 +86,10 @@ static void lose(struct member *member, const char *path)
 static void make_old(struct member *member, const char *path)
 {
     struct store store = memstore_port(member->store);
-    struct record record = member_record(member, path);
+    struct record lent = member_record(member, path);
+    struct record record = {0};
+
+    record_copy(&record, &lent);
     record.update.gvsn = (struct gvsn){.database = record.update.id.database,
                                        .number = record.update.id.number};
     record.update.clock--;
@@ -94,6 +97,7 @@ static void make_old(struct member *member, const char *path)
     store.ops->begin(store.arg);
     store.ops->put(store.arg, &record);
     assert_int_equal(store.ops->commit(store.arg), ST_OK);
+    record_fini(&record);
 }
 
 static void equal_members_have_nothing_to_say(void **state)
