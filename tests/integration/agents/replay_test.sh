@@ -29,7 +29,10 @@ ends_well() { # SEED
 # In the scenario's directory, with its functions, before the judge looks.
 spoil_differ='pause 1; echo x > 1/root/spoilt'
 spoil_torn='for n in 1 2; do pause $n; done
-    find */root -type f -size +0 -not -path "*/.coterie/*" | while read -r f; do printf x >> "$f"; done'
+    find */root -type f -size +0 -not -path "*/.coterie/*" | while read -r f; do
+        printf x >> "$f"
+        touch -d @1500000000 "$f" # alike on all, or the trees differ by the moment
+    done'
 spoil_lost='for n in 1 2; do pause $n; done
     held() { find */root -type f "(" -not -path "*/.coterie/*" -o -path "*/preserve/*" ")"; }
     for t in $(held | xargs -d "\n" grep -hoxE "c[0-9]+" | sort -u); do
