@@ -85,16 +85,6 @@ static void flush_one(const struct flushing *f, const struct fresh *fresh)
     fresh->finding->problem = "the disk reported an error when it was to be written there";
 }
 
-static enum status flush_all(const struct flushing *f)
-{
-    const struct root *root = f->gathering->root;
-
-    if (syncfs(root_fd(root)) == 0)
-        return ST_OK;
-    log_error(root_log(root), "flush: syncfs root=%s: %s", root_path(root), strerror(errno));
-    return ST_IO;
-}
-
 enum status flush_findings(struct gathering *gathering)
 {
     struct flushing f = {.gathering = gathering,
@@ -103,7 +93,7 @@ enum status flush_findings(struct gathering *gathering)
 
     collect(&f);
     if (f.count > FLUSH_SINGLE_COUNT_MAX)
-        st = flush_all(&f);
+        st = root_sync(gathering->root);
     for (size_t i = 0; i < f.count && i < FLUSH_SINGLE_COUNT_MAX; i++) {
         if (f.count <= FLUSH_SINGLE_COUNT_MAX)
             flush_one(&f, &f.fresh[i]);

@@ -137,14 +137,20 @@ static void add_later(struct gathering *g, const char *path, const struct object
     f->parent = *parent;
 }
 
-/* What is parked is looked at where it is, and what stands in a parked directory belongs to the tree. */
-static void look_parked(struct gathering *g, const struct record *record)
+/* Where it stands when it is parked as recorded. Free the text. */
+static char *parked_path(const struct record *record)
 {
     char name[PARKED_NAME_SIZE];
 
     replica_parked_name(&record->update.id, name);
+    return mem_format("%s/%s", PARKED_DIR, name);
+}
 
-    scope_free char *path = mem_format("%s/%s", PARKED_DIR, name);
+/* What is parked is looked at where it is, and what stands in a parked directory belongs to the tree. */
+static void look_parked(struct gathering *g, const struct record *record)
+{
+    scope_free char *path = parked_path(record);
+
     add_finding(g, record->update.kind == FILE_DIRECTORY ? FINDING_WALK : FINDING_LOOK, path);
 }
 
@@ -164,15 +170,13 @@ static struct finding *add_gone(struct gathering *g, const char *path, const str
 static enum root_located locate(struct gathering *g, const struct record *record, char **out_path)
 {
     enum root_located where = root_locate(g->root, &record->object, out_path);
-    char name[PARKED_NAME_SIZE];
     struct standing standing;
     struct spot spot;
 
     if (where != ROOT_LOCATED_NAMELESS || record->place != PLACE_PARKED)
         return where;
-    replica_parked_name(&record->update.id, name);
 
-    scope_free char *path = mem_format("%s/%s", PARKED_DIR, name);
+    scope_free char *path = parked_path(record);
     if (spot_open(root_fd(g->root), path, &spot) != 0)
         return where;
     if (spot_look(&spot, &standing) == 0 && object_equal(&standing.object, &record->object))
@@ -547,26 +551,11 @@ static void look_at_parked(struct gathering *g, const char *path, const struct o
     record_fini(&record);
 }
 
-/* The rest of a path beneath the directory @top; NULL: it is not beneath. */
-static const char *beneath(const char *path, const char *top)
-{
-    size_t size = strlen(top);
-
-    return strncmp(path, top, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
-}
-
 static bool is_in_parked(const char *path)
 {
-    const char *name = beneath(path, PARKED_DIR);
+    size_t size = strlen(PARKED_DIR "/");
 
-    return name && !strchr(name, '/');
-}
-
-/* Of what is in the private directory only parked files belong to the tree, and what is beneath them. */
-static bool is_private(const char *path)
-{
-    return strcmp(path, PRIVATE_DIR_NAME) == 0 ||
-           (beneath(path, PRIVATE_DIR_NAME) && !beneath(path, PARKED_DIR));
+    return strncmp(path, PARKED_DIR "/", size) == 0 && !strchr(path + size, '/');
 }
 
 /* The directory does not stand there: whether it is still recorded there is for its own place to find. */
@@ -618,7 +607,7 @@ static void look_at(struct gathering *g, const struct named_place *place)
     struct spot spot;
     struct file_id parent_id;
 
-    if (path[0] == '\0' || is_private(path))
+    if (!root_is_place(path))
         return;
     if (spot_open(root_fd(g->root), path, &spot) != 0) {
         if (place->dir.size > 0)

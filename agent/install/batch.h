@@ -54,8 +54,6 @@ NODISCARD enum status batch_attributes(const struct install *install, const stru
 
 /* --- step.c --- */
 NODISCARD enum status step_run(struct batch *batch, size_t index, struct step_result *out_result);
-/* "" and the private directory are no places; PARKED_DIR/… is. */
-bool step_path_is_allowed(const char *path);
 
 /* --- swap.c --- */
 

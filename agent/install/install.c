@@ -103,27 +103,15 @@ void batch_touch(struct batch *batch, const struct spot *spot)
     batch->sync_everything = true;
 }
 
-static enum status sync_all(const struct install *install)
-{
-    /* A descriptor of its own: syncfs tells each descriptor of an error once. */
-    scope_fd int fd = openat(install->swap_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd >= 0 && syncfs(fd) == 0)
-        return ST_OK;
-    log_error(install->log, "install: syncfs failed root=%s: %s", root_path(install->root),
-              strerror(errno));
-    return ST_IO;
-}
-
 enum status install_sync(const struct install *install)
 {
-    return sync_all(install);
+    return root_sync(install->root);
 }
 
 static enum status sync_dirs(struct batch *batch)
 {
     if (batch->sync_everything)
-        return sync_all(batch->install);
+        return root_sync(batch->install->root);
     for (size_t i = 0; i < batch->dir_count; i++)
         if (fsync(batch->dir_fds[i]) < 0) {
             log_error(batch->install->log, "install: fsync of a directory failed root=%s: %s",
@@ -143,7 +131,7 @@ static bool prepare_one(struct batch *batch, const struct step *step, struct pre
     scope_fd int fd = -1;
     enum status st;
 
-    if (step->kind != STEP_INSTALL || !step_path_is_allowed(step->path))
+    if (step->kind != STEP_INSTALL || !root_is_place(step->path))
         return false;
     /* A directory that an earlier step makes is not there yet. */
     if (spot_open(root_fd(install->root), step->path, &place) < 0)
@@ -187,7 +175,7 @@ static enum status prepare(struct batch *batch, size_t count)
     }
     together = waiting_count >= INSTALL_SYNCFS_COUNT_MIN;
     if (together)
-        st = sync_all(batch->install);
+        st = root_sync(batch->install->root);
     for (size_t i = 0; i < count; i++) {
         if (!waiting[i])
             continue;

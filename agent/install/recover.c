@@ -44,7 +44,7 @@ static bool restore(struct recovery *r, const struct spot *from, const struct ob
     scope(spot) struct spot to = {.dir_fd = -1};
 
     if (!r->known->place || !r->known->place(r->known->arg, object, &path) ||
-        !step_path_is_allowed(path) || spot_open(root_fd(r->install->root), path, &to) < 0 ||
+        !root_is_place(path) || spot_open(root_fd(r->install->root), path, &to) < 0 ||
         spot_move(from, &to) < 0)
         return false;
     r->restored_count++;
@@ -217,7 +217,7 @@ bool install_shows(const struct install *install, const struct intent *intent, c
     struct standing standing = {0};
 
     *out_result = (struct step_result){0};
-    if (!step_path_is_allowed(path))
+    if (!root_is_place(path))
         return false;
     if (spot_open(root_fd(install->root), path, &place) < 0)
         return !intent->update.present && (errno == ENOENT || errno == ENOTDIR);

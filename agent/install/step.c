@@ -11,23 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-bool step_path_is_allowed(const char *path)
-{
-    size_t private_size = strlen(PRIVATE_DIR_NAME);
-    size_t parked_size = strlen(PARKED_DIR);
-
-    if (*path == '\0')
-        return false;
-    if (strncmp(path, PRIVATE_DIR_NAME, private_size) != 0 ||
-        (path[private_size] != '/' && path[private_size] != '\0'))
-        return true;
-    return strncmp(path, PARKED_DIR "/", parked_size + 1) == 0 && path[parked_size + 1] != '\0';
-}
-
 static enum status open_place(const struct install *install, const struct step *step,
                               const char *path, struct spot *out)
 {
-    if (!step_path_is_allowed(path)) {
+    if (!root_is_place(path)) {
         errno = EINVAL;
         return step_report(install, step, "the path leads into the private directory", ST_BADDATA);
     }

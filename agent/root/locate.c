@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where an object stands now: its handle, opened, asked for its path. */
+/* Where an object stands now: its handle, opened, asked for its path; and what is a place at all. */
 #include "agent/root/root.h"
 
 #include "agent/root/beneath.h"
@@ -170,4 +170,13 @@ enum root_located root_locate(const struct root *root, const struct object *obje
     }
     *out_path = mem_copy_string(inside);
     return in_parked ? ROOT_LOCATED_IN_PARKED : ROOT_LOCATED_INSIDE;
+}
+
+bool root_is_place(const char *path)
+{
+    const char *parked = below(path, PRIVATE_DIR_NAME "/" PARKED_NAME);
+
+    if (parked)
+        return *parked != '\0';
+    return *path != '\0' && strcmp(path, PRIVATE_DIR_NAME) != 0 && !below(path, PRIVATE_DIR_NAME);
 }

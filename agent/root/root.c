@@ -394,3 +394,14 @@ uint64_t root_free_bytes(const struct root *root)
         return 0;
     return (uint64_t)vfs.f_bavail * vfs.f_frsize;
 }
+
+enum status root_sync(const struct root *root)
+{
+    /* A descriptor of its own: syncfs tells each descriptor of an error once. */
+    scope_fd int fd = openat(root->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0 && syncfs(fd) == 0)
+        return ST_OK;
+    log_error(root_log(root), "syncfs failed root=%s: %s", root_path(root), strerror(errno));
+    return ST_IO;
+}

@@ -97,6 +97,13 @@ uint64_t root_free_bytes(const struct root *root);
 #define TRASH_NAME    "trash"
 #define PARKED_NAME   "parked"
 
+/* Whether a path beneath the root is a place for files that replicate: not "", nor the private directory or
+ * what is in it, but for what is parked. */
+bool root_is_place(const char *path);
+
+/* Bring all of the file system to the disk. ST_IO: it refuses, which is logged. Blocks. */
+NODISCARD enum status root_sync(const struct root *root);
+
 enum root_located {
     ROOT_LOCATED_INSIDE,  /* in the tree: *out_path is its path beneath the root */
     ROOT_LOCATED_PRIVATE, /* in the private directory */

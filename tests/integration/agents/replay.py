@@ -115,14 +115,7 @@ def judge(ledger, roots):
     given_up = storm.tokens(graveyard) | targets(graveyard)
     with open(os.path.join(ledger, "written-all"), encoding="ascii") as file:
         written = set(file.read().split())
-    lost = sorted(written - given_up - kept)
-    print(f"written {len(written)}, given up by users {len(written & given_up)}, "
-          f"kept {len(written & kept)}, lost {len(lost)}, torn {len(torn)}")
-    for what in lost[:10]:
-        print("lost:", what)
-    for what in torn[:10]:
-        print("torn:", what)
-    return 1 if lost or torn else 0
+    return storm.verdict(written, given_up, kept, torn)
 
 
 def main(verb, ledger, *roots):

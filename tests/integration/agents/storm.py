@@ -252,6 +252,18 @@ def tokens(top, torn=None):
     return found
 
 
+def verdict(written, given_up, kept, torn):
+    """Tell what became of all that was written; 1 when something is lost or torn."""
+    lost = sorted(written - given_up - kept)
+    print(f"written {len(written)}, given up by users {len(written & given_up)}, "
+          f"kept {len(written & kept)}, lost {len(lost)}, torn {len(torn)}")
+    for what in lost[:10]:
+        print("lost:", what)
+    for what in torn[:10]:
+        print("torn:", what)
+    return 1 if lost or torn else 0
+
+
 def check(ledger, *roots):
     torn = []
     kept = set()
@@ -264,14 +276,7 @@ def check(ledger, *roots):
         if name.startswith("written-"):
             with open(os.path.join(ledger, name), encoding="ascii") as file:
                 written |= set(file.read().split())
-    lost = sorted(written - given_up - kept)
-    print(f"written {len(written)}, given up by users {len(written & given_up)}, "
-          f"kept {len(written & kept)}, lost {len(lost)}, torn {len(torn)}")
-    for what in lost[:10]:
-        print("lost:", what)
-    for what in torn[:10]:
-        print("torn:", what)
-    return 1 if lost or torn else 0
+    return verdict(written, given_up, kept, torn)
 
 
 if __name__ == "__main__":

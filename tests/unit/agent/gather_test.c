@@ -233,20 +233,30 @@ static void an_event_beneath_a_parked_directory_follows_it(void **state)
     assert_string_equal(only(f, FINDING_LOOK)->path, PARKED_DIR "/1/sub/file");
 }
 
-/* Record it as parked, ahead of a step that was never made; the place where it is to be looked for. */
-static void park_in_records(struct fixture *f, const struct object *object, char path[])
+/* Record something else of a file than there is; @witness NULL: as it was. Its id. */
+static struct file_id record_as(struct fixture *f, const struct object *object, enum place place,
+                                const struct witness *witness)
 {
     struct store store = db_store(f->db);
-    struct record record = {0};
+    scope(record) struct record record = {0};
 
     assert_true(store.ops->get_by_object(store.arg, object, &record));
-    record.place = PLACE_PARKED;
+    record.place = place;
+    if (witness)
+        record.witness = *witness;
     store.ops->begin(store.arg);
     store.ops->put(store.arg, &record);
     assert_int_equal(store.ops->commit(store.arg), ST_OK);
+    return record.update.id;
+}
+
+/* Record it as parked, ahead of a step that was never made; the place where it is to be looked for. */
+static void park_in_records(struct fixture *f, const struct object *object, char path[])
+{
+    struct file_id id = record_as(f, object, PLACE_PARKED, NULL);
+
     memcpy(path, PARKED_DIR "/", sizeof(PARKED_DIR) + 1);
-    replica_parked_name(&record.update.id, path + sizeof(PARKED_DIR));
-    record_fini(&record);
+    replica_parked_name(&id, path + sizeof(PARKED_DIR));
 }
 
 static void what_was_to_be_parked_and_has_gone_is_found_gone(void **state)
@@ -294,19 +304,6 @@ static void nothing_is_found_in_the_private_directory_itself(void **state)
     }
 }
 
-static void set_recorded_witness(struct fixture *f, const struct object *object, const char *path)
-{
-    struct store store = db_store(f->db);
-    struct record record = {0};
-
-    assert_true(store.ops->get_by_object(store.arg, object, &record));
-    record.witness = temp_look(&f->t, path).witness;
-    store.ops->begin(store.arg);
-    store.ops->put(store.arg, &record);
-    assert_int_equal(store.ops->commit(store.arg), ST_OK);
-    record_fini(&record);
-}
-
 static void what_is_parked_as_recorded_is_fine(void **state)
 {
     struct fixture *f = *state;
@@ -315,7 +312,8 @@ static void what_is_parked_as_recorded_is_fine(void **state)
 
     park_in_records(f, &object, path);
     temp_rename(&f->t, "file", path);
-    set_recorded_witness(f, &object, path);
+    struct witness witness = temp_look(&f->t, path).witness;
+    record_as(f, &object, PLACE_PARKED, &witness);
     look(f, path, NULL);
     only(f, FINDING_FINE);
 }
