@@ -220,7 +220,7 @@ void pull_step(struct pull *p, struct receiver_event *event, struct incoming *in
     if (actions.send_want)
         send_want(p, actions.start_round);
     if (event->kind == RECEIVER_EVENT_ROUND_DONE || actions.no_more)
-        intake_round_ended(p->folder->intake, p->source);
+        intake_round_ended(p->folder->intake, p->source, actions.in_vain);
     if (actions.list)
         ask_for_list(p, actions.first);
     if (actions.join) {

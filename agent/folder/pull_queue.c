@@ -118,7 +118,7 @@ static bool take_batch(struct pull *p)
         in->problem = update_from_message(m, &in->update);
         if (in->problem || !m->has_inline_content)
             continue;
-        enum verdict verdict = replica_judge(p->folder->replica, &in->update, theirs);
+        enum verdict verdict = replica_judge(p->folder->replica, &in->update, theirs, false);
         in->stage_wanted = verdict == VERDICT_FETCH || verdict == VERDICT_WAIT;
         stage = stage || in->stage_wanted;
     }

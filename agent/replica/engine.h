@@ -119,8 +119,9 @@ enum heir merge_heir(const struct view *view, const struct vector *processed,
 bool merge_is_barred(const struct view *view, const struct vector *processed,
                      const struct update *merged);
 
-/* @processed: what counts as processed; @out is overwritten. */
+/* @processed: what counts as processed; @in_vain: as in struct offer; @out is overwritten. */
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,
-          const struct update *update, const struct vector *sender_vector, struct ruling *out);
+          const struct update *update, const struct vector *sender_vector, bool in_vain,
+          struct ruling *out);
 
 #endif

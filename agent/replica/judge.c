@@ -35,13 +35,15 @@ void ruling_fini(struct ruling *ruling)
 }
 
 /* Rule 1 for an update that is not greater: what has nothing to lose may be claimed. A sender that had
- * processed ours has forgotten it since, or it would not live there in this version. */
+ * processed ours has forgotten it since, or it would not live there in this version. Of a directory that is
+ * dead here even one that lacks ours is not claimed: it may yet process ours without being told of
+ * it, by the vector of one who has forgotten it, and would keep a directory that we never asked about again. */
 static enum ruling_kind rule_lesser(const struct update *u, const struct update *ours,
                                     const struct vector *sender_vector)
 {
     if (u->present && vector_contains(sender_vector, &ours->gvsn))
         return RULING_REMIND;
-    if (!u->present || u->kind == FILE_DIRECTORY || update_same_content(u, ours))
+    if (!u->present || (ours->present && update_same_content(u, ours)))
         return RULING_CLAIM;
     return RULING_BEHIND;
 }
@@ -97,10 +99,11 @@ static bool is_older_sister(const struct update *u, const struct update *holder)
  * gone. Were it any child, two directories could wait for each other's: a child moved from one to
  * the other is refused while that one is dead. Of those that wait so the least is unknown to one of
  * the sides. If these are not the same two members, as in a ring, none may be: nobody waits for what was
- * moved to a directory that is dead here, too. */
+ * moved to a directory that is dead here, too. And nobody waits for ever: the child may be on its way
+ * through a member that waits for us, or be lost with its member's database, as may the heir. */
 static enum ruling_kind rule_tombstone(const struct view *view, const struct vector *processed,
                                        const struct update *u, const struct vector *sender_vector,
-                                       const struct ruling *ruling)
+                                       bool in_vain, const struct ruling *ruling)
 {
     scope(record) struct record child = {0};
     struct file_id heir;
@@ -108,12 +111,14 @@ static enum ruling_kind rule_tombstone(const struct view *view, const struct vec
     if (!ruling->has_ours || !ruling->ours.update.present || u->kind != FILE_DIRECTORY ||
         !view_next_child(view, &u->id, NULL, &child))
         return RULING_BURY;
-    if (knew_of(u, sender_vector, &child.update.gvsn) &&
+    if (knew_of(u, sender_vector, &child.update.gvsn) && !in_vain &&
         !(u->merged && merge_is_barred(view, processed, u)))
         return RULING_WAIT;
     if (!u->merged)
         return RULING_REVIVE;
-    return merge_heir(view, processed, u, &heir) != HEIR_UNKNOWN ? RULING_REHOME : RULING_WAIT;
+
+    bool decides = in_vain || merge_heir(view, processed, u, &heir) != HEIR_UNKNOWN;
+    return decides ? RULING_REHOME : RULING_WAIT;
 }
 
 /* Rule 4 between two files that both want the name: whether @u takes it from @holder. */
@@ -186,7 +191,8 @@ static enum ruling_kind rule_present(const struct replica *replica, const struct
 
 static enum ruling_kind rule_kind(const struct replica *replica, const struct view *view,
                                   const struct vector *processed, const struct update *u,
-                                  const struct vector *sender_vector, struct ruling *ruling)
+                                  const struct vector *sender_vector, bool in_vain,
+                                  struct ruling *ruling)
 {
     const struct record *ours = &ruling->ours;
 
@@ -201,7 +207,7 @@ static enum ruling_kind rule_kind(const struct replica *replica, const struct vi
             return order < 0 ? rule_lesser(u, &ours->update, sender_vector) : RULING_CLAIM;
     }
     if (!u->present)
-        return rule_tombstone(view, processed, u, sender_vector, ruling);
+        return rule_tombstone(view, processed, u, sender_vector, in_vain, ruling);
     return rule_present(replica, view, u, sender_vector, ruling);
 }
 
@@ -254,7 +260,8 @@ static bool is_of_a_stale(const struct replica *replica, const struct update *u,
 }
 
 void rule(const struct replica *replica, const struct view *view, const struct vector *processed,
-          const struct update *update, const struct vector *sender_vector, struct ruling *out)
+          const struct update *update, const struct vector *sender_vector, bool in_vain,
+          struct ruling *out)
 {
     *out = (struct ruling){.kind = RULING_KNOWN};
     if (vector_contains(processed, &update->gvsn))
@@ -263,21 +270,21 @@ void rule(const struct replica *replica, const struct view *view, const struct v
     out->is_concurrent = out->has_ours && out->ours.update.present &&
                          !knew_of(update, sender_vector, &out->ours.update.gvsn);
     out->is_to_be_renewed = is_of_a_stale(replica, update, sender_vector, out);
-    out->kind = rule_kind(replica, view, processed, update, sender_vector, out);
+    out->kind = rule_kind(replica, view, processed, update, sender_vector, in_vain, out);
     if (replica->options.read_only)
         out->kind = out->is_to_be_renewed ? RULING_BEHIND : rule_silently(out->kind);
     out->needs_content = !has_content(update, out);
 }
 
 enum verdict replica_judge(struct replica *replica, const struct update *update,
-                           const struct vector *sender_vector)
+                           const struct vector *sender_vector, bool in_vain)
 {
     struct view view;
     struct ruling ruling;
     enum verdict verdict = VERDICT_KNOWN;
 
     view_init(&view, &replica->options.store, &replica->root);
-    rule(replica, &view, &replica->state.vector, update, sender_vector, &ruling);
+    rule(replica, &view, &replica->state.vector, update, sender_vector, in_vain, &ruling);
     switch (ruling.kind) {
     case RULING_KNOWN:
         break;

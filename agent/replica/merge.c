@@ -132,16 +132,6 @@ static bool decide_children(struct plan *plan, struct merge_stack *stack,
     return true;
 }
 
-/* The tombstone that came is recorded, and with that claimed. */
-static void put_dead(struct plan *plan, const struct update *tombstone)
-{
-    scope(record) struct record dead = {0};
-
-    update_copy(&dead.update, tombstone);
-    plan_put(plan, &dead);
-    plan_claim(plan, tombstone);
-}
-
 /* The loser is empty now: it goes, with the tombstone that came, or with one of ours. */
 static void finish(struct plan *plan, const struct merge *merge, const struct update *tombstone)
 {
@@ -153,7 +143,7 @@ static void finish(struct plan *plan, const struct merge *merge, const struct up
         return;
     plan_remove(plan, &loser, PRESERVE_NONE);
     if (tombstone != NULL)
-        put_dead(plan, tombstone);
+        remove_put_dead(plan, tombstone);
     else
         clash_yield(plan, &loser, &winner.update);
 }
@@ -272,7 +262,7 @@ static void take_over(struct plan *plan, struct record *next, const struct recor
         plan_attributes(plan, next, &standing);
     }
     if (tombstone != NULL)
-        put_dead(plan, tombstone);
+        remove_put_dead(plan, tombstone);
     else
         clash_yield(plan, loser, &next->update);
     plan_put(plan, next);
@@ -335,7 +325,7 @@ bool merge_update(struct plan *plan, const struct update *u, const struct ruling
 
 /*
  * Where the others went is no directory any more. Deleted since: it is revived, in the loser's
- * stead. Lost in merges that contradict each other: a new directory takes over. All children go
+ * stead. Lost in merges that contradict each other, or with its member's database: a new directory takes over. All children go
  * with it, those too whose own update is on the way: it may be refused because its directory lost
  * in the other of these merges, whose tombstone waits at its member for a child of ours.
  */
@@ -362,14 +352,15 @@ static bool replace_heir(struct plan *plan, const struct update *u, const struct
 
 bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
-    const struct vector *known = plan->offers[plan->offer_index].sender_vector;
+    const struct offer *offer = &plan->offers[plan->offer_index];
+    const struct vector *known = offer->sender_vector;
     scope(record) struct record winner = {0};
     scope(record) struct record beside = {0};
     struct file_id heir;
     enum heir kind = merge_heir(&plan->view, &plan->processed, u, &heir);
 
-    if (merge_is_barred(&plan->view, &plan->processed, u))
-        known = NULL; /* their own updates are refused */
+    if (offer->in_vain || merge_is_barred(&plan->view, &plan->processed, u))
+        known = NULL; /* their own updates do not come, or are refused */
     if (kind != HEIR_LIVE)
         return replace_heir(plan, u, &ruling->ours, kind, &heir);
     if (!view_get(&plan->view, &heir, &winner) || !plan_knows_object(&winner))

@@ -416,18 +416,32 @@ static bool remind(struct plan *plan, const struct update *u)
     return true;
 }
 
+static void tell_stood_off(const struct plan *plan, const struct update *u)
+{
+    scope(buf) struct buf name = {0};
+
+    buf_append_escaped(&name, (const char *)u->name, u->name_size);
+    log_info(plan->replica->options.log,
+             "a directory's deletion waited in vain for where its files went: it stays directory=%s",
+             buf_text(&name));
+}
+
 static enum settled decide(struct plan *plan, const struct offer *offer)
 {
     const struct update *u = offer->update;
     struct ruling ruling;
     enum settled verdict = SETTLED_WAIT;
 
-    rule(plan->replica, &plan->view, &plan->processed, u, offer->sender_vector, &ruling);
+    rule(plan->replica, &plan->view, &plan->processed, u, offer->sender_vector, offer->in_vain,
+         &ruling);
     if (ruling.kind == RULING_BEHIND || (ruling.kind == RULING_REMIND && remind(plan, u)))
         verdict = SETTLED_BEHIND;
     else if ((!ruling.needs_content || offer->staged) && plan_knows_object(&ruling.ours) &&
              plan_knows_object(&ruling.holder) && carry_out(plan, u, &ruling))
         verdict = SETTLED_DONE;
+    if (verdict == SETTLED_DONE && (ruling.kind == RULING_REVIVE || ruling.kind == RULING_REHOME) &&
+        offer->in_vain)
+        tell_stood_off(plan, u);
     ruling_fini(&ruling);
     return verdict;
 }

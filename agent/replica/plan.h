@@ -106,7 +106,11 @@ bool merge_rehome(struct plan *plan, const struct update *u, const struct ruling
 bool merge_dirs(struct plan *plan, const struct file_id *loser, const struct file_id *winner);
 /* Parked files whose name is free return; a read-only member's own go (return.c). */
 void return_all(struct plan *plan);
-/* A tombstone comes true (remove.c). */
+/* What is left of a file whose tombstone @u came: that, and @u claimed. Who made a version of ours that
+ * neither the sender nor the author of @u knew may have forgotten this deletion, and would never hear of
+ * it: then it is told anew, as ours (remove.c). */
+void remove_put_dead(struct plan *plan, const struct update *u);
+/* A tombstone comes true. */
 void remove_bury(struct plan *plan, const struct update *u, const struct ruling *ruling);
 /* A child that its sender does not know lives in it: it stays. False: not now. */
 bool remove_revive(struct plan *plan, const struct update *u);

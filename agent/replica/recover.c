@@ -89,14 +89,27 @@ struct recovery {
     struct replica_state state;
 };
 
-static void put_recovered(struct recovery *r, const struct record *record)
+/*
+ * A number of ours that was not committed may have been given to something else since, if the database
+ * has gone back to the middle of a plan: what the plan made is told under a number of this life.
+ */
+static void put_recovered(struct recovery *r, struct record *record)
 {
-    const struct gvsn *gvsn = &record->update.gvsn;
+    struct gvsn *gvsn = &record->update.gvsn;
 
+    if (guid_equal(&gvsn->database, &r->state.database) &&
+        !vector_contains(&r->state.vector, gvsn))
+        gvsn->number = ++r->state.number_last;
     view_put(&r->view, record);
     vector_add(&r->state.vector, gvsn);
-    if (guid_equal(&gvsn->database, &r->state.database) && gvsn->number > r->state.number_last)
-        r->state.number_last = gvsn->number;
+}
+
+/* A file that the plan made: its id is such a number too. The scan finds it, and names it anew. */
+static bool is_of_lost_id(const struct recovery *r, const struct update *u)
+{
+    return guid_equal(&u->id.database, &r->state.database) &&
+           guid_equal(&u->gvsn.database, &u->id.database) && u->gvsn.number == u->id.number &&
+           !vector_contains(&r->state.vector, &u->gvsn);
 }
 
 /*
@@ -130,7 +143,7 @@ static void recover_done(struct recovery *r, const struct intent *intent,
         record.witness = result->witness;
     }
     if ((intent->update.present && record.object.size == 0) ||
-        !fits(r->replica, &r->view, &record))
+        is_of_lost_id(r, &intent->update) || !fits(r->replica, &r->view, &record))
         return;
     release_object(r, &record);
     put_recovered(r, &record);

@@ -3,9 +3,22 @@
 
 #include "common/base/scope.h"
 
+void remove_put_dead(struct plan *plan, const struct update *u)
+{
+    const struct vector *sender_vector = plan->offers[plan->offer_index].sender_vector;
+    scope(record) struct record dead = {0};
+    scope(record) struct record ours = {0};
+
+    update_copy(&dead.update, u);
+    if (!plan->replica->options.read_only && view_get(&plan->view, &u->id, &ours) &&
+        ours.update.present && !knew_of(u, sender_vector, &ours.update.gvsn))
+        plan_stamp(plan, &dead.update, 0);
+    plan_put(plan, &dead);
+    plan_claim(plan, u);
+}
+
 void remove_bury(struct plan *plan, const struct update *u, const struct ruling *ruling)
 {
-    scope(record) struct record dead = {0};
     enum preserve_reason reason = PRESERVE_DELETED;
 
     if (u->name_conflict)
@@ -14,9 +27,7 @@ void remove_bury(struct plan *plan, const struct update *u, const struct ruling 
         reason = PRESERVE_CONFLICT;
     if (ruling->has_ours && ruling->ours.place != PLACE_NOWHERE)
         plan_remove(plan, &ruling->ours, reason);
-    update_copy(&dead.update, u);
-    plan_put(plan, &dead);
-    plan_claim(plan, u);
+    remove_put_dead(plan, u);
 }
 
 bool remove_revive(struct plan *plan, const struct update *u)

@@ -51,10 +51,13 @@ static enum status renew(struct replica *replica)
 
     replica_state_copy(&state, &replica->state);
     store->ops->begin(store->arg);
-    if (!replica_has_say(replica))
+    if (!replica_has_say(replica)) {
         life_rename(store, &state, &replica->options.fresh_database);
-    else
+    } else {
         state.number_last = VERSION_NUMBER_FIRST - 1;
+        /* the other member may have given up that plan, and its numbers to something else */
+        store->ops->clear_intents(store->arg);
+    }
     state.database = replica->options.fresh_database;
     state.member = replica->options.member;
     return replica_commit(replica, &state);

@@ -14,11 +14,13 @@
  * version or a greater one, and whatever content it gave up for that is superseded or preserved.
  *
  *  1. The greater update of a file wins (update_compare). A lesser one that has no content of its own
- *     to lose (a tombstone, a directory, the content that we hold) is claimed. Any other lesser one
+ *     to lose (a tombstone; a directory, or the content, that we hold) is claimed. Any other lesser one
  *     is refused as *behind* and not claimed: it was made without knowing ours, and its member keeps
  *     that content until it receives ours and preserves it. Behind resolves itself as soon as the
  *     sender has learned what we know; until then the two are honestly out of sync. If it had learned of
  *     ours and has forgotten it since (a tombstone, dropped), it is told again, as a fresh version.
+ *     A tombstone that beats a version which its sender did not know is recorded as a fresh one of ours,
+ *     since who made that version may have forgotten the deletion.
  *  2. Conflict or successor: if the sender knows our version, its greater update supersedes ours.
  *     Otherwise the two are concurrent: our content is preserved where it stood on disk, unless both
  *     contents are equal.
@@ -26,7 +28,8 @@
  *     parent is unknown waits; one whose parent is dead here is behind. The tombstone of a directory
  *     waits while children that the sender knew are still here (their updates are on the way), and
  *     revives the directory with a fresh version when a child that the sender did not know lives in
- *     it. So whoever holds the child answers, once.
+ *     it. So whoever holds the child answers, once. A tombstone that waits in vain is answered so
+ *     all the same: what it waits for may itself wait for us, or be lost.
  *  4. Names are unique among live children of a parent. If the sender knows the record that holds the
  *     name, it has moved or deleted it since: the holder is parked until its own update comes. (So a
  *     sender never tells a record that is parked: its name belongs to another. Such a round is
@@ -178,9 +181,9 @@ enum verdict {
     VERDICT_BEHIND, /* the sender must learn something of ours first: settle it as not done at once */
 };
 
-/* Cheap; no write. */
+/* Cheap; no write. @in_vain: as in struct offer. */
 enum verdict replica_judge(struct replica *replica, const struct update *update,
-                           const struct vector *sender_vector);
+                           const struct vector *sender_vector, bool in_vain);
 
 struct offer {
     const struct update *update;
@@ -188,6 +191,7 @@ struct offer {
     bool staged;          /* content stands ready under this object */
     struct object object; /* of the staged file */
     uint64_t stage;       /* the folder's own name for it */
+    bool in_vain;         /* it waits, in each complete round for SESSION_STANDOFF_MS (rule 3) */
 };
 
 enum preserve_reason { PRESERVE_NONE, PRESERVE_DELETED, PRESERVE_CONFLICT, PRESERVE_NAME_CONFLICT };

@@ -169,6 +169,7 @@ static struct source *offering(struct intake *intake, intake_source name,
         source->vector = MEM_NEW(struct round_vector);
         source->vector->reference_count = 1;
         vector_copy(&source->vector->vector, sender_vector);
+        source->failed = false;
     }
     source->ended = false;
     return source;
@@ -224,13 +225,14 @@ void intake_source_gone(struct intake *intake, intake_source name)
     items_remove_source(&intake->items, source);
 }
 
-void intake_round_ended(struct intake *intake, intake_source name)
+void intake_round_ended(struct intake *intake, intake_source name, bool in_vain)
 {
     struct source *source = items_source(&intake->items, name);
 
     if (!source)
         return;
     source->ended = true;
+    source->is_standing_off = in_vain;
     round_vector_release(source->vector);
     source->vector = NULL;
 }
@@ -258,7 +260,8 @@ static enum verdict judge_bids(struct intake *intake, struct replica *replica, s
 {
     for (size_t i = 0; i < item->bid_count;) {
         struct bid *bid = &item->bids[i];
-        enum verdict verdict = replica_judge(replica, &item->update, &bid->vector->vector);
+        enum verdict verdict = 
+            replica_judge(replica, &item->update, &bid->vector->vector, item->in_vain);
 
         switch (verdict) {
         case VERDICT_KNOWN:
@@ -328,11 +331,38 @@ static void judge(struct intake *intake, struct replica *replica, struct item *i
     items_move(&intake->items, item, ITEM_READY);
 }
 
+static bool is_in_vain(const struct item *item)
+{
+    for (size_t i = 0; i < item->bid_count; i++) {
+        const struct source *source = item->bids[i].source;
+
+        if (!source->ended || !source->is_standing_off || source->failed)
+            return false;
+    }
+    return !item->failed && !item->in_vain;
+}
+
+/* The next item that is not to wait any longer; NULL: there is none. */
+static struct item *next_in_vain(struct intake *intake, const struct source *source)
+{
+    struct item *item = intake->items.lists[ITEM_WAIT].first;
+
+    while (item && !(item_bid(item, source) && is_in_vain(item)))
+        item = item->next;
+    return item;
+}
+
 /* Give back what waits in vain for others of @source. */
 static void give_up_waiting(struct intake *intake, struct source *source)
 {
     static const enum item_state waiting[] = {ITEM_WAIT, ITEM_HELD};
+    struct item *last_try = next_in_vain(intake, source);
 
+    if (last_try) {
+        last_try->in_vain = true;
+        items_move(&intake->items, last_try, ITEM_JUDGE);
+        return;
+    }
     for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++) {
         struct item *next;
 
@@ -429,6 +459,7 @@ void intake_fetched(struct intake *intake, intake_source name, const struct gvsn
         item->object = *object;
     } else {
         source->failure_count++;
+        source->failed = true;
         item_bid(item, source)->failed = true;
     }
     items_move(&intake->items, item, ITEM_JUDGE);
@@ -514,6 +545,7 @@ const struct offer *intake_batch(struct intake *intake, size_t *out_count)
         intake->batch[i] = (struct offer){
             .update = &item->update,
             .sender_vector = &item->vector->vector,
+            .in_vain = item->in_vain,
             .staged = item->stage != 0,
             .object = item->object,
             .stage = item->stage,
@@ -548,6 +580,8 @@ void intake_planned(struct intake *intake, const enum settled *settled, struct i
              * reached. */
             item->failed = !failure_found && item->bid_count > 0;
             failure_found = true;
+            for (size_t k = 0; item->failed && k < item->bid_count; k++)
+                item->bids[k].source->failed = true;
             if (item->failed && ++item->attempt_count >= PLAN_ATTEMPT_COUNT_MAX)
                 settle(intake, item, false);
             else

@@ -80,8 +80,10 @@ void intake_planned(struct intake *intake, const enum settled *settled, struct i
 void intake_rejudge(struct intake *intake);
 /* A session's round has ended, or its credits are used up (receiver_actions.no_more): items of
  * @source that still wait for another update settle as not done once nothing of @source is under
- * way. Lasts until the source's next offer. */
-void intake_round_ended(struct intake *intake, intake_source source);
+ * way. Lasts until the source's next offer. @in_vain (receiver_actions.in_vain): before that, each of
+ * those that waits, one after the other, is judged as an update that does so in vain (struct offer), unless
+ * another source has not ended its round, or the round failed otherwise, as on a full disk. */
+void intake_round_ended(struct intake *intake, intake_source source, bool in_vain);
 
 size_t intake_item_count(const struct intake *intake);
 

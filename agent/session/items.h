@@ -36,6 +36,8 @@ struct source {
     intake_source name;
     struct round_vector *vector; /* of the running round; NULL: the next offer brings it */
     bool ended;
+    bool is_standing_off;   /* what waits at the end of this round does so in vain */
+    bool failed;            /* a transfer or a plan did in this round */
     uint32_t busy_count;    /* of its offers: under way, */
     uint32_t waiting_count; /* or waiting (WAIT, HELD) */
     uint32_t active_count;  /* transfers */
@@ -64,6 +66,7 @@ struct item {
     struct object object;
     unsigned attempt_count; /* plans that it made fail */
     bool failed;            /* waits for a local change, no longer for other updates */
+    bool in_vain;           /* judged as such */
     bool batched;
 };
 

@@ -25,6 +25,8 @@ struct receiver {
     bool joining;
     int64_t retry_ms;
     struct instant retry_at;
+    bool is_standing_off; /* rounds end, and are not joined, */
+    struct instant standoff_since;
 };
 
 const char *receiver_state_name(enum receiver_state state)
@@ -103,6 +105,9 @@ static void pause(struct receiver *r, struct instant now, struct receiver_action
     r->retry_ms =
         r->retry_ms * 2 < SESSION_RETRY_MS_MAX ? r->retry_ms * 2 : SESSION_RETRY_MS_MAX;
     out->round_failed = true;
+    if (!r->is_standing_off)
+        r->standoff_since = now;
+    r->is_standing_off = true;
 }
 
 static void join(struct receiver *r, struct receiver_actions *out)
@@ -188,6 +193,8 @@ static void on_round_done(struct receiver *r, const struct receiver_event *event
     r->complete = event->complete;
     move(r, RECEIVER_SETTLING);
     out->no_more = true;
+    out->in_vain = r->complete && r->is_standing_off &&
+                   instant_ms_since(r->standoff_since, event->now) >= SESSION_STANDOFF_MS;
     if (r->unsettled.count == 0)
         conclude(r, event->now, out);
 }
@@ -251,6 +258,7 @@ void receiver_step(struct receiver *receiver, const struct receiver_event *event
     case RECEIVER_EVENT_JOINED:
         assert(receiver->joining);
         receiver->joining = false;
+        receiver->is_standing_off = false;
         wait_for_round(receiver, out_actions);
         return;
     case RECEIVER_EVENT_NOT_JOINED:

@@ -75,6 +75,7 @@ struct receiver_actions {
     uint32_t credit;   /* send so many credits; 0: none */
     bool deliver;      /* the update of this event goes to the intake; else it is a repeat */
     bool no_more;      /* nothing comes before something settles: intake_round_ended() */
+    bool in_vain;      /* with no_more: the sender has told all it has, and rounds were not joined for SESSION_STANDOFF_MS */
     bool list;         /* ask for the next part of the listing; the first one in this round if @first */
     bool first;
     bool join;         /* make the listing true, if there was one; then, if receiver_may_join(), join

@@ -140,6 +140,7 @@
 #endif
 #define SESSION_RETRY_MS_FIRST     1000
 #define SESSION_RETRY_MS_MAX       60000
+#define SESSION_STANDOFF_MS        300000         /* without a round that could be joined, before what waits waits in vain */
 #define HELD_COUNT_MAX             16u            /* updates that could not be put in place, named */
 #define HELD_PROBLEM_MS            30000          /* before the status names one */
 #define SESSION_FORWARD_DELAY_MS   50             /* before updates of others are passed on */

@@ -86,6 +86,8 @@ void apply_batch(struct member *member)
     const struct offer *offers = intake_batch(member->intake, &member->offer_count);
 
     member->plan_has_offers = true;
+    for (size_t i = 0; i < member->offer_count; i++)
+        member->world->result->in_vain_count += offers[i].in_vain;
     if (replica_plan(member->replica, member_walltime(member), offers, member->offer_count,
                      &plan) != ST_OK) {
         member_crash(member, world_delay(member->world, 5 * SECOND));

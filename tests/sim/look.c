@@ -401,6 +401,22 @@ static void look_done(struct member *member, size_t left)
         queue_look(member);
 }
 
+/* Commit; and note when something that was received left the vector, to come again (rule 9). */
+static enum status commit(struct member *member, struct change *change, size_t *out_count)
+{
+    struct world *world = member->world;
+    struct vector before = {0};
+
+    vector_copy(&before, replica_vector(member->replica));
+
+    enum status st = replica_change_commit(change, out_count);
+
+    if (st == ST_OK && !vector_covers(replica_vector(member->replica), &before))
+        world->has_given_up = true;
+    vector_fini(&before);
+    return st;
+}
+
 void look_commit(struct member *member)
 {
     struct world *world = member->world;
@@ -412,7 +428,7 @@ void look_commit(struct member *member)
     add_moved_away(member);
     size_t left = tell_entries(member, change);
     tell_gone(member, change);
-    enum status st = replica_change_commit(change, &count);
+    enum status st = commit(member, change, &count);
     if (st == ST_OK && first && member->looked_all && left == 0)
         st = replica_initial_scan_done(member->replica);
     if (st != ST_OK) {

@@ -46,6 +46,7 @@ struct totals {
     uint64_t expired_count;
     uint64_t listed_count;
     uint64_t forgotten_count;
+    uint64_t in_vain_count;
     uint64_t operations[OPERATION_COUNT];
     uint64_t faults[FAULT_COUNT];
     uint64_t classes[CLASS_COUNT];
@@ -61,6 +62,7 @@ static void add(struct totals *totals, const struct sim_result *result)
     totals->expired_count += result->expired_count;
     totals->listed_count += result->listed_count;
     totals->forgotten_count += result->forgotten_count;
+    totals->in_vain_count += result->in_vain_count;
     for (unsigned i = 0; i < OPERATION_COUNT; i++)
         totals->operations[i] += result->operations[i];
     for (unsigned i = 0; i < FAULT_COUNT; i++)
@@ -89,12 +91,13 @@ static void print_totals(const struct totals *totals, int64_t elapsed_ms)
     static const char *const classes[] = {SIM_CLASSES(X)};
 #undef X
 
-    printf("seeds=%llu events=%llu updates=%llu expired=%llu listed=%llu forgotten=%llu "
+    printf("seeds=%llu events=%llu updates=%llu expired=%llu listed=%llu forgotten=%llu in_vain=%llu "
            "slowest_quiet_ms=%lld hash=%016llx\n",
            (unsigned long long)totals->seed_count, (unsigned long long)totals->event_count,
            (unsigned long long)totals->update_count,
            (unsigned long long)totals->expired_count, (unsigned long long)totals->listed_count,
-           (unsigned long long)totals->forgotten_count, (long long)totals->quiet_ms_max,
+           (unsigned long long)totals->forgotten_count, (unsigned long long)totals->in_vain_count,
+           (long long)totals->quiet_ms_max,
            (unsigned long long)totals->hash);
     print_counts("operations", operations, totals->operations, OPERATION_COUNT);
     print_counts("faults", faults, totals->faults, FAULT_COUNT);

@@ -61,7 +61,7 @@ heard_ignored|agent/replica/life.c|what partners say of our lost numbers is not 
 changed_under_round|agent/session/sender.c|a round is complete though records were replaced while it ran|s/\*out_complete = !s->skipped \&\& .*;/*out_complete = !s->skipped;/
 sequence_unchecked|agent/session/sequence.c|a message that is not the next one is taken|s/number == ++s->received/++s->received != 0 || number/
 revived_without_fence|agent/replica/remove.c|a directory is revived with less authority than its tombstone|s/            revived.update.fence = u->fence;/            (void)u;/
-recovered_blindly|agent/replica/recover.c|after a crash an intent is taken though it does not fit|s/^        !fits(r->replica, &r->view, &record))/        false)/
+recovered_blindly|agent/replica/recover.c|after a crash an intent is taken though it does not fit|s/ || !fits(r->replica, &r->view, &record))/)/
 stepped_not_out|agent/replica/local.c|what takes the name of the directory that it stood in goes with that|s/        step_out(change, record, \&holder->update.id);/        (void)step_out;/
 author_unknown|agent/replica/judge.c|who made a version is not taken to know its own lesser ones|s/ || gvsn_succeeds(&u->gvsn, gvsn);/;/
 sister_unknown|agent/replica/judge.c|a name that its holder's maker knew to be free is a clash|s/    if (is_older_sister(u, &ruling->holder.update))/    if (false)/
@@ -76,6 +76,10 @@ search_ends_early|agent/session/sender.c|a long search ends the pass|s/    retur
 lives_dropped|agent/replica/life.c|a database that went back issues the same numbers again|s/    return life > VERSION_LIFE_MAX.*/    return number;/
 deletions_forgotten|agent/replica/replica.c|what was deleted and dropped is not remembered as forgotten|s/        vector_add(\&state.forgotten, .*/        (void)0;/
 undone_forgotten|agent/replica/replica.c|what a read-only member gave up does not come again|s/    keep_undone(replica, .*/    (void)keep_undone;/
+recovered_numbers_kept|agent/replica/recover.c|a plan's numbers outlive a roll-back into its middle|s/ = ++r->state.number_last;/ += 0;/
+deletion_not_told_anew|agent/replica/remove.c|who made a version that a deletion beats does not hear of it|s/        plan_stamp(plan, \&dead.update, 0);/        (void)0;/
+dead_directory_claimed|agent/replica/judge.c|a directory that is dead here is claimed of who does not know it|s/(ours->present \&\& update_same_content(u, ours))/u->kind == FILE_DIRECTORY || update_same_content(u, ours)/
+waits_for_ever|agent/session/intake.c|a tombstone waits for ever for what does not come|s/    return !item->failed \&\& !item->in_vain;/    return false;/
 vain_wait_called_done|agent/session/intake.c|what waits in vain is called done|s/tell_settled(intake, source, &item->update.gvsn, false);/tell_settled(intake, source, \&item->update.gvsn, true);/
 LIST
 }

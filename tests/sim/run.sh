@@ -64,9 +64,9 @@ add_up() {
             show("operations:")
             show("faults:")
             show("classes:")
-            printf "seeds=%d events=%d updates=%d expired=%d listed=%d forgotten=%d slowest_quiet_ms=%d",
+            printf "seeds=%d events=%d updates=%d expired=%d listed=%d forgotten=%d in_vain=%d slowest_quiet_ms=%d",
                 total["seeds"], total["events"], total["updates"], total["expired"], total["listed"],
-                total["forgotten"], slowest
+                total["forgotten"], total["in_vain"], slowest
         }' "$@"
 }
 

@@ -161,7 +161,7 @@ static void pull_step(struct stream *stream, struct receiver_event *event,
     if (actions.send_want)
         send_want(stream, actions.start_round);
     if (actions.no_more)
-        intake_round_ended(member->intake, stream->id);
+        intake_round_ended(member->intake, stream->id, actions.in_vain);
     if (actions.list)
         listing_ask(stream, actions.first);
     if (actions.join)

@@ -87,6 +87,7 @@ struct sim_result {
     uint64_t faults[FAULT_COUNT];
     uint64_t expired_count;
     uint64_t listed_count;    /* rounds with a listing */
+    uint64_t in_vain_count;   /* updates that waited in vain for long, and were decided */
     uint64_t forgotten_count; /* plans that it led to */
     uint64_t classes[CLASS_COUNT];
 };

@@ -475,7 +475,7 @@ static void gather(struct round *round, struct batch *batch)
 
         if (item->state != ITEM_OPEN)
             continue;
-        verdict = replica_judge(to->replica, &item->update, &round->sender_vector);
+        verdict = replica_judge(to->replica, &item->update, &round->sender_vector, false);
         if (verdict == VERDICT_KNOWN)
             item->state = ITEM_DONE;
         if (verdict == VERDICT_BEHIND ||

@@ -462,7 +462,7 @@ static void a_broken_partner_that_changes_a_kind_is_refused(void **state)
     u.gvsn.number += 100;
     u.clock += 100;
 
-    assert_int_equal(replica_judge(M(A)->replica, &u, &sender), VERDICT_BEHIND);
+    assert_int_equal(replica_judge(M(A)->replica, &u, &sender, false), VERDICT_BEHIND);
     update_fini(&u);
 }
 
@@ -538,8 +538,132 @@ static void a_directory_that_its_author_had_emptied_is_not_revived(void **state)
     u.present = false;
     u.gvsn.number = replica_state(M(A)->replica)->number_last + 1;
     u.clock += 1000;
-    assert_int_equal(replica_judge(M(C)->replica, &u, &sender), VERDICT_WAIT);
+    assert_int_equal(replica_judge(M(C)->replica, &u, &sender, false), VERDICT_WAIT);
     update_fini(&u);
+}
+
+/* The tombstone of "dir" as C might make it, which holds a file that C knows. */
+static struct update tombstone_of_dir(struct group *group)
+{
+    struct update u = {0};
+    struct record dir = member_record(M(A), "dir");
+
+    update_copy(&u, &dir.update);
+    u.present = false;
+    u.gvsn.database = replica_state(M(C)->replica)->database;
+    u.gvsn.number = replica_state(M(C)->replica)->number_last + 1;
+    u.clock += 1000;
+    return u;
+}
+
+static enum settled plan_one(struct member *member, const struct offer *offer)
+{
+    struct plan *plan;
+    enum settled settled;
+    size_t issued;
+
+    assert_int_equal(replica_plan(member->replica, member->now, offer, 1, &plan), ST_OK);
+    assert_int_equal(replica_settle(plan, NULL, 0, &settled, &issued), ST_OK);
+    return settled;
+}
+
+static void a_tombstone_that_waits_for_a_child_in_vain_revives_the_directory(void **state)
+{
+    struct group *group = *state;
+    share_a_tree(group);
+    struct update u = tombstone_of_dir(group);
+    const struct vector *sender = replica_vector(M(C)->replica);
+
+    assert_int_equal(replica_judge(M(A)->replica, &u, sender, false), VERDICT_WAIT);
+    assert_int_equal(replica_judge(M(A)->replica, &u, sender, true), VERDICT_READY);
+    struct offer offer = {.update = &u, .sender_vector = sender, .in_vain = true};
+    assert_int_equal(plan_one(M(A), &offer), SETTLED_DONE);
+
+    struct record dir = member_record(M(A), "dir");
+    assert_true(update_compare(&dir.update, &u) > 0);
+    update_fini(&u);
+}
+
+static void a_merge_whose_winner_nobody_tells_gets_another_one(void **state)
+{
+    struct group *group = *state;
+    share_a_tree(group);
+    struct update u = tombstone_of_dir(group);
+    const struct vector *sender = replica_vector(M(C)->replica);
+    struct record before = member_record(M(A), "dir");
+    struct file_id loser = before.update.id;
+
+    u.name_conflict = u.merged = true;
+    u.merged_into = (struct file_id){.database = u.gvsn.database, .number = u.gvsn.number + 1};
+    assert_int_equal(replica_judge(M(A)->replica, &u, sender, false), VERDICT_WAIT);
+    assert_int_equal(replica_judge(M(A)->replica, &u, sender, true), VERDICT_READY);
+    struct offer offer = {.update = &u, .sender_vector = sender, .in_vain = true};
+    assert_int_equal(plan_one(M(A), &offer), SETTLED_DONE);
+
+    struct record after = member_record(M(A), "dir");
+    struct record file = member_record(M(A), "dir/file");
+    assert_false(file_id_equal(&after.update.id, &loser));
+    assert_true(file_id_equal(&file.update.parent, &after.update.id));
+    assert_null(member_problem(M(A)));
+    update_fini(&u);
+}
+
+/* --- a deletion that who made the other version may have forgotten --- */
+
+static void a_live_directory_is_not_claimed_while_it_is_dead_here(void **state)
+{
+    struct group *group = *state;
+    share_a_tree(group);
+    struct record dir = member_record(M(A), "dir");
+    struct update older = {0};
+    struct vector sender = {0};
+
+    update_copy(&older, &dir.update);
+    older.gvsn = (struct gvsn){.database = replica_state(M(C)->replica)->database, .number = 999};
+    assert_true(vector_add(&sender, &older.gvsn));
+    assert_int_equal(replica_judge(M(A)->replica, &older, &sender, false), VERDICT_READY);
+    member_delete(M(A), "dir");
+    member_scan(M(A));
+
+    assert_int_equal(replica_judge(M(A)->replica, &older, &sender, false), VERDICT_BEHIND);
+    vector_fini(&sender);
+    update_fini(&older);
+}
+
+static void a_deletion_that_beats_an_unknown_version_is_told_anew(void **state)
+{
+    struct group *group = *state;
+    share_a_tree(group);
+    struct record file = member_record(M(A), "other");
+    struct file_id id = file.update.id;
+
+    member_write(M(B), "other", 30);
+    member_scan(M(B));
+    member_delete(M(A), "other");
+    M(A)->now.ns = M(B)->now.ns + 1000000;
+    member_scan(M(A));
+    assert_int_not_equal(member_pull(M(B), M(A), NULL), PULL_NOTHING);
+
+    struct store store = memstore_port(M(B)->store);
+    struct record dead = {0};
+    assert_true(store.ops->get(store.arg, &id, &dead));
+    assert_false(dead.update.present);
+    assert_true(guid_equal(&dead.update.gvsn.database, &replica_state(M(B)->replica)->database));
+    record_fini(&dead);
+    assert_true(member_kept(M(B), 30));
+    converge(group);
+
+    /* one that was known is not */
+    member_write(M(A), "dir/file", 31);
+    converge(group);
+    file = member_record(M(A), "dir/file");
+    id = file.update.id;
+    member_delete(M(A), "dir/file");
+    member_scan(M(A));
+    assert_int_not_equal(member_pull(M(B), M(A), NULL), PULL_NOTHING);
+    assert_true(store.ops->get(store.arg, &id, &dead));
+    assert_true(guid_equal(&dead.update.gvsn.database, &replica_state(M(A)->replica)->database));
+    record_fini(&dead);
 }
 
 /* --- rule 9 --- */
@@ -692,6 +816,10 @@ int main(void)
         PROMISE(a_name_that_its_author_had_given_away_is_no_clash),
         PROMISE(a_version_that_its_author_had_replaced_is_no_conflict),
         PROMISE(a_directory_that_its_author_had_emptied_is_not_revived),
+        PROMISE(a_tombstone_that_waits_for_a_child_in_vain_revives_the_directory),
+        PROMISE(a_merge_whose_winner_nobody_tells_gets_another_one),
+        PROMISE(a_live_directory_is_not_claimed_while_it_is_dead_here),
+        PROMISE(a_deletion_that_beats_an_unknown_version_is_told_anew),
         PROMISE(a_read_only_members_changes_are_undone),
         cmocka_unit_test(a_pre_seeded_tree_is_adopted_without_transfer_or_tombstones),
         cmocka_unit_test(what_differs_from_the_primary_is_preserved),

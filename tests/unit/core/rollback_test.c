@@ -101,6 +101,41 @@ static void a_number_is_not_issued_again_after_a_start(void **state)
     assert_false(gvsn_succeeds(&first, &lost));
 }
 
+/* What the lost time line had issued came back, and the process died while it was put in place. */
+static void a_start_does_not_number_on_from_what_comes_back(void **state)
+{
+    struct fixture *f = *state;
+
+    open_primary(f, 1000);
+    struct gvsn first = create(f, "a", 1);
+    struct intent intent = {
+        .update = {.id = {.database = first.database, .number = first.number},
+                   .gvsn = {.database = first.database, .number = UINT64_C(1) << 50},
+                   .parent = file_id_root(&FOLDER),
+                   .kind = FILE_REGULAR,
+                   .fence = FENCE_DEFAULT,
+                   .clock = 1000000},
+    };
+    struct store store = memstore_port(f->memory);
+    bool done = true;
+    struct step_result result = {0};
+
+    update_set_name(&intent.update, span_of_string("a"));
+    store.ops->begin(store.arg);
+    store.ops->put_intent(store.arg, &intent);
+    assert_int_equal(store.ops->commit(store.arg), ST_OK);
+    open_primary(f, 1000);
+    assert_int_equal(replica_recover(f->replica, &done, &result, 1), ST_OK);
+
+    assert_true(replica_state(f->replica)->number_last < intent.update.gvsn.number);
+    assert_false(vector_contains(replica_vector(f->replica), &intent.update.gvsn));
+    struct record dead = {0};
+    assert_true(store.ops->get(store.arg, &intent.update.id, &dead));
+    assert_false(dead.update.present);
+    assert_int_equal(dead.update.gvsn.number, replica_state(f->replica)->number_last);
+    record_fini(&dead);
+}
+
 static void a_later_start_numbers_above_an_earlier_one_that_is_lost(void **state)
 {
     struct fixture *f = *state;
@@ -368,6 +403,7 @@ int main(void)
 #define ALONE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         ALONE(a_number_is_not_issued_again_after_a_start),
+        ALONE(a_start_does_not_number_on_from_what_comes_back),
         ALONE(a_later_start_numbers_above_an_earlier_one_that_is_lost),
         ALONE(numbers_of_ours_that_a_partner_has_are_left_out),
         ALONE(the_database_of_another_member_gets_a_guid_of_its_own),

@@ -14,6 +14,7 @@ static const struct guid AUTHOR = {.bytes = {7}};
 
 static struct vector ours;
 static enum verdict verdicts[1000]; /* by the number of the gvsn */
+static enum verdict verdicts_in_vain[1000];
 static const struct vector *only_for;
 
 const struct vector *replica_vector(const struct replica *replica)
@@ -23,9 +24,11 @@ const struct vector *replica_vector(const struct replica *replica)
 }
 
 enum verdict replica_judge(struct replica *replica, const struct update *update,
-                           const struct vector *sender_vector)
+                           const struct vector *sender_vector, bool in_vain)
 {
     (void)replica;
+    if (in_vain)
+        return verdicts_in_vain[update->gvsn.number];
     if (only_for && !vector_equal(only_for, sender_vector))
         return VERDICT_WAIT;
     return verdicts[update->gvsn.number];
@@ -46,7 +49,7 @@ static int set_up(void **state)
     f = (struct fixture){.intake = intake_new()};
     vector_add_interval(&f.sender, &AUTHOR, (struct interval){.low = 9, .high = 999});
     for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
-        verdicts[i] = VERDICT_READY;
+        verdicts[i] = verdicts_in_vain[i] = VERDICT_READY;
     *state = &f;
     return 0;
 }
@@ -340,7 +343,7 @@ static void what_waits_in_vain_settles_as_not_done_when_the_round_ends(void **st
     offer(f, 1, 20);
     offer(f, 1, 21);
     assert_int_equal(next(f), INTAKE_FETCH);
-    intake_round_ended(f->intake, 1);
+    intake_round_ended(f->intake, 1, false);
     assert_int_equal(next(f), INTAKE_IDLE); /* the transfer may bring what it waits for */
 
     fetched(f, 1, 21, true);
@@ -352,6 +355,57 @@ static void what_waits_in_vain_settles_as_not_done_when_the_round_ends(void **st
     assert_int_equal(intake_item_count(f->intake), 0);
 }
 
+static void what_waits_in_vain_for_long_is_judged_as_such_one_after_the_other(void **state)
+{
+    struct fixture *f = *state;
+    size_t count;
+
+    verdicts[20] = verdicts[21] = verdicts[22] = VERDICT_WAIT;
+    verdicts_in_vain[20] = VERDICT_WAIT;
+    for (uint64_t number = 20; number <= 22; number++)
+        offer(f, 1, number);
+    intake_round_ended(f->intake, 1, true);
+
+    assert_int_equal(next(f), INTAKE_PLAN);
+    const struct offer *offers = intake_batch(f->intake, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(offers[0].update->gvsn.number, 21);
+    assert_true(offers[0].in_vain);
+    enum settled done = SETTLED_DONE;
+    intake_planned(f->intake, &done, (struct instant){0});
+
+    assert_settled(f, 1, 21, true);
+    assert_int_equal(next(f), INTAKE_PLAN);
+    assert_int_equal(plan(f, SETTLED_DONE), 1);
+    assert_settled(f, 1, 22, true);
+    assert_settled(f, 1, 20, false);
+    assert_int_equal(intake_item_count(f->intake), 0);
+}
+
+static void nothing_waits_in_vain_while_another_partner_tells_or_the_round_failed(void **state)
+{
+    struct fixture *f = *state;
+
+    verdicts[20] = verdicts[21] = VERDICT_WAIT;
+    offer(f, 1, 20);
+    offer(f, 2, 20);
+    intake_round_ended(f->intake, 1, true);
+    assert_settled(f, 1, 20, false);
+    intake_round_ended(f->intake, 2, true);
+    assert_int_equal(next(f), INTAKE_PLAN); /* the last one, and it has told all */
+    plan(f, SETTLED_DONE);
+    assert_settled(f, 2, 20, true);
+
+    verdicts[22] = VERDICT_FETCH;
+    offer(f, 1, 21);
+    offer(f, 1, 22);
+    assert_int_equal(next(f), INTAKE_FETCH);
+    fetched(f, 1, 22, false);
+    intake_round_ended(f->intake, 1, true);
+    assert_settled(f, 1, 22, false);
+    assert_settled(f, 1, 21, false);
+}
+
 static void one_partners_transfer_does_not_keep_another_ones_round_open(void **state)
 {
     struct fixture *f = *state;
@@ -361,7 +415,7 @@ static void one_partners_transfer_does_not_keep_another_ones_round_open(void **s
     offer(f, 1, 20);
     offer(f, 2, 21);
     assert_int_equal(next(f), INTAKE_FETCH);
-    intake_round_ended(f->intake, 1);
+    intake_round_ended(f->intake, 1, false);
 
     assert_settled(f, 1, 20, false);
 }
@@ -489,7 +543,7 @@ static void a_round_is_judged_by_its_own_vector(void **state)
     assert_int_equal(next(f), INTAKE_PLAN);
     plan(f, SETTLED_DONE);
     assert_settled(f, 1, 20, true);
-    intake_round_ended(f->intake, 1);
+    intake_round_ended(f->intake, 1, false);
     vector_add_interval(&second, &AUTHOR, (struct interval){.low = 9, .high = 50});
     only_for = &second;
     intake_offer(f->intake, 1, &update, &second, 0, NULL);
@@ -531,7 +585,7 @@ static void every_offer_is_settled_once_under_random_ends(void **state)
             offer_update(f, source, &update, 0);
     }
     for (intake_source source = 0; source < 3; source++)
-        intake_round_ended(f->intake, source);
+        intake_round_ended(f->intake, source, false);
     for (unsigned step = 0; step < 100000 && intake_item_count(f->intake) > 0; step++) {
         seed = seed * 1103515245u + 12345u;
         switch (next(f)) {
@@ -579,6 +633,8 @@ int main(void)
         PROMISE(a_child_is_planned_in_one_batch_after_its_new_parent),
         PROMISE(what_waits_is_judged_again_after_a_settling),
         PROMISE(what_waits_in_vain_settles_as_not_done_when_the_round_ends),
+        PROMISE(what_waits_in_vain_for_long_is_judged_as_such_one_after_the_other),
+        PROMISE(nothing_waits_in_vain_while_another_partner_tells_or_the_round_failed),
         PROMISE(one_partners_transfer_does_not_keep_another_ones_round_open),
         PROMISE(what_makes_a_plan_fail_does_not_hold_up_the_others),
         PROMISE(an_update_makes_plans_fail_a_bounded_number_of_times),

@@ -399,6 +399,46 @@ static void a_list_that_was_not_asked_for_ends_the_session(void **state)
     assert_non_null(f->did.fail);
 }
 
+/* A round with one update that can not be settled, up to its end, and a new one asked for. */
+static void round_of_one_that_waits(struct fixture *f, uint32_t round, bool complete)
+{
+    round_start(f, round);
+    update(f, 10);
+    round_done(f, round, complete);
+}
+
+static void give_back_and_retry(struct fixture *f)
+{
+    settled(f, 10, false);
+    f->now_ms += SESSION_RETRY_MS_MAX;
+    step(f, (struct receiver_event){.kind = RECEIVER_EVENT_TICK});
+    assert_true(f->did.start_round);
+}
+
+static void what_waits_in_rounds_for_long_waits_in_vain(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t round = 1;
+
+    opened(f);
+    for (; f->now_ms < SESSION_STANDOFF_MS; round++) {
+        round_of_one_that_waits(f, round, true);
+        assert_true(f->did.no_more);
+        assert_false(f->did.in_vain);
+        give_back_and_retry(f);
+    }
+    round_of_one_that_waits(f, round, false);
+    assert_false(f->did.in_vain); /* more was to come */
+    give_back_and_retry(f);
+    round_of_one_that_waits(f, round + 1, true);
+    assert_true(f->did.in_vain);
+
+    settled(f, 10, true);
+    step(f, (struct receiver_event){.kind = RECEIVER_EVENT_JOINED});
+    round_of_one_that_waits(f, round + 2, true);
+    assert_false(f->did.in_vain);
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -419,6 +459,7 @@ int main(void)
         PROMISE(a_round_with_something_forgotten_lists_before_it_joins),
         PROMISE(a_round_that_was_not_all_done_lists_and_does_not_join),
         PROMISE(a_list_that_was_not_asked_for_ends_the_session),
+        PROMISE(what_waits_in_rounds_for_long_waits_in_vain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
