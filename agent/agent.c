@@ -306,7 +306,8 @@ static void on_rescanned(void *arg)
 
 typedef void (*rescan_fn)(struct folder *folder, loop_fn done, void *arg);
 
-static void rescan_folders(struct agent *a, const struct guid *folder, rescan_fn fn, loop_fn done,
+/* @also: NULL allowed. */
+static void rescan_folders(struct agent *a, const struct guid *folder, rescan_fn also, loop_fn done,
                            void *arg)
 {
     struct rescan *rescan = MEM_NEW(struct rescan);
@@ -316,14 +317,18 @@ static void rescan_folders(struct agent *a, const struct guid *folder, rescan_fn
         if (folder && !guid_equal(folder, folder_guid(a->folders[i])))
             continue;
         rescan->waiting++;
-        fn(a->folders[i], on_rescanned, rescan);
+        folder_rescan(a->folders[i], on_rescanned, rescan);
+        if (!also)
+            continue;
+        rescan->waiting++;
+        also(a->folders[i], on_rescanned, rescan);
     }
     loop_post(a->loop, on_rescanned, rescan);
 }
 
 void agent_rescan(struct agent *a, const struct guid *folder, loop_fn done, void *arg)
 {
-    rescan_folders(a, folder, folder_rescan, done, arg);
+    rescan_folders(a, folder, NULL, done, arg);
 }
 
 void agent_verify(struct agent *a, const struct guid *folder, loop_fn done, void *arg)

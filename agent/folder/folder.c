@@ -592,8 +592,9 @@ void folder_rescan(struct folder *f, loop_fn done, void *arg)
 void folder_verify(struct folder *f, loop_fn done, void *arg)
 {
     if (folder_is_running(f))
-        pull_verify(f);
-    folder_rescan(f, done, arg);
+        pull_verify(f, done, arg);
+    else
+        loop_post(f->services->loop, done, arg);
 }
 
 static bool senders_have_all(const struct folder *f)

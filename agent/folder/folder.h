@@ -53,7 +53,7 @@ void folder_serve(struct folder *folder, struct rpc_stream *stream,
 
 /* Look at the whole tree again; @done comes when it has been looked at and recorded. */
 void folder_rescan(struct folder *folder, loop_fn done, void *arg);
-/* The same, and hold the records of all partners against ours: folder_is_idle() tells when that is over. */
+/* Hold the records of all partners against ours; @done comes when all that have a session were compared. */
 void folder_verify(struct folder *folder, loop_fn done, void *arg);
 
 /* In sync with every partner, nothing under way, nothing waiting. */

@@ -84,6 +84,7 @@ struct folder {
     struct intake *intake;
 
     struct pull *pulls;
+    struct verify_waiter *verify_waiters; /* of pulls.c */
     struct serve *serves;
     struct serving *servings;
     struct served *served; /* what streams that have ended moved */
@@ -151,7 +152,7 @@ void local_stop(struct local *local); /* end running scans soon */
 /* --- pulls.c --- */
 void pull_check(struct folder *f); /* against assignment, schedule and state */
 void pull_check_verifying(struct folder *f);
-void pull_verify(struct folder *f); /* now */
+void pull_verify(struct folder *f, loop_fn done, void *arg); /* now */
 void pull_close_all(struct folder *f);
 void pull_settled(struct folder *f, intake_source source, const struct gvsn *gvsn, bool done);
 void pull_vector_grew(struct folder *f, const struct pull *except);

@@ -45,7 +45,7 @@ static struct pull *pull_add(struct folder *f, const struct connection_assignmen
     p->trouble = mem_copy_string("");
     p->timer = loop_timer_new(f->services->loop, pull_on_timer, p);
     log_ctx_init(&p->log, &f->log, "from=%s", c->partner_name);
-    verifying_init(&p->verifying, f);
+    verifying_init(&p->verifying, f, &c->connection);
     p->next = f->pulls;
     f->pulls = p;
     return p;
@@ -81,16 +81,51 @@ void pull_check(struct folder *f)
     }
 }
 
+/* --- verification --- */
+
+struct verify_waiter {
+    struct verify_waiter *next;
+    loop_fn done;
+    void *arg;
+};
+
+static void tell_verified(struct folder *f)
+{
+    while (f->verify_waiters) {
+        struct verify_waiter *waiter = f->verify_waiters;
+
+        f->verify_waiters = waiter->next;
+        loop_post(f->services->loop, waiter->done, waiter->arg);
+        free(waiter);
+    }
+}
+
+/* Who has no session now is compared when it has one: nobody waits for that. */
+static bool is_verifying(const struct folder *f)
+{
+    for (const struct pull *p = f->pulls; p; p = p->next) {
+        if (p->receiver && verifying_is_busy(&p->verifying))
+            return true;
+    }
+    return false;
+}
+
 void pull_check_verifying(struct folder *f)
 {
     for (struct pull *p = f->pulls, *next; p; p = next) {
         next = p->next;
         pull_check_one(p);
     }
+    if (!is_verifying(f))
+        tell_verified(f);
 }
 
-void pull_verify(struct folder *f)
+void pull_verify(struct folder *f, loop_fn done, void *arg)
 {
+    struct verify_waiter *waiter = MEM_NEW(struct verify_waiter);
+
+    *waiter = (struct verify_waiter){.next = f->verify_waiters, .done = done, .arg = arg};
+    f->verify_waiters = waiter;
     for (struct pull *p = f->pulls; p; p = p->next)
         p->verifying.wanted = true;
     pull_check_verifying(f);
@@ -98,6 +133,7 @@ void pull_verify(struct folder *f)
 
 void pull_close_all(struct folder *f)
 {
+    tell_verified(f);
     for (struct pull *p = f->pulls, *next; p; p = next) {
         next = p->next;
         if (!p->removed)

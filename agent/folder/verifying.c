@@ -4,33 +4,28 @@
 #include "agent/replica/verification.h"
 #include "agent/session/sender.h"
 #include "agent/transfer/codec.h"
-#include "common/base/guid.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-
-static int64_t random_below(int64_t limit)
-{
-    struct guid guid = guid_random();
-    uint64_t number;
-
-    memcpy(&number, guid.bytes, sizeof(number));
-    return (int64_t)(number % (uint64_t)limit);
-}
 
 static void set_due(struct verifying *verifying, const struct folder *f, int64_t in_ms)
 {
     verifying->due = instant_after_ms(loop_now(f->services->loop), in_ms);
 }
 
-void verifying_init(struct verifying *verifying, const struct folder *f)
+static int64_t regular_ms(const struct verifying *verifying, const struct folder *f)
 {
-    *verifying = (struct verifying){0};
-    set_due(verifying, f, random_below(VERIFY_INTERVAL_MS));
+    return verification_due_in_ms(&verifying->connection, &f->guid, walltime_now());
+}
+
+void verifying_init(struct verifying *verifying, const struct folder *f,
+                    const struct guid *connection)
+{
+    *verifying = (struct verifying){.connection = *connection, .again_ms = VERIFY_AGAIN_MS};
+    set_due(verifying, f, regular_ms(verifying, f));
 }
 
 void verifying_drop(struct verifying *verifying)
@@ -87,6 +82,21 @@ static void tell_found(const struct verifying *verifying, const struct verifying
                    "report it");
 }
 
+/* What differs should have been mended in a while. If it is still there then, nothing mends it by itself (what
+ * only we have does not go up a one-way connection): it stays named, and is looked at less and less often. */
+static void set_next(struct verifying *verifying, const struct folder *f, bool differs)
+{
+    int64_t in_ms = regular_ms(verifying, f);
+
+    if (!differs) {
+        verifying->again_ms = VERIFY_AGAIN_MS;
+    } else if (verifying->again_ms < in_ms) {
+        in_ms = verifying->again_ms;
+        verifying->again_ms *= 2;
+    }
+    set_due(verifying, f, in_ms);
+}
+
 /* False: not now. */
 static bool end(struct verifying *verifying, const struct verifying_session *s)
 {
@@ -102,7 +112,7 @@ static bool end(struct verifying *verifying, const struct verifying_session *s)
     }
     verifying_drop(verifying);
     verifying->wanted = false;
-    set_due(verifying, f, differs ? VERIFY_AGAIN_MS : VERIFY_INTERVAL_MS);
+    set_next(verifying, f, differs);
     return differs;
 }
 

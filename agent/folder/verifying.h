@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * agent/folder/verifying.h: private to agent/folder: once a VERIFY_INTERVAL_MS the records of each partner that
- * we receive from are held against ours (agent/replica/verification.h), at a moment drawn at the start so
- * that a fleet that was started at once does not verify at once; and when the operator asks.
+ * we receive from are held against ours (agent/replica/verification.h), and when the operator asks.
  *
  * Beside the receiver's rounds: what it finds only makes our vector lesser. On the loop thread.
  */
@@ -16,7 +15,9 @@ struct verification;
 
 /* Of one session to pull by. */
 struct verifying {
+    struct guid connection;
     struct instant due;
+    int64_t again_ms; /* after the next time that something differs */
     bool wanted;   /* now: the operator asked */
     bool asked;    /* the partner has a question of ours */
     bool complete; /* all parts have come */
@@ -33,7 +34,8 @@ struct verifying_session {
     const char *partner;
 };
 
-void verifying_init(struct verifying *verifying, const struct folder *f);
+void verifying_init(struct verifying *verifying, const struct folder *f,
+                    const struct guid *connection);
 /* The session has ended. Begins anew in the next one, if it was under way. */
 void verifying_drop(struct verifying *verifying);
 bool verifying_is_busy(const struct verifying *verifying);

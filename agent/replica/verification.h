@@ -26,6 +26,14 @@ struct named_record {
 
 struct verification;
 
+/*
+ * How long until the connection's next moment to verify the folder by itself: one a VERIFY_INTERVAL_MS,
+ * at a time of the week that its guids draw. So a fleet does not verify at once, an agent needs not remember when
+ * it did, and one that is started often still does. In milliseconds, above 0.
+ */
+int64_t verification_due_in_ms(const struct guid *connection, const struct guid *folder,
+                               struct walltime now);
+
 /* @sender_vector: what the partner had processed when it named the first of its records. */
 struct verification *verification_begin(const struct vector *sender_vector);
 void verification_free(struct verification *verification); /* NULL allowed */

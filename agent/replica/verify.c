@@ -19,6 +19,21 @@ struct verification {
     struct file_id first;
 };
 
+int64_t verification_due_in_ms(const struct guid *connection, const struct guid *folder,
+                               struct walltime now)
+{
+    const uint64_t interval = (uint64_t)VERIFY_INTERVAL_MS;
+    uint64_t now_ms = now.ns > 0 ? (uint64_t)now.ns / 1000000 : 0;
+    uint64_t drawn[2];
+
+    memcpy(&drawn[0], connection->bytes, sizeof(drawn[0]));
+    memcpy(&drawn[1], folder->bytes, sizeof(drawn[1]));
+
+    uint64_t moment = (drawn[0] ^ drawn[1]) % interval;
+
+    return (int64_t)(interval - (now_ms + interval - moment) % interval);
+}
+
 struct verification *verification_begin(const struct vector *sender_vector)
 {
     struct verification *v = MEM_NEW(struct verification);

@@ -210,6 +210,27 @@ static void parts_must_be_in_order(void **state)
     verification_free(v);
 }
 
+static void its_moment_of_the_week_is_the_same_after_each_start(void **state)
+{
+    const struct guid connection = {.bytes = {1, 2, 3, 4, 5, 6, 7, 8}};
+    const struct guid other = {.bytes = {8, 7, 6, 5, 4, 3, 2, 1}};
+    const struct guid folder = {.bytes = {9}};
+    const struct walltime now = {.ns = INT64_C(1800000000) * NS_PER_SEC};
+    (void)state;
+
+    int64_t wait = verification_due_in_ms(&connection, &folder, now);
+    assert_true(wait > 0 && wait <= VERIFY_INTERVAL_MS);
+    for (int64_t later = 1; later < wait; later += wait / 7 + 1) {
+        struct walltime then = {.ns = now.ns + later * 1000000};
+        assert_int_equal(verification_due_in_ms(&connection, &folder, then), wait - later);
+    }
+    struct walltime moment = {.ns = now.ns + wait * 1000000};
+    assert_int_equal(verification_due_in_ms(&connection, &folder, moment), VERIFY_INTERVAL_MS);
+    assert_int_not_equal(verification_due_in_ms(&other, &folder, now), wait);
+    assert_int_not_equal(verification_due_in_ms(&connection, &other, now), wait);
+    assert_true(verification_due_in_ms(&other, &folder, (struct walltime){.ns = -1}) > 0);
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -222,6 +243,7 @@ int main(void)
         PROMISE(the_side_that_is_wrong_may_be_the_one_that_names),
         PROMISE(a_file_that_others_deleted_goes),
         PROMISE(parts_must_be_in_order),
+        PROMISE(its_moment_of_the_week_is_the_same_after_each_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
