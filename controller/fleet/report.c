@@ -196,6 +196,7 @@ static void read_folder(const Coterie__V1__FolderReport *wire, struct folder_rep
     folder->content_bytes = wire->content_bytes;
     folder->conflict_count = wire->conflict_count;
     folder->preserved_count = wire->preserved_count;
+    folder->activity = read_text(wire->activity);
     read_vector(wire->vector, &folder->vector, verdict);
     if (wire->n_connections > REPORT_CONNECTION_COUNT_MAX) {
         refuse(verdict, "a folder", "has more connections than allowed");
@@ -212,6 +213,7 @@ static void read_folder(const Coterie__V1__FolderReport *wire, struct folder_rep
 static void free_folder(struct folder_report *folder)
 {
     free(folder->state);
+    free(folder->activity);
     free_problems(folder->problems, folder->problem_count);
     free_vector(&folder->vector);
     for (size_t i = 0; i < folder->connection_count; i++) {

@@ -87,6 +87,7 @@ struct folder_report {
     uint64_t content_bytes;
     uint64_t conflict_count;
     uint64_t preserved_count;
+    char *activity; /* what is under way, in a clause; "": idle */
     struct report_vector vector;
     struct connection_report *connections; /* ascending by connection, outbound before inbound */
     size_t connection_count;

@@ -96,6 +96,11 @@ static void write_member(struct buf *out, const struct view_member *member)
         text_html(out, member->reason);
         buf_append_string(out, "</p>");
     }
+    if (report && member->fresh && report->activity[0] != '\0') {
+        buf_append_string(out, "<p class=\"reason\">at work: ");
+        text_html(out, report->activity);
+        buf_append_string(out, "</p>");
+    }
     buf_append_string(out, "</td><td class=\"number\">");
     if (report)
         page_number(out, report->file_count);

@@ -78,11 +78,13 @@ static void write_member(struct json *json, const struct view_member *member)
         json_number(json, "content_bytes", report->content_bytes);
         json_number(json, "conflicts", report->conflict_count);
         json_number(json, "preserved", report->preserved_count);
+        json_text_or_null(json, "activity", report->activity);
     } else {
         json_null(json, "files");
         json_null(json, "content_bytes");
         json_null(json, "conflicts");
         json_null(json, "preserved");
+        json_null(json, "activity");
     }
     json_object_end(json);
 }

@@ -197,6 +197,24 @@ static void a_healthy_fleet_says_so_and_has_nothing_to_do(void **state)
     world_end(&world);
 }
 
+static void a_member_that_is_at_work_says_with_what(void **state)
+{
+    struct world world;
+    char activity[] = "records are compared with a partner's <now>";
+    (void)state;
+
+    world_begin(&world, 3, false);
+    Coterie__V1__Report *report = say(&world, 0, 100);
+    report->folders[0]->activity = activity;
+    attach(&world, 0, report);
+    attach(&world, 1, say(&world, 1, 100));
+    attach(&world, 2, say(&world, 2, 100));
+    scope_free char *page = look(&world, "at-work");
+
+    assert_non_null(strstr(page, "at work: records are compared with a partner&#39;s &lt;now&gt;"));
+    world_end(&world);
+}
+
 static void a_sick_fleet_shows_each_finding_with_its_remedy(void **state)
 {
     struct world world;
@@ -300,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_healthy_fleet_says_so_and_has_nothing_to_do),
+        cmocka_unit_test(a_member_that_is_at_work_says_with_what),
         cmocka_unit_test(a_sick_fleet_shows_each_finding_with_its_remedy),
         cmocka_unit_test(an_initial_sync_shows_how_far_it_is),
         cmocka_unit_test(an_unread_directory_is_the_first_thing_that_is_said),
