@@ -394,7 +394,7 @@ static void on_list(struct serve *s, const Coterie__V1__SessionList *list)
 }
 
 /* The versions of all our records, one part. */
-static void on_verify(struct serve *s, const Coterie__V1__SessionVerify *verify)
+static void on_verify(struct serve *s, const Coterie__V1__SessionList *verify)
 {
     bool ok;
     const char *rule = verifying_answer(s->folder, s->stream, verify, &s->sequence, &ok);

@@ -45,11 +45,11 @@ static void ask(struct verifying *verifying, const struct verifying_session *s)
 {
     Coterie__V1__SessionRequest request = COTERIE__V1__SESSION_REQUEST__INIT;
     const struct verification *v = verifying->verification;
-    struct verify_message verify;
+    struct list_message question;
 
-    verify_to_message(v ? verification_after(v) : NULL, &verify);
+    list_to_message(v ? verification_after(v) : NULL, &question);
     request.body_case = COTERIE__V1__SESSION_REQUEST__BODY_VERIFY;
-    request.verify = &verify.verify;
+    request.verify = &question.list;
     request.sequence = sequence_next(s->sequence);
     rpc_stream_send(s->stream, &request.base);
     verifying->asked = true;
@@ -168,7 +168,7 @@ const char *verifying_take(struct verifying *verifying, const struct verifying_s
 }
 
 const char *verifying_answer(struct folder *f, struct rpc_stream *stream,
-                             const Coterie__V1__SessionVerify *message, struct sequence *sequence,
+                             const Coterie__V1__SessionList *message, struct sequence *sequence,
                              bool *out_ok)
 {
     Coterie__V1__SessionResponse response = COTERIE__V1__SESSION_RESPONSE__INIT;
@@ -179,7 +179,7 @@ const char *verifying_answer(struct folder *f, struct rpc_stream *stream,
     struct file_id upto = {0};
     bool has_after;
     bool is_last;
-    const char *rule = verify_from_message(message, &after, &has_after);
+    const char *rule = list_from_message(message, &after, &has_after);
 
     *out_ok = true;
     if (rule)

@@ -47,7 +47,7 @@ const char *verifying_take(struct verifying *verifying, const struct verifying_s
                            const Coterie__V1__SessionVerified *message);
 /* Answer a partner's question. Returns NULL, or the broken rule; false in *out_ok when the store failed. */
 const char *verifying_answer(struct folder *f, struct rpc_stream *stream,
-                             const Coterie__V1__SessionVerify *message, struct sequence *sequence,
+                             const Coterie__V1__SessionList *message, struct sequence *sequence,
                              bool *out_ok);
 
 #endif

@@ -51,6 +51,29 @@ uint64_t life_begin(const struct replica_options *options, uint64_t number);
  * in @to; in the open transaction. @state's vector follows. */
 void life_rename(const struct store *store, struct replica_state *state, const struct guid *to);
 
+/* --- what comes in parts that ascend by file id --- */
+
+struct ascent {
+    struct file_id after; /* the last one that came */
+    bool has_after;
+};
+
+static inline bool ascent_is_above(const struct ascent *ascent, const struct file_id *id)
+{
+    return !ascent->has_after || file_id_compare(id, &ascent->after) > 0;
+}
+
+static inline void ascent_move(struct ascent *ascent, const struct file_id *id)
+{
+    *ascent = (struct ascent){.after = *id, .has_after = true};
+}
+
+/* NULL: nowhere yet. */
+static inline const struct file_id *ascent_after(const struct ascent *ascent)
+{
+    return ascent->has_after ? &ascent->after : NULL;
+}
+
 /* --- durable change of state (replica.c) --- */
 
 /* Commit the store's open transaction together with this state, which is taken over (also on

@@ -12,8 +12,7 @@
 struct listing {
     struct vector sender_vector;
     struct vector ours;      /* when it began */
-    struct file_id after;    /* the last one listed */
-    bool has_after;
+    struct ascent listed;
     bool overflowed;         /* more is missing than is remembered */
     bool planned;            /* since the last look at what is left */
     struct file_id *missing; /* ascending */
@@ -66,7 +65,7 @@ void listing_free(struct listing *listing)
 
 const struct file_id *listing_after(const struct listing *listing)
 {
-    return listing->has_after ? &listing->after : NULL;
+    return ascent_after(&listing->listed);
 }
 
 /* What a read-only member has changed is no version that anybody knows: the file is, by its first one. */
@@ -95,12 +94,6 @@ static void add_missing(struct listing *listing, const struct file_id *id)
     listing->missing[listing->count++] = *id;
 }
 
-static void move_to(struct listing *listing, const struct file_id *id)
-{
-    listing->after = *id;
-    listing->has_after = true;
-}
-
 /* What we hold between the last id and @below, both exclusive; NULL: all the rest. */
 static void look_between(struct listing *listing, const struct replica *replica,
                          const struct file_id *below)
@@ -112,7 +105,7 @@ static void look_between(struct listing *listing, const struct replica *replica,
            (below == NULL || file_id_compare(&record.update.id, below) < 0)) {
         if (is_missing(listing, replica, &record))
             add_missing(listing, &record.update.id);
-        move_to(listing, &record.update.id);
+        ascent_move(&listing->listed, &record.update.id);
     }
 }
 
@@ -127,7 +120,7 @@ static void look_at_end(struct listing *listing, const struct replica *replica,
     if (!is_listed && store->ops->get(store->arg, upto, &record) &&
         is_missing(listing, replica, &record))
         add_missing(listing, upto);
-    move_to(listing, upto);
+    ascent_move(&listing->listed, upto);
 }
 
 static void mark_awaited(struct listing *listing, const struct file_id *id)
@@ -149,23 +142,18 @@ static void drop_awaited(const struct listing *listing, struct replica *replica)
     }
 }
 
-static bool is_above(const struct listing *listing, const struct file_id *id)
-{
-    return !listing->has_after || file_id_compare(id, &listing->after) > 0;
-}
-
 const char *listing_part(struct listing *listing, const struct replica *replica,
                          const struct file_id *ids, size_t count, const struct file_id *upto)
 {
     bool is_end_listed = false;
 
-    if (upto != NULL && !is_above(listing, upto))
+    if (upto != NULL && !ascent_is_above(&listing->listed, upto))
         return "a part of a listing ends where it began";
     for (size_t i = 0; i < count; i++) {
-        if (!is_above(listing, &ids[i]))
+        if (!ascent_is_above(&listing->listed, &ids[i]))
             return "listed file ids do not ascend";
         look_between(listing, replica, &ids[i]);
-        move_to(listing, &ids[i]);
+        ascent_move(&listing->listed, &ids[i]);
         mark_awaited(listing, &ids[i]);
     }
     if (upto == NULL) {
@@ -173,7 +161,7 @@ const char *listing_part(struct listing *listing, const struct replica *replica,
         return NULL;
     }
     is_end_listed = count > 0 && file_id_equal(&ids[count - 1], upto);
-    if (!is_end_listed && !is_above(listing, upto))
+    if (!is_end_listed && !ascent_is_above(&listing->listed, upto))
         return "listed file ids lie behind the end of their part";
     look_at_end(listing, replica, upto, is_end_listed);
     return NULL;

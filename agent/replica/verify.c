@@ -10,8 +10,7 @@
 
 struct verification {
     struct vector theirs;
-    struct file_id after; /* the last one named */
-    bool has_after;
+    struct ascent named;
     uint64_t compared;
     struct gvsn *doubts;
     size_t count;
@@ -53,7 +52,7 @@ void verification_free(struct verification *v)
 
 const struct file_id *verification_after(const struct verification *v)
 {
-    return v->has_after ? &v->after : NULL;
+    return ascent_after(&v->named);
 }
 
 uint64_t verification_compared(const struct verification *v)
@@ -109,36 +108,25 @@ static bool contradicts(const struct verification *v, const struct replica *repl
            vector_contains(&v->theirs, &ours.update.gvsn);
 }
 
-static bool is_above(const struct verification *v, const struct file_id *id)
-{
-    return !v->has_after || file_id_compare(id, &v->after) > 0;
-}
-
-static void move_to(struct verification *v, const struct file_id *id)
-{
-    v->after = *id;
-    v->has_after = true;
-}
-
 const char *verification_part(struct verification *v, const struct replica *replica,
                               const struct named_record *records, size_t count,
                               const struct file_id *upto)
 {
-    if (upto != NULL && !is_above(v, upto))
+    if (upto != NULL && !ascent_is_above(&v->named, upto))
         return "a part of the records ends where it began";
     for (size_t i = 0; i < count; i++) {
-        if (!is_above(v, &records[i].id))
+        if (!ascent_is_above(&v->named, &records[i].id))
             return "the file ids of named records do not ascend";
         if (contradicts(v, replica, &records[i]))
             doubt(v, &records[i]);
-        move_to(v, &records[i].id);
+        ascent_move(&v->named, &records[i].id);
         v->compared++;
     }
     if (upto != NULL && (count == 0 || !file_id_equal(&records[count - 1].id, upto)) &&
-        !is_above(v, upto))
+        !ascent_is_above(&v->named, upto))
         return "named records lie behind the end of their part";
     if (upto != NULL)
-        move_to(v, upto);
+        ascent_move(&v->named, upto);
     return NULL;
 }
 

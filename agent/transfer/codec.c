@@ -321,24 +321,6 @@ const char *listed_from_message(const Coterie__V1__SessionListed *message,
     return NULL;
 }
 
-void verify_to_message(const struct file_id *after, struct verify_message *out)
-{
-    coterie__v1__session_verify__init(&out->verify);
-    if (after) {
-        version_to_message(&after->database, after->number, &out->after);
-        out->verify.after = &out->after;
-    }
-}
-
-const char *verify_from_message(const Coterie__V1__SessionVerify *message, struct file_id *out,
-                                bool *out_has_after)
-{
-    *out_has_after = message->after != NULL;
-    if (message->after && !version_from_message(message->after, &out->database, &out->number))
-        return "verify without a valid file id";
-    return NULL;
-}
-
 void verified_to_message(const struct named_record *records, size_t count,
                          const struct file_id *upto, struct buf *bytes,
                          struct verified_message *out)

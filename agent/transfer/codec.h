@@ -42,7 +42,7 @@ void opening_to_message(const struct guid *connection, const struct guid *folder
                         Coterie__V1__SessionOpen *out_message);
 void opened_to_message(const struct guid *database, Coterie__V1__SessionOpened *out_message);
 
-/* A listing: what is asked for, and one part of the answer. @after, @upto NULL: absent. The messages borrow
+/* A listing, or a verification: what is asked for; and one part of a listing's answer. @after, @upto NULL: absent. The messages borrow
  * from *out and @bytes. */
 struct list_message {
     Coterie__V1__SessionList list;
@@ -63,14 +63,7 @@ const char *listed_from_message(const Coterie__V1__SessionListed *message,
                                 struct file_id **out_ids, size_t *out_count,
                                 struct file_id *out_upto, bool *out_is_last);
 
-/* A verification, in the same way. The answer's vector is left to the caller. */
-struct verify_message {
-    Coterie__V1__SessionVerify verify;
-    Coterie__V1__Version after;
-};
-void verify_to_message(const struct file_id *after, struct verify_message *out);
-const char *verify_from_message(const Coterie__V1__SessionVerify *message, struct file_id *out,
-                                bool *out_has_after);
+/* One part of a verification's, in the same way. Its vector is left to the caller. */
 struct verified_message {
     Coterie__V1__SessionVerified verified;
     Coterie__V1__Version upto;
