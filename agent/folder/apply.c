@@ -55,6 +55,14 @@ static void step_failed(struct folder *f, const struct step *step, enum status s
     }
 }
 
+/* What is preserved, by the name that people know. */
+static void append_name(struct buf *name, const struct step *step)
+{
+    const char *path = step->known_as ? step->known_as : step->path;
+
+    buf_append_escaped(name, path, strlen(path));
+}
+
 static void count_conflicts(struct folder *f)
 {
     for (size_t i = 0; i < f->result_count; i++) {
@@ -65,7 +73,7 @@ static void count_conflicts(struct folder *f)
             scope(buf) struct buf name = {0};
 
             f->conflict_count++;
-            buf_append_escaped(&name, step->path, strlen(step->path));
+            append_name(&name, step);
             log_info(&f->log, "conflict: the losing version was preserved file=%s", buf_text(&name));
         }
     }
@@ -116,6 +124,51 @@ static void clear_problems(struct folder *f)
     }
 }
 
+/* --- what may be left parked --- */
+
+static bool is_parked_path(const char *path)
+{
+    size_t size = strlen(PARKED_DIR "/");
+
+    return strncmp(path, PARKED_DIR "/", size) == 0 && !strchr(path + size, '/');
+}
+
+/* The step that failed, when it was to remove what stands parked; NULL: it was not. Outlives the plan. */
+static struct step *may_be_left(const struct folder *f)
+{
+    const struct step *step = &f->steps[f->result_count - 1];
+    struct step *copy;
+
+    if (step->kind != STEP_REMOVE || !is_parked_path(step->path))
+        return NULL;
+    copy = mem_copy(step, sizeof(*step));
+    copy->path = mem_copy_string(step->path);
+    copy->known_as = mem_copy_string(step->known_as);
+    return copy;
+}
+
+/* The plan is settled. If the file is not parked any more, nothing leads to what still is. */
+static void keep_left(struct folder *f, const struct step *step)
+{
+    struct record record = {0};
+    scope(buf) struct buf name = {0};
+
+    if (f->store_broken)
+        return;
+    bool is_parked = f->reader.ops->get(f->reader.arg, &step->id, &record) &&
+                     record.place == PLACE_PARKED;
+    record_fini(&record);
+    if (is_parked || f->reader.ops->failed(f->reader.arg) ||
+        install_keep_parked(f->install, step) != ST_OK)
+        return;
+    f->conflict_count++;
+    append_name(&name, step);
+    log_info(&f->log, "conflict: what was written to a file while it was replaced was preserved file=%s",
+             buf_text(&name));
+}
+
+/* --- settling --- */
+
 static void settle(struct folder *f)
 {
     enum settled *settled = mem_new(f->offer_count, sizeof(*settled));
@@ -123,6 +176,9 @@ static void settle(struct folder *f)
     size_t issued = 0;
     intake_source listing = f->listing_source;
     bool failed = f->result_count > 0 && f->results[f->result_count - 1].status != ST_OK;
+    scope_free struct step *left = failed ? may_be_left(f) : NULL;
+    scope_free const char *left_path = left ? left->path : NULL;
+    scope_free const char *left_name = left ? left->known_as : NULL;
 
     count_conflicts(f);
     clear_problems(f);
@@ -143,6 +199,8 @@ static void settle(struct folder *f)
         if (settled[i] == SETTLED_DONE)
             f->stirred = loop_now(f->services->loop);
     }
+    if (left)
+        keep_left(f, left);
     free(f->results);
     f->results = NULL;
     f->steps = NULL;

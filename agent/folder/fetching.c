@@ -88,6 +88,19 @@ void fetching_start(struct folder *f, intake_source source, const struct update 
 
 /* --- for partners --- */
 
+/* The record of a version that was told is here, and its content can not be read: a link that was to travel
+ * with its update, say, and is another one by now. */
+static void tell_unreadable(struct folder *f, const struct record *record)
+{
+    scope(buf) struct buf name = {0};
+    scope_free char *path = NULL;
+
+    buf_append_escaped(&name, (const char *)record->update.name, record->update.name_size);
+    log_info(&f->log, "a partner asks in vain for a file, it is looked at file=%s", buf_text(&name));
+    if (replica_path_on_disk(f->replica, &record->update.id, &path))
+        local_look(f->local, path);
+}
+
 static bool find_version(const struct file_id *id, const struct gvsn *gvsn,
                          struct record *out_record, char **out_path, void *arg)
 {
@@ -98,8 +111,10 @@ static bool find_version(const struct file_id *id, const struct gvsn *gvsn,
         return false;
     if (gvsn_equal(&out_record->update.gvsn, gvsn) && out_record->update.present &&
         out_record->place == PLACE_TREE && out_record->update.kind == FILE_REGULAR &&
-        replica_path(f->replica, id, out_path))
+        replica_path_on_disk(f->replica, id, out_path))
         return true;
+    if (gvsn_equal(&out_record->update.gvsn, gvsn) && out_record->update.present)
+        tell_unreadable(f, out_record);
     record_fini(out_record);
     *out_record = (struct record){0};
     return false;

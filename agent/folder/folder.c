@@ -625,7 +625,7 @@ const char *folder_activity(const struct folder *f)
         return "updates in hand";
     if (pull_is_busy(f))
         return "receiving from partners";
-    if (replica_can_return(f->replica))
+    if (replica_has_parked(f->replica) || replica_can_return(f->replica))
         return "parked files wait for their place";
     return senders_have_all(f) ? NULL : "sending to partners";
 }

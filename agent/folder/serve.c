@@ -322,7 +322,7 @@ static bool collect(struct serve *s)
         } else {
             item.kind = ITEM_UPDATE;
             if (travels_inline(&item.record) &&
-                replica_path(f->replica, &item.record.update.id, &item.path)) {
+                replica_path_on_disk(f->replica, &item.record.update.id, &item.path)) {
                 bytes += item.record.update.size;
                 read = true;
             }

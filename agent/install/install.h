@@ -55,6 +55,13 @@ void install_free(struct install *install); /* NULL allowed */
 NODISCARD size_t install_run(struct install *install, const struct step *steps, size_t count,
                              struct step_result *out_results);
 
+/*
+ * A REMOVE of what stands parked has failed, since who has it open went on writing there, after the step
+ * before had put its file's new content in place: no record leads to it any more. It is preserved in the state that it is
+ * in, durably. Errors: as preserve_take(); then it waits for install_recover().
+ */
+NODISCARD enum status install_keep_parked(struct install *install, const struct step *step);
+
 /* What the database knows, for install_recover(). */
 struct install_known {
     /* An intent's object: in the swap directory it is a staged file that was not installed. */

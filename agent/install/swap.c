@@ -7,6 +7,7 @@
 #include "agent/install/batch.h"
 
 #include "agent/root/lease.h"
+#include "common/base/mem.h"
 #include "common/base/scope.h"
 
 #include <dirent.h>
@@ -159,7 +160,7 @@ static bool is_still(const struct leaving *leaving, const struct spot *out)
 static enum status keep(struct install *install, const struct step *step, const struct spot *spot,
                         enum preserve_cause cause)
 {
-    scope_free char *path = strdup(step->path);
+    scope_free char *path = mem_copy_string(step->known_as ? step->known_as : step->path);
     struct preserve_entry entry = {
         .cause = cause,
         .when = walltime_now(),
@@ -351,4 +352,15 @@ enum status swap_out(struct batch *batch, const struct step *step, const struct 
         keep_stray(install, step, &out);
     batch_touch(batch, place);
     return st;
+}
+
+enum status install_keep_parked(struct install *install, const struct step *step)
+{
+    scope(spot) struct spot place = {.dir_fd = -1};
+    enum status st = ST_OK;
+
+    if (spot_open(root_fd(install->root), step->path, &place) != 0)
+        return step_report(install, step, "what was parked can not be found", step_status(errno));
+    st = keep(install, step, &place, PRESERVE_CAUSE_CONFLICT);
+    return st == ST_OK ? preserve_sync(install->options.preserve) : st;
 }

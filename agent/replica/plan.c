@@ -256,6 +256,13 @@ void plan_remove(struct plan *plan, const struct record *record, enum preserve_r
     struct step *step = add_step(plan, STEP_REMOVE, &record->update);
 
     step->path = path_of(plan, record);
+    if (record->place == PLACE_PARKED) {
+        scope(record) struct record standing = {0};
+
+        record_copy(&standing, record);
+        standing.place = PLACE_TREE;
+        step->known_as = path_of(plan, &standing);
+    }
     expect(step, record);
     step->preserve = record->update.kind == FILE_DIRECTORY ? PRESERVE_NONE : preserve;
     step->preserve_gvsn = record->update.gvsn;

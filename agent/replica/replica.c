@@ -273,22 +273,38 @@ bool replica_path(struct replica *replica, const struct file_id *id, char **out_
     return store_path(&replica->options.store, &replica->root, id, out_path);
 }
 
-bool store_path(const struct store *store, const struct file_id *root, const struct file_id *id,
-                char **out_path)
+/* Where the live record stands; NULL: nowhere. */
+static char *path_on_disk(const struct store *store, const struct file_id *root,
+                          const struct file_id *id, bool *out_in_tree)
 {
     struct view view;
     scope(record) struct record record = {0};
-    scope_free char *path = NULL;
-    bool in_tree = false;
+    char *path = NULL;
 
-    if (file_id_equal(id, root)) {
-        *out_path = mem_copy_string("");
-        return true;
-    }
+    *out_in_tree = true;
+    if (file_id_equal(id, root))
+        return mem_copy_string("");
     view_init(&view, store, root);
     if (view_get(&view, id, &record) && record.update.present)
-        path = view_path(&view, &record, &in_tree);
+        path = view_path(&view, &record, out_in_tree);
     view_fini(&view);
+    return path;
+}
+
+bool replica_path_on_disk(struct replica *replica, const struct file_id *id, char **out_path)
+{
+    bool in_tree;
+
+    *out_path = path_on_disk(&replica->options.store, &replica->root, id, &in_tree);
+    return *out_path != NULL;
+}
+
+bool store_path(const struct store *store, const struct file_id *root, const struct file_id *id,
+                char **out_path)
+{
+    bool in_tree;
+    scope_free char *path = path_on_disk(store, root, id, &in_tree);
+
     if (path == NULL || !in_tree)
         return false;
     *out_path = path;

@@ -217,6 +217,7 @@ struct step {
     enum file_kind file_kind;
     const char *path;              /* the place; for PARK and REMOVE where it stands now */
     const char *from_path;         /* MOVE: where it stands now */
+    const char *known_as;          /* REMOVE of what is parked: its place in the tree, for people; else NULL */
     struct span attributes;        /* INSTALL, MAKE_DIR, MAKE_LINK, ATTRIBUTES */
     uint64_t stage;                /* INSTALL, MAKE_LINK */
     /* INSTALL, MAKE_DIR, MAKE_LINK, MOVE: the directory that the place is in; none: the root, or made by
@@ -375,7 +376,9 @@ enum listing_next listing_next(struct listing *listing, struct replica *replica,
 /* Path of a live record beneath the root ("" for the root), or false when it is not in the tree.
  * Free the text. */
 bool replica_path(struct replica *replica, const struct file_id *id, char **out_path);
-/* The same in any store, such as a reader's. */
+/* Where it stands: the same, or through PARKED_DIR when it or a directory above it is parked. */
+bool replica_path_on_disk(struct replica *replica, const struct file_id *id, char **out_path);
+/* As replica_path() in any store, such as a reader's. */
 bool store_path(const struct store *store, const struct file_id *root, const struct file_id *id,
                 char **out_path);
 

@@ -260,7 +260,7 @@ static enum verdict judge_bids(struct intake *intake, struct replica *replica, s
 {
     for (size_t i = 0; i < item->bid_count;) {
         struct bid *bid = &item->bids[i];
-        enum verdict verdict = 
+        enum verdict verdict =
             replica_judge(replica, &item->update, &bid->vector->vector, item->in_vain);
 
         switch (verdict) {

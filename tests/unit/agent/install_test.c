@@ -352,6 +352,28 @@ static void names_are_swapped_by_way_of_the_parked_directory(void **state)
     assert_true(witness_equal(&results[2].witness, &now.witness));
 }
 
+/* Between the step that parked it and the one that removes it, who has it open wrote to it. */
+static void what_was_written_to_a_parked_file_is_kept(void **state)
+{
+    struct install_fixture *f = *state;
+    char parked[sizeof PARKED_DIR + PARKED_NAME_SIZE] = PARKED_DIR "/";
+    struct step_result result;
+    struct step step;
+
+    temp_write(&f->t, "a", "old");
+    step = a_step(f, STEP_PARK, "a", "a");
+    replica_parked_name(&step.id, parked + strlen(parked));
+    assert_int_equal(run_one(f, &step, &result), ST_OK);
+    step = a_step(f, STEP_REMOVE, parked, parked);
+    step.known_as = "d/a";
+    temp_write(&f->t, parked, "written since");
+
+    assert_int_equal(run_one(f, &step, &result), ST_AGAIN);
+    assert_int_equal(install_keep_parked(f->install, &step), ST_OK);
+    assert_int_equal(temp_count(&f->t, PARKED_DIR), 0);
+    assert_preserved(f, "written since", "d/a", PRESERVE_CAUSE_CONFLICT);
+}
+
 static void a_move_claims_no_state_that_nobody_recorded(void **state)
 {
     static const struct witness none = {0};
@@ -633,6 +655,7 @@ int main(void)
         TEST(many_files_are_installed_in_one_batch),
         TEST(a_batch_stops_at_the_first_failure),
         TEST(names_are_swapped_by_way_of_the_parked_directory),
+        TEST(what_was_written_to_a_parked_file_is_kept),
         TEST(a_move_claims_no_state_that_nobody_recorded),
         TEST(nothing_is_put_into_another_directory_of_that_name),
         TEST(a_move_never_replaces),
