@@ -20,6 +20,8 @@ static struct finding *add_finding(struct gathering *g, enum finding_kind kind, 
     }
     struct finding *f = &g->findings[g->finding_count++];
     *f = (struct finding){.kind = kind, .path = mem_copy_string(path)};
+    if (g->from && (kind == FINDING_LOOK || kind == FINDING_LATER))
+        f->from = mem_copy_string(g->from);
     return f;
 }
 
@@ -27,6 +29,13 @@ static void finding_fini(struct finding *f)
 {
     scan_content_fini(&f->content);
     free(f->path);
+    free(f->from);
+}
+
+static void set_from(struct finding *f, const char *path)
+{
+    free(f->from);
+    f->from = mem_copy_string(path);
 }
 
 static char *join(const char *dir, const char *name)
@@ -79,8 +88,10 @@ void gathering_clear(struct gathering *g)
 {
     for (size_t i = 0; i < g->finding_count; i++)
         finding_fini(&g->findings[i]);
-    for (size_t i = 0; i < g->place_count; i++)
+    for (size_t i = 0; i < g->place_count; i++) {
         free(g->places[i].path);
+        free(g->places[i].from);
+    }
     free(g->findings);
     free(g->places);
     buf_fini(&g->problem);
@@ -117,17 +128,18 @@ static bool directory_id(struct gathering *g, const struct object *dir, struct f
 }
 
 /* Something of ours stands at @path now: look at it there. */
-static void add_look(struct gathering *g, const char *path)
+static struct finding *add_look(struct gathering *g, const char *path)
 {
     struct finding *f = add_finding(g, FINDING_LOOK, path);
     struct standing parent;
     struct spot spot;
 
     if (spot_open(root_fd(g->root), path, &spot) != 0)
-        return;
+        return f;
     if (beneath_look_fd(spot.dir_fd, &parent) == 0)
         f->parent = parent.object;
     spot_fini(&spot);
+    return f;
 }
 
 static void add_later(struct gathering *g, const char *path, const struct object *parent)
@@ -185,6 +197,55 @@ static enum root_located locate(struct gathering *g, const struct record *record
     return where;
 }
 
+/* Whether what stands at this place of the tree is left out, for its name or that of a directory above. */
+static bool is_left_out(const struct gathering *g, const char *path, enum file_kind kind)
+{
+    const char *name = path;
+
+    for (const char *end; (end = strchr(name, '/')) != NULL; name = end + 1) {
+        if (filter_matches(g->dir_filter, span_of(name, (size_t)(end - name))))
+            return true;
+    }
+    return filter_matches(kind == FILE_DIRECTORY ? g->dir_filter : g->file_filter,
+                          span_of_string(name));
+}
+
+/*
+ * A record's object has got a name that is left out: for partners it is gone. But a program that saves
+ * so (the old file becomes "plan.bak", the new one comes in its place) makes a new version of it: whoever is quick
+ * to look must not take that for a deletion and a new file.
+ */
+static void left_out(struct gathering *g, const struct record *record, const char *path,
+                     const struct object *parent, const char *now)
+{
+    struct standing standing;
+    struct spot spot;
+    int64_t age_ns = -1;
+
+    if (spot_open(root_fd(g->root), now, &spot) == 0) {
+        if (spot_look(&spot, &standing) == 0)
+            age_ns = walltime_now().ns - standing.witness.changed_ns;
+        spot_fini(&spot);
+    }
+    if (age_ns >= 0 && age_ns < g->left_out_wait_ms * NS_PER_MS) {
+        add_later(g, path, parent);
+        return;
+    }
+
+    struct finding *f = add_gone(g, path, record);
+
+    f->filtered = true;
+    set_from(f, now);
+}
+
+/* A record's object stands elsewhere in the tree. If it is not met there, for it moved on with what it stands
+ * in, nothing else leads to it: no event names it there. */
+static void follow_moved(struct gathering *g, const char *path, const char *now)
+{
+    if (strcmp(now, path) != 0 && !(g->seen_at && strcmp(now, g->seen_at) == 0))
+        set_from(add_look(g, now), path);
+}
+
 /* A record's object is not where it should be: gone, or to be looked at where it is now. */
 static void locate_missing(struct gathering *g, const struct record *record, const char *path,
                            const struct object *parent)
@@ -193,9 +254,13 @@ static void locate_missing(struct gathering *g, const struct record *record, con
 
     switch (locate(g, record, &now)) {
     case ROOT_LOCATED_INSIDE:
+        if (is_left_out(g, now, record->update.kind))
+            left_out(g, record, path, parent, now);
+        else
+            follow_moved(g, path, now);
+        return;
     case ROOT_LOCATED_IN_PARKED: /* what stands in a parked directory belongs to the tree */
-        if (strcmp(now, path) != 0)
-            add_look(g, now);
+        follow_moved(g, path, now);
         return;
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
@@ -335,6 +400,10 @@ static bool holder_has_gone(struct gathering *g, const struct file_id *parent_id
         return true;
     switch (locate(g, out_holder, &now)) {
     case ROOT_LOCATED_INSIDE:
+        if (is_left_out(g, now, out_holder->update.kind))
+            return true;
+        add_look(g, now);
+        return false;
     case ROOT_LOCATED_IN_PARKED:
         add_look(g, now);
         return false;
@@ -599,7 +668,7 @@ static void follow(struct gathering *g, const struct named_place *place)
     }
 }
 
-static void look_at(struct gathering *g, const struct named_place *place)
+static void look_at_place(struct gathering *g, const struct named_place *place)
 {
     const char *path = place->path;
     struct standing parent;
@@ -640,6 +709,35 @@ static void look_at(struct gathering *g, const struct named_place *place)
     spot_fini(&spot);
 }
 
+/* Whether what was seen at @place is met there, or was when it moved on: the place that it is recorded at
+ * tells. */
+static void look_back(struct gathering *g, const struct named_place *place)
+{
+    struct standing parent;
+    struct standing standing;
+    struct file_id parent_id;
+    struct spot spot;
+
+    if (spot_open(root_fd(g->root), place->from, &spot) != 0)
+        return; /* the directory has gone, and all that is recorded in it with that */
+    if (beneath_look_fd(spot.dir_fd, &parent) == 0 &&
+        directory_id(g, &parent.object, &parent_id) && spot_look(&spot, &standing) != 0) {
+        g->seen_at = place->path;
+        look_absent(g, place->from, &parent.object, &parent_id, spot.name);
+        g->seen_at = NULL;
+    }
+    spot_fini(&spot);
+}
+
+static void look_at(struct gathering *g, const struct named_place *place)
+{
+    g->from = place->from;
+    look_at_place(g, place);
+    g->from = NULL;
+    if (place->from)
+        look_back(g, place);
+}
+
 void gather(struct gathering *g)
 {
     g->status = root_check(g->root, &g->problem);
@@ -668,6 +766,7 @@ bool finding_still_stands(const struct root *root, const struct finding *finding
         enum root_located where = root_locate(root, &finding->object, &path);
 
         return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE ||
+               (where == ROOT_LOCATED_INSIDE && finding->filtered && strcmp(path, finding->from) == 0) ||
                (where == ROOT_LOCATED_DISCARDED && finding->discarded) ||
                (where == ROOT_LOCATED_NAMELESS && finding->nameless);
     }

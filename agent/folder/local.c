@@ -224,6 +224,7 @@ static void run_gather(void *arg)
 static void start_gathering(struct local *l)
 {
     l->gathering_now = true;
+    l->gathering.left_out_wait_ms = LEFT_OUT_WAIT_MS;
     l->gathering.tree_known = l->tree_walked && !l->scan && !l->scan_wanted && !l->places;
     /* a plan that runs now will have settled before the findings are recorded */
     l->plan_epoch = l->folder->plan ? l->folder->plan_epoch - 1 : l->folder->plan_epoch;
@@ -337,8 +338,9 @@ static void on_timer(void *arg)
     {
         struct named_place taken = sight_take(&l->later, place);
 
-        sight_add(&l->places, taken.path, &taken.dir);
+        sight_add(&l->places, taken.path, &taken.dir, taken.from);
         free(taken.path);
+        free(taken.from);
     }
     kick(l);
 }
@@ -364,7 +366,7 @@ void local_watch(struct local *l, struct watch_batch *batch)
                                                          : mem_format("%s/%s", p->dir_path, p->name);
 
         if (path[0] != '\0')
-            sight_add(&l->places, path, p->name[0] == '\0' ? NULL : &p->dir);
+            sight_add(&l->places, path, p->name[0] == '\0' ? NULL : &p->dir, NULL);
     }
     watch_batch_free(batch);
     kick(l);
@@ -372,7 +374,7 @@ void local_watch(struct local *l, struct watch_batch *batch)
 
 void local_look(struct local *l, const char *path)
 {
-    sight_add(&l->later, path, NULL);
+    sight_add(&l->later, path, NULL, NULL);
     kick(l);
 }
 

@@ -30,6 +30,7 @@ enum finding_kind {
 /* A name to look at. With its directory's object it is found again when something above was moved. */
 struct named_place {
     char *path; /* beneath the root, when it was named */
+    char *from; /* the place that what was seen there is recorded at: if it is not met, that is looked at; NULL: none */
     struct object dir; /* size 0: not known */
 };
 
@@ -46,6 +47,8 @@ struct finding {
     bool discarded;              /* rests on an object that was preserved or thrown away: for nothing
                                     while a plan is under way, which may have just done that */
     bool nameless;               /* rests on an object that is alive, but nowhere in the walked tree */
+    bool filtered;               /* GONE: it stands at the filtered place @from */
+    char *from;                  /* LOOK, LATER: as in struct named_place */
     struct object parent;        /* PRESENT, LOOK, LATER: its directory; size 0: not known */
     struct scan_content content; /* PRESENT */
     bool newly_signed;           /* PRESENT: nothing with this content was seen before */
@@ -61,6 +64,7 @@ struct gathering {
     struct signatures *signatures;
     struct file_id root_id;
     const atomic_bool *stop;
+    int64_t left_out_wait_ms; /* LEFT_OUT_WAIT_MS */
     bool tree_known; /* it was walked whole, and nothing that events named since waits to be looked at */
 
     /* what to do: continue this scan, or look at these places */
@@ -71,6 +75,8 @@ struct gathering {
     struct successor *successors; /* private to gather.c */
     bool met_discarded;           /* the same: a holder has gone in that way */
     bool met_nameless;            /* the same */
+    const char *from;             /* the same: of the place that is looked at */
+    const char *seen_at;          /* the same: that place, while the one it came from is looked at */
 
     /* the result */
     struct finding *findings;

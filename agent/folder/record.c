@@ -67,8 +67,8 @@ static void look_above(struct sight **places, const struct finding *found)
     scope_free char *above = beneath_above(found->path);
 
     if (above[0] != '\0')
-        sight_add(places, above, NULL);
-    sight_add(places, found->path, &found->parent);
+        sight_add(places, above, NULL, NULL);
+    sight_add(places, found->path, &found->parent, NULL);
 }
 
 /*
@@ -292,7 +292,7 @@ static void look_later(struct recording *r)
     struct sight **places = leads_elsewhere(t->gathering) ? t->soon : t->later;
     for (size_t i = 0; i < r->later_count; i++) {
         if (parent_of(r, &r->later[i]->parent, &parent))
-            sight_add(places, r->later[i]->path, &r->later[i]->parent);
+            sight_add(places, r->later[i]->path, &r->later[i]->parent, NULL);
         else
             look_above(places, r->later[i]);
     }
@@ -317,7 +317,7 @@ static void record_finding(struct recording *r, struct finding *found)
 
     if ((t->planned && found->discarded) ||
         !finding_still_stands(t->folder->root, found, t->planned)) {
-        sight_add(t->later, found->path, &found->parent);
+        sight_add(t->later, found->path, &found->parent, NULL);
         return;
     }
     switch (found->kind) {
@@ -330,13 +330,13 @@ static void record_finding(struct recording *r, struct finding *found)
         rest_on_nameless(r, found);
         break;
     case FINDING_LOOK:
-        sight_add(t->soon, found->path, &found->parent);
+        sight_add(t->soon, found->path, &found->parent, found->from);
         break;
     case FINDING_WALK:
         t->wants_subtree(t->local, found->path);
         return;
     case FINDING_LATER:
-        sight_add(t->later, found->path, &found->parent);
+        sight_add(t->later, found->path, &found->parent, found->from);
         break;
     case FINDING_SKIPPED:
     case FINDING_FAILED:
@@ -345,7 +345,7 @@ static void record_finding(struct recording *r, struct finding *found)
     case FINDING_ABSENT:
         /* a plan that was under way may have recorded what it had put there before it went */
         if (t->planned)
-            sight_add(t->later, found->path, &found->parent);
+            sight_add(t->later, found->path, &found->parent, NULL);
         break;
     case FINDING_FINE:
         break;

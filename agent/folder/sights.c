@@ -5,17 +5,20 @@
 
 #include <stdlib.h>
 
-void sight_add(struct sight **sights, const char *path, const struct object *dir)
+void sight_add(struct sight **sights, const char *path, const struct object *dir, const char *from)
 {
     static const struct object unknown;
     const struct object *holder = dir ? dir : &unknown;
     size_t path_size = strlen(path);
-    size_t key_size = path_size + 1 + holder->size;
+    size_t from_size = from ? strlen(from) : 0;
+    size_t key_size = path_size + 1 + from_size + 1 + holder->size;
     uint8_t *key = mem_new(key_size, 1);
     struct sight *sight;
 
     memcpy(key, path, path_size);
-    memcpy(key + path_size + 1, holder->bytes, holder->size);
+    if (from)
+        memcpy(key + path_size + 1, from, from_size);
+    memcpy(key + path_size + 1 + from_size + 1, holder->bytes, holder->size);
     HASH_FIND(hh, *sights, key, key_size, sight);
     if (sight) {
         free(key);
@@ -23,7 +26,11 @@ void sight_add(struct sight **sights, const char *path, const struct object *dir
     }
     sight = MEM_NEW(struct sight);
     *sight = (struct sight){
-        .place = {.path = mem_copy_string(path), .dir = *holder}, .key = key, .key_size = key_size};
+        .place = {.path = mem_copy_string(path),
+                  .from = from ? mem_copy_string(from) : NULL,
+                  .dir = *holder},
+        .key = key,
+        .key_size = key_size};
     HASH_ADD_KEYPTR(hh, *sights, sight->key, sight->key_size, sight);
 }
 
@@ -47,5 +54,6 @@ void sights_clear(struct sight **sights)
         struct named_place taken = sight_take(sights, place);
 
         free(taken.path);
+        free(taken.from);
     }
 }

@@ -197,6 +197,7 @@
 #define WALK_ECHO_MS               10000          /* events of what moved during a walk may come after it */
 #define STAMP_TICK_MS_MAX          20             /* of the kernel's clock for files, at least */
 #define EXAMINE_RETRY_MS           500            /* a file that was changing while read */
+#define LEFT_OUT_WAIT_MS           2000           /* after a file got a filtered name, before it counts as gone */
 #define EXAMINE_PROBLEM_COUNT      60u            /* looks again in a row before the status names one */
 #define SIGNED_SIZE_MIN            (256u << 10)   /* content whose signature is kept … */
 #define SIGNED_SIZE_MAX            (UINT64_C(64) << 30) /* … up to this: 160 MB in memory */

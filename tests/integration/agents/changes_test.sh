@@ -144,6 +144,31 @@ editors_save_by_rename() {
     holds "$r1/doc" "save 20"
 }
 
+comes_true() { # COMMAND…: within a quarter of a minute
+    local n
+    for n in $(seq 150); do
+        "$@" && return
+        sleep 0.1
+    done
+    fail "in 15 s not: $*"
+}
+
+# *.bak is left out of the folder
+a_save_that_keeps_a_backup_is_a_new_version() {
+    echo first-plan > "$r1/plan.dwg"
+    settle
+    mv "$r1/plan.dwg" "$r1/plan.bak"
+    echo second-plan > "$r1/plan.dwg"
+    comes_true grep -qx second-plan "$r2/plan.dwg"
+    comes_true grep -qx second-plan "$r3/plan.dwg"
+    check test "$(preserved first-plan)" = 0 # one version succeeds the other
+    missing "$r2/plan.bak"
+    mv "$r1/plan.dwg" "$r1/plan.bak"
+    comes_true test ! -e "$r2/plan.dwg"
+    comes_true test ! -e "$r3/plan.dwg"
+    rm "$r1/plan.bak"
+}
+
 a_kind_changes() {
     echo x > "$r1/thing"
     settle
@@ -269,6 +294,7 @@ promise "a directory trades places with its child" a_directory_trades_places_wit
 promise "a tree is removed and made anew" a_tree_is_removed_and_made_anew
 promise "a tree is copied while its top is renamed elsewhere" a_tree_is_copied_while_its_top_is_renamed_elsewhere
 promise "editors save by rename" editors_save_by_rename
+promise "a save that keeps a backup is a new version" a_save_that_keeps_a_backup_is_a_new_version
 promise "a kind changes" a_kind_changes
 promise "new files are found in directories that move on" new_files_are_found_in_directories_that_move_on
 promise "a file moves into what takes its name" a_file_moves_into_what_takes_its_name

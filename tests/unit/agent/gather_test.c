@@ -290,6 +290,94 @@ static void what_was_to_be_parked_and_has_moved_is_looked_at_there(void **state)
 }
 
 /* A step that failed asks for a look at both its ends, and one may be in the private directory. */
+/* --- a file that is followed --- */
+
+/* Look at what the last look asked for. */
+static void look_on(struct fixture *f)
+{
+    const struct finding *found = only(f, FINDING_LOOK);
+    struct named_place place = {.path = mem_copy_string(found->path),
+                                .dir = found->parent,
+                                .from = mem_copy_string(found->from)};
+
+    gathering_clear(&f->g);
+    f->g.places = mem_new(1, sizeof(*f->g.places));
+    f->g.places[0] = place;
+    f->g.place_count = 1;
+    gather(&f->g);
+    assert_int_equal(f->g.status, ST_OK);
+}
+
+static void what_moved_is_found_where_it_is(void **state)
+{
+    struct fixture *f = *state;
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    recorded_dir(f, "dir");
+    recorded_file(f, "file");
+    temp_rename(&f->t, "file", "dir/file");
+    look(f, "file", NULL);
+    assert_string_equal(only(f, FINDING_LOOK)->path, "dir/file");
+    look_on(f);
+    assert_string_equal(only(f, FINDING_PRESENT)->path, "dir/file");
+}
+
+/* It moved into a directory, and left the tree with it before that was looked at. */
+static void what_moved_on_before_it_was_met_is_gone(void **state)
+{
+    struct fixture *f = *state;
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    recorded_dir(f, "dir");
+    struct object file = recorded_file(f, "file");
+    temp_rename(&f->t, "file", "dir/file");
+    look(f, "file", NULL);
+    temp_rename(&f->t, "dir", PRIVATE_DIR_NAME "/trash/1");
+    look_on(f);
+
+    bool is_gone = false;
+    for (size_t i = 0; i < f->g.finding_count; i++)
+        is_gone = is_gone || (f->g.findings[i].kind == FINDING_GONE &&
+                              object_equal(&f->g.findings[i].object, &file));
+    assert_true(is_gone);
+}
+
+static void what_moved_to_a_filtered_name_is_gone(void **state)
+{
+    static const char *const names[] = {"file.bak", "aside.old/file"};
+    struct fixture *f = *state;
+
+    if (geteuid() != 0)
+        skip(); /* open_by_handle_at */
+    assert_true(filter_add(&f->nothing, "*.bak"));
+    assert_true(filter_add(&f->nothing, "*.old"));
+    temp_make_dir(&f->t, "aside.old");
+    recorded_file(f, "file");
+    temp_rename(&f->t, "file", "file.bak");
+    f->g.left_out_wait_ms = 3600000;
+    look(f, "file", NULL);
+    only(f, FINDING_LATER); /* a new one may take its place */
+    f->g.left_out_wait_ms = 0;
+    temp_rename(&f->t, "file.bak", "file");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        temp_rename(&f->t, i == 0 ? "file" : names[i - 1], names[i]);
+        look(f, "file", NULL);
+        only(f, FINDING_GONE);
+        assert_true(finding_still_stands(f->t.root, &f->g.findings[0], false));
+    }
+    temp_rename(&f->t, names[1], "back");
+    assert_false(finding_still_stands(f->t.root, &f->g.findings[0], false));
+
+    /* saved anew, with the old one beside it */
+    temp_rename(&f->t, "back", "file.bak");
+    temp_write(&f->t, "file", "new");
+    look(f, "file", NULL);
+    assert_true(only(f, FINDING_PRESENT)->holder_gone);
+    filter_fini(&f->nothing);
+}
+
 static void nothing_is_found_in_the_private_directory_itself(void **state)
 {
     static const char *const paths[] = {PRIVATE_DIR_NAME, PARKED_DIR, PRIVATE_DIR_NAME "/trash/1",
@@ -432,6 +520,9 @@ int main(void)
         PROMISE(an_event_beneath_a_parked_directory_follows_it),
         PROMISE(what_was_to_be_parked_and_has_gone_is_found_gone),
         PROMISE(what_was_to_be_parked_and_has_moved_is_looked_at_there),
+        PROMISE(what_moved_is_found_where_it_is),
+        PROMISE(what_moved_on_before_it_was_met_is_gone),
+        PROMISE(what_moved_to_a_filtered_name_is_gone),
         PROMISE(nothing_is_found_in_the_private_directory_itself),
         PROMISE(what_is_parked_as_recorded_is_fine),
         PROMISE(what_was_written_while_it_was_parked_is_read),
