@@ -20,8 +20,8 @@ static struct finding *add_finding(struct gathering *g, enum finding_kind kind, 
     }
     struct finding *f = &g->findings[g->finding_count++];
     *f = (struct finding){.kind = kind, .path = mem_copy_string(path)};
-    if (g->from && (kind == FINDING_LOOK || kind == FINDING_LATER))
-        f->from = mem_copy_string(g->from);
+    if (kind == FINDING_LOOK || kind == FINDING_LATER)
+        f->file = g->file;
     return f;
 }
 
@@ -29,13 +29,7 @@ static void finding_fini(struct finding *f)
 {
     scan_content_fini(&f->content);
     free(f->path);
-    free(f->from);
-}
-
-static void set_from(struct finding *f, const char *path)
-{
-    free(f->from);
-    f->from = mem_copy_string(path);
+    free(f->left_out_at);
 }
 
 static char *join(const char *dir, const char *name)
@@ -88,10 +82,8 @@ void gathering_clear(struct gathering *g)
 {
     for (size_t i = 0; i < g->finding_count; i++)
         finding_fini(&g->findings[i]);
-    for (size_t i = 0; i < g->place_count; i++) {
+    for (size_t i = 0; i < g->place_count; i++)
         free(g->places[i].path);
-        free(g->places[i].from);
-    }
     free(g->findings);
     free(g->places);
     buf_fini(&g->problem);
@@ -234,16 +226,16 @@ static void left_out(struct gathering *g, const struct record *record, const cha
 
     struct finding *f = add_gone(g, path, record);
 
-    f->filtered = true;
-    set_from(f, now);
+    f->left_out_at = mem_copy_string(now);
 }
 
 /* A record's object stands elsewhere in the tree. If it is not met there, for it moved on with what it stands
  * in, nothing else leads to it: no event names it there. */
-static void follow_moved(struct gathering *g, const char *path, const char *now)
+static void follow_moved(struct gathering *g, const struct record *record, const char *path,
+                         const char *now)
 {
     if (strcmp(now, path) != 0 && !(g->seen_at && strcmp(now, g->seen_at) == 0))
-        set_from(add_look(g, now), path);
+        add_look(g, now)->file = record->update.id;
 }
 
 /* A record's object is not where it should be: gone, or to be looked at where it is now. */
@@ -257,10 +249,10 @@ static void locate_missing(struct gathering *g, const struct record *record, con
         if (is_left_out(g, now, record->update.kind))
             left_out(g, record, path, parent, now);
         else
-            follow_moved(g, path, now);
+            follow_moved(g, record, path, now);
         return;
     case ROOT_LOCATED_IN_PARKED: /* what stands in a parked directory belongs to the tree */
-        follow_moved(g, path, now);
+        follow_moved(g, record, path, now);
         return;
     case ROOT_LOCATED_OUTSIDE:
     case ROOT_LOCATED_GONE:
@@ -709,33 +701,30 @@ static void look_at_place(struct gathering *g, const struct named_place *place)
     spot_fini(&spot);
 }
 
-/* Whether what was seen at @place is met there, or was when it moved on: the place that it is recorded at
- * tells. */
-static void look_back(struct gathering *g, const struct named_place *place)
+/* The file that was seen at @place has been met there, or has moved on: then nothing but its record tells. */
+static void look_for_file(struct gathering *g, const struct named_place *place)
 {
-    struct standing parent;
-    struct standing standing;
-    struct file_id parent_id;
-    struct spot spot;
+    static const struct object unknown;
+    struct store store = db_reader_store(g->reader);
+    struct record record = {0};
+    scope_free char *recorded = NULL;
 
-    if (spot_open(root_fd(g->root), place->from, &spot) != 0)
-        return; /* the directory has gone, and all that is recorded in it with that */
-    if (beneath_look_fd(spot.dir_fd, &parent) == 0 &&
-        directory_id(g, &parent.object, &parent_id) && spot_look(&spot, &standing) != 0) {
+    if (store.ops->get(store.arg, &place->file, &record) && record.place == PLACE_TREE &&
+        store_path(&store, &g->root_id, &place->file, &recorded)) {
         g->seen_at = place->path;
-        look_absent(g, place->from, &parent.object, &parent_id, spot.name);
+        locate_missing(g, &record, recorded, &unknown);
         g->seen_at = NULL;
     }
-    spot_fini(&spot);
+    record_fini(&record);
 }
 
 static void look_at(struct gathering *g, const struct named_place *place)
 {
-    g->from = place->from;
+    g->file = place->file;
     look_at_place(g, place);
-    g->from = NULL;
-    if (place->from)
-        look_back(g, place);
+    g->file = (struct file_id){0};
+    if (place->file.number != 0)
+        look_for_file(g, place);
 }
 
 void gather(struct gathering *g)
@@ -766,7 +755,8 @@ bool finding_still_stands(const struct root *root, const struct finding *finding
         enum root_located where = root_locate(root, &finding->object, &path);
 
         return where == ROOT_LOCATED_GONE || where == ROOT_LOCATED_OUTSIDE ||
-               (where == ROOT_LOCATED_INSIDE && finding->filtered && strcmp(path, finding->from) == 0) ||
+               (where == ROOT_LOCATED_INSIDE && finding->left_out_at &&
+                strcmp(path, finding->left_out_at) == 0) ||
                (where == ROOT_LOCATED_DISCARDED && finding->discarded) ||
                (where == ROOT_LOCATED_NAMELESS && finding->nameless);
     }

@@ -338,9 +338,8 @@ static void on_timer(void *arg)
     {
         struct named_place taken = sight_take(&l->later, place);
 
-        sight_add(&l->places, taken.path, &taken.dir, taken.from);
+        sight_add(&l->places, taken.path, &taken.dir, &taken.file);
         free(taken.path);
-        free(taken.from);
     }
     kick(l);
 }

@@ -30,7 +30,7 @@ enum finding_kind {
 /* A name to look at. With its directory's object it is found again when something above was moved. */
 struct named_place {
     char *path; /* beneath the root, when it was named */
-    char *from; /* the place that what was seen there is recorded at: if it is not met, that is looked at; NULL: none */
+    struct file_id file; /* that was seen there: if it is not met, where it is gone to; number 0: none */
     struct object dir; /* size 0: not known */
 };
 
@@ -47,8 +47,8 @@ struct finding {
     bool discarded;              /* rests on an object that was preserved or thrown away: for nothing
                                     while a plan is under way, which may have just done that */
     bool nameless;               /* rests on an object that is alive, but nowhere in the walked tree */
-    bool filtered;               /* GONE: it stands at the filtered place @from */
-    char *from;                  /* LOOK, LATER: as in struct named_place */
+    char *left_out_at;           /* GONE: it stands there, under a filtered name; else NULL */
+    struct file_id file;         /* LOOK, LATER: as in struct named_place */
     struct object parent;        /* PRESENT, LOOK, LATER: its directory; size 0: not known */
     struct scan_content content; /* PRESENT */
     bool newly_signed;           /* PRESENT: nothing with this content was seen before */
@@ -75,8 +75,8 @@ struct gathering {
     struct successor *successors; /* private to gather.c */
     bool met_discarded;           /* the same: a holder has gone in that way */
     bool met_nameless;            /* the same */
-    const char *from;             /* the same: of the place that is looked at */
-    const char *seen_at;          /* the same: that place, while the one it came from is looked at */
+    struct file_id file;          /* the same: of the place that is looked at */
+    const char *seen_at;          /* the same: that place, while that file is looked for */
 
     /* the result */
     struct finding *findings;

@@ -330,13 +330,13 @@ static void record_finding(struct recording *r, struct finding *found)
         rest_on_nameless(r, found);
         break;
     case FINDING_LOOK:
-        sight_add(t->soon, found->path, &found->parent, found->from);
+        sight_add(t->soon, found->path, &found->parent, &found->file);
         break;
     case FINDING_WALK:
         t->wants_subtree(t->local, found->path);
         return;
     case FINDING_LATER:
-        sight_add(t->later, found->path, &found->parent, found->from);
+        sight_add(t->later, found->path, &found->parent, &found->file);
         break;
     case FINDING_SKIPPED:
     case FINDING_FAILED:

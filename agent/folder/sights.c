@@ -5,20 +5,21 @@
 
 #include <stdlib.h>
 
-void sight_add(struct sight **sights, const char *path, const struct object *dir, const char *from)
+void sight_add(struct sight **sights, const char *path, const struct object *dir,
+               const struct file_id *file)
 {
     static const struct object unknown;
+    static const struct file_id none;
     const struct object *holder = dir ? dir : &unknown;
+    const struct file_id *seen = file ? file : &none;
     size_t path_size = strlen(path);
-    size_t from_size = from ? strlen(from) : 0;
-    size_t key_size = path_size + 1 + from_size + 1 + holder->size;
+    size_t key_size = path_size + 1 + sizeof(*seen) + holder->size;
     uint8_t *key = mem_new(key_size, 1);
     struct sight *sight;
 
     memcpy(key, path, path_size);
-    if (from)
-        memcpy(key + path_size + 1, from, from_size);
-    memcpy(key + path_size + 1 + from_size + 1, holder->bytes, holder->size);
+    memcpy(key + path_size + 1, seen, sizeof(*seen));
+    memcpy(key + path_size + 1 + sizeof(*seen), holder->bytes, holder->size);
     HASH_FIND(hh, *sights, key, key_size, sight);
     if (sight) {
         free(key);
@@ -26,9 +27,7 @@ void sight_add(struct sight **sights, const char *path, const struct object *dir
     }
     sight = MEM_NEW(struct sight);
     *sight = (struct sight){
-        .place = {.path = mem_copy_string(path),
-                  .from = from ? mem_copy_string(from) : NULL,
-                  .dir = *holder},
+        .place = {.path = mem_copy_string(path), .dir = *holder, .file = *seen},
         .key = key,
         .key_size = key_size};
     HASH_ADD_KEYPTR(hh, *sights, sight->key, sight->key_size, sight);
@@ -54,6 +53,5 @@ void sights_clear(struct sight **sights)
         struct named_place taken = sight_take(sights, place);
 
         free(taken.path);
-        free(taken.from);
     }
 }

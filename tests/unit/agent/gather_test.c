@@ -298,7 +298,7 @@ static void look_on(struct fixture *f)
     const struct finding *found = only(f, FINDING_LOOK);
     struct named_place place = {.path = mem_copy_string(found->path),
                                 .dir = found->parent,
-                                .from = mem_copy_string(found->from)};
+                                .file = found->file};
 
     gathering_clear(&f->g);
     f->g.places = mem_new(1, sizeof(*f->g.places));
