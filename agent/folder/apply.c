@@ -133,27 +133,40 @@ static bool is_parked_path(const char *path)
     return strncmp(path, PARKED_DIR "/", size) == 0 && !strchr(path + size, '/');
 }
 
-/* The step that failed, when it was to remove what stands parked; NULL: it was not. Outlives the plan. */
-static struct step *may_be_left(const struct folder *f)
+/* The step that failed, when it was to remove what stands parked. Outlives the plan. */
+struct left {
+    bool is_possible;
+    struct step step;
+    char *path;
+    char *known_as;
+};
+
+static void left_fini(struct left *left)
+{
+    free(left->path);
+    free(left->known_as);
+}
+
+static void note_left(const struct folder *f, struct left *out)
 {
     const struct step *step = &f->steps[f->result_count - 1];
-    struct step *copy;
 
     if (step->kind != STEP_REMOVE || !is_parked_path(step->path))
-        return NULL;
-    copy = mem_copy(step, sizeof(*step));
-    copy->path = mem_copy_string(step->path);
-    copy->known_as = mem_copy_string(step->known_as);
-    return copy;
+        return;
+    out->is_possible = true;
+    out->step = *step;
+    out->step.path = out->path = mem_copy_string(step->path);
+    out->step.known_as = out->known_as = mem_copy_string(step->known_as);
 }
 
 /* The plan is settled. If the file is not parked any more, nothing leads to what still is. */
-static void keep_left(struct folder *f, const struct step *step)
+static void keep_left(struct folder *f, const struct left *left)
 {
+    const struct step *step = &left->step;
     struct record record = {0};
     scope(buf) struct buf name = {0};
 
-    if (f->store_broken)
+    if (!left->is_possible || f->store_broken)
         return;
     bool is_parked = f->reader.ops->get(f->reader.arg, &step->id, &record) &&
                      record.place == PLACE_PARKED;
@@ -176,17 +189,17 @@ static void settle(struct folder *f)
     size_t issued = 0;
     intake_source listing = f->listing_source;
     bool failed = f->result_count > 0 && f->results[f->result_count - 1].status != ST_OK;
-    scope_free struct step *left = failed ? may_be_left(f) : NULL;
-    scope_free const char *left_path = left ? left->path : NULL;
-    scope_free const char *left_name = left ? left->known_as : NULL;
+    scope(left) struct left left = {0};
 
     count_conflicts(f);
     clear_problems(f);
     look_into_returned(f);
     look_at_unread(f);
     /* the steps belong to the plan: look at the failed one first */
-    if (failed)
+    if (failed) {
         step_failed(f, &f->steps[f->result_count - 1], f->results[f->result_count - 1].status);
+        note_left(f, &left);
+    }
     f->plan = NULL;
     f->listing_source = 0;
     f->plan_epoch++;
@@ -199,8 +212,7 @@ static void settle(struct folder *f)
         if (settled[i] == SETTLED_DONE)
             f->stirred = loop_now(f->services->loop);
     }
-    if (left)
-        keep_left(f, left);
+    keep_left(f, &left);
     free(f->results);
     f->results = NULL;
     f->steps = NULL;
