@@ -24,7 +24,7 @@
  * What is spared, and why nothing is missed. No state is left out; two are taken for one only when
  * they are equal (locals.h). A step concerns two members at most and depends on nothing but their
  * local states: it is carried out by the replica once, and remembered. So what is left of a state
- * are the numbers of its members' local states in one word, and of most steps a look into a table.
+ * are the numbers of its members' local states, and of most steps a look into a table.
  * With --begin empty the names are alike: of states that differ only by an exchange of names, the
  * same in all members, one is followed. No rule asks what a name is, so what can happen in one
  * happens in the others with other names. Members can not be exchanged for each other: the order of
@@ -62,10 +62,13 @@ struct state {
     uint32_t at[MODEL_MEMBERS_MAX];
 };
 
+/* A whole state. Sixty-four bits would do for three changes. */
+__extension__ typedef unsigned __int128 state_word;
+
 struct search {
     struct locals *locals;
     uint64_t owed_first; /* contents of the first state */
-    uint64_t *states;    /* in the order in which they were reached, each in one word */
+    state_word *states;  /* in the order in which they were reached */
     uint32_t *parents;
     size_t count;
     size_t capacity;
@@ -84,7 +87,7 @@ struct search {
 static unsigned number_bits(void)
 {
     unsigned turn_bits = begins_empty ? TURN_BITS * (member_count - 1) : 0;
-    unsigned bits = (64 - turn_bits) / member_count;
+    unsigned bits = (unsigned)(8 * sizeof(state_word) - turn_bits) / member_count;
 
     return bits < LOCAL_BITS_MAX ? bits : LOCAL_BITS_MAX;
 }
@@ -105,10 +108,10 @@ static struct state least_turned(const struct locals *locals, const struct state
     return least;
 }
 
-static uint64_t pack(const struct locals *locals, const struct state *state)
+static state_word pack(const struct locals *locals, const struct state *state)
 {
     struct state least = least_turned(locals, state);
-    uint64_t word = 0;
+    state_word word = 0;
 
     for (unsigned i = 0; i < member_count; i++)
         word = word << number_bits() | least.at[i] >> TURN_BITS;
@@ -117,7 +120,7 @@ static uint64_t pack(const struct locals *locals, const struct state *state)
     return word;
 }
 
-static struct state unpack(uint64_t word)
+static struct state unpack(state_word word)
 {
     struct state state = {0};
 
@@ -128,9 +131,10 @@ static struct state unpack(uint64_t word)
     return state;
 }
 
-static size_t slot_of(const struct search *search, uint64_t word)
+static size_t slot_of(const struct search *search, state_word word)
 {
-    uint64_t mixed = (word ^ word >> 31) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t folded = (uint64_t)(word ^ word >> 64);
+    uint64_t mixed = (folded ^ folded >> 31) * UINT64_C(0x9e3779b97f4a7c15);
     size_t at = (mixed ^ mixed >> 29) & (search->slot_count - 1);
 
     while (search->slots[at] != 0 && search->states[search->slots[at] - 1] != word)
@@ -194,7 +198,7 @@ static bool print_change(const struct search *search, const struct state *a, con
     return false;
 }
 
-static void print_step(struct search *search, uint64_t from, uint64_t to)
+static void print_step(struct search *search, state_word from, state_word to)
 {
     struct state a = unpack(from);
     struct state b = unpack(to);
@@ -278,7 +282,7 @@ static void check_quiet(struct search *search, size_t index)
 /* Returns whether the state is another one than @from. */
 static bool reach(struct search *search, const struct state *state, size_t from)
 {
-    uint64_t word = pack(search->locals, state);
+    state_word word = pack(search->locals, state);
     size_t slot;
 
     search->transitions++;
@@ -307,7 +311,7 @@ static void pull(const struct search *search, struct state *state, unsigned to, 
 
 static void pull_all(struct search *search, struct state *state)
 {
-    uint64_t before;
+    state_word before;
 
     do {
         before = pack(search->locals, state);
