@@ -304,10 +304,7 @@ static void on_rescanned(void *arg)
     free(rescan);
 }
 
-typedef void (*rescan_fn)(struct folder *folder, loop_fn done, void *arg);
-
-/* @also: NULL allowed. */
-static void rescan_folders(struct agent *a, const struct guid *folder, rescan_fn also, loop_fn done,
+static void rescan_folders(struct agent *a, const struct guid *folder, bool verify, loop_fn done,
                            void *arg)
 {
     struct rescan *rescan = MEM_NEW(struct rescan);
@@ -318,22 +315,22 @@ static void rescan_folders(struct agent *a, const struct guid *folder, rescan_fn
             continue;
         rescan->waiting++;
         folder_rescan(a->folders[i], on_rescanned, rescan);
-        if (!also)
+        if (!verify)
             continue;
         rescan->waiting++;
-        also(a->folders[i], on_rescanned, rescan);
+        folder_verify(a->folders[i], on_rescanned, rescan);
     }
     loop_post(a->loop, on_rescanned, rescan);
 }
 
 void agent_rescan(struct agent *a, const struct guid *folder, loop_fn done, void *arg)
 {
-    rescan_folders(a, folder, NULL, done, arg);
+    rescan_folders(a, folder, false, done, arg);
 }
 
 void agent_verify(struct agent *a, const struct guid *folder, loop_fn done, void *arg)
 {
-    rescan_folders(a, folder, folder_verify, done, arg);
+    rescan_folders(a, folder, true, done, arg);
 }
 
 /* --- partners --- */

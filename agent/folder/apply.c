@@ -126,18 +126,10 @@ static void clear_problems(struct folder *f)
 
 /* --- what may be left parked --- */
 
-static bool is_parked_path(const char *path)
-{
-    size_t size = strlen(PARKED_DIR "/");
-
-    return strncmp(path, PARKED_DIR "/", size) == 0 && !strchr(path + size, '/');
-}
-
 /* The step that failed, when it was to remove what stands parked. Outlives the plan. */
 struct left {
-    bool is_possible;
     struct step step;
-    char *path;
+    char *path; /* NULL: it was another one, or none */
     char *known_as;
 };
 
@@ -151,9 +143,8 @@ static void note_left(const struct folder *f, struct left *out)
 {
     const struct step *step = &f->steps[f->result_count - 1];
 
-    if (step->kind != STEP_REMOVE || !is_parked_path(step->path))
+    if (!step->known_as)
         return;
-    out->is_possible = true;
     out->step = *step;
     out->step.path = out->path = mem_copy_string(step->path);
     out->step.known_as = out->known_as = mem_copy_string(step->known_as);
@@ -166,7 +157,7 @@ static void keep_left(struct folder *f, const struct left *left)
     struct record record = {0};
     scope(buf) struct buf name = {0};
 
-    if (!left->is_possible || f->store_broken)
+    if (!left->path || f->store_broken)
         return;
     bool is_parked = f->reader.ops->get(f->reader.arg, &step->id, &record) &&
                      record.place == PLACE_PARKED;

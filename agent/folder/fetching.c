@@ -109,11 +109,13 @@ static bool find_version(const struct file_id *id, const struct gvsn *gvsn,
 
     if (!f->reader.ops->get(f->reader.arg, id, out_record))
         return false;
-    if (gvsn_equal(&out_record->update.gvsn, gvsn) && out_record->update.present &&
-        out_record->place == PLACE_TREE && out_record->update.kind == FILE_REGULAR &&
+
+    bool is_here = gvsn_equal(&out_record->update.gvsn, gvsn) && out_record->update.present;
+
+    if (is_here && out_record->place == PLACE_TREE && out_record->update.kind == FILE_REGULAR &&
         replica_path_on_disk(f->replica, id, out_path))
         return true;
-    if (gvsn_equal(&out_record->update.gvsn, gvsn) && out_record->update.present)
+    if (is_here)
         tell_unreadable(f, out_record);
     record_fini(out_record);
     *out_record = (struct record){0};

@@ -81,6 +81,7 @@ struct local *local_new(struct folder *f)
     l->gathering.dir_filter = &f->dir_filter;
     l->gathering.root_id = replica_root(f->replica);
     l->gathering.stop = &l->stop;
+    l->gathering.left_out_wait_ms = LEFT_OUT_WAIT_MS;
     return l;
 }
 
@@ -224,7 +225,6 @@ static void run_gather(void *arg)
 static void start_gathering(struct local *l)
 {
     l->gathering_now = true;
-    l->gathering.left_out_wait_ms = LEFT_OUT_WAIT_MS;
     l->gathering.tree_known = l->tree_walked && !l->scan && !l->scan_wanted && !l->places;
     /* a plan that runs now will have settled before the findings are recorded */
     l->plan_epoch = l->folder->plan ? l->folder->plan_epoch - 1 : l->folder->plan_epoch;

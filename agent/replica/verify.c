@@ -22,7 +22,7 @@ int64_t verification_due_in_ms(const struct guid *connection, const struct guid 
                                struct walltime now)
 {
     const uint64_t interval = (uint64_t)VERIFY_INTERVAL_MS;
-    uint64_t now_ms = now.ns > 0 ? (uint64_t)now.ns / 1000000 : 0;
+    uint64_t now_ms = now.ns > 0 ? (uint64_t)(now.ns / NS_PER_MS) : 0;
     uint64_t drawn[2];
 
     memcpy(&drawn[0], connection->bytes, sizeof(drawn[0]));

@@ -42,8 +42,8 @@ void opening_to_message(const struct guid *connection, const struct guid *folder
                         Coterie__V1__SessionOpen *out_message);
 void opened_to_message(const struct guid *database, Coterie__V1__SessionOpened *out_message);
 
-/* A listing, or a verification: what is asked for; and one part of a listing's answer. @after, @upto NULL: absent. The messages borrow
- * from *out and @bytes. */
+/* A listing, or a verification: what is asked for; and one part of a listing's answer. @after, @upto NULL:
+ * absent. The messages borrow from *out and @bytes. */
 struct list_message {
     Coterie__V1__SessionList list;
     Coterie__V1__Version after;

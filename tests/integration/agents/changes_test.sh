@@ -144,15 +144,6 @@ editors_save_by_rename() {
     holds "$r1/doc" "save 20"
 }
 
-comes_true() { # COMMAND…: within a quarter of a minute
-    local n
-    for n in $(seq 150); do
-        "$@" && return
-        sleep 0.1
-    done
-    fail "in 15 s not: $*"
-}
-
 # *.bak is left out of the folder
 a_save_that_keeps_a_backup_is_a_new_version() {
     echo first-plan > "$r1/plan.dwg"

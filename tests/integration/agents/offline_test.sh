@@ -34,19 +34,11 @@ changes_of_others_are_caught_up() {
     for n in $(seq 50); do echo "$n" > "$r1/while-away/$n"; done
     mv "$r2/renamed-dir" "$r2/back"
     rm "$r1/fresh"
-    agents_wait_for "$r2/while-away/50"
+    comes_true test -e "$r2/while-away/50"
     start 3
     settle
     holds "$r3/while-away/50" 50
     missing "$r3/fresh"
-}
-agents_wait_for() {
-    local try
-    for try in $(seq 100); do
-        [ -e "$1" ] && return
-        sleep 0.1
-    done
-    fail "$1 does not come"
 }
 
 a_restart_while_a_partner_is_away_keeps_both_sides_changes() {

@@ -10,14 +10,8 @@ before_up() {
 }
 . "$COTERIE_SOURCE/tests/integration/agents/scenario.sh"
 
-until_state() { # N TEXT
-    local try
-    for try in $(seq 100); do
-        "$COTERIE_BUILD/cli/coterie" agent status --socket "$scenario_dir/$1/agent.sock" |
-            grep -q "$2" && return
-        sleep 0.1
-    done
-    fail "agent $1 does not say: $2"
+agent_says() { # N TEXT
+    "$COTERIE_BUILD/cli/coterie" agent status --socket "$scenario_dir/$1/agent.sock" | grep -q "$2"
 }
 
 a_root_that_was_moved_away_deletes_nothing() {
@@ -25,7 +19,7 @@ a_root_that_was_moved_away_deletes_nothing() {
     echo precious > "$r2/stays/file"
     settle
     mv "$r2" "$r2.away"
-    until_state 2 "stopped"
+    comes_true agent_says 2 "stopped"
     mkdir "$r2"
     echo stray > "$r2/stray"
     sleep 3
@@ -43,7 +37,7 @@ writes_of() { sed -n 's/^syscw: //p' "/proc/$(agents_pid "$scenario_dir" "$1")/i
 a_missing_root_is_said_once_and_costs_nothing() {
     local before after writes
     mv "$r2" "$r2.away"
-    until_state 2 "stopped"
+    comes_true agent_says 2 "stopped"
     before=$(wc -l < "$scenario_dir/2/log")
     writes=$(writes_of 2)
     sleep 5
@@ -57,7 +51,7 @@ a_missing_root_is_said_once_and_costs_nothing() {
 
 an_unmounted_disk_deletes_nothing() {
     umount -l "$r3"
-    until_state 3 "stopped"
+    comes_true agent_says 3 "stopped"
     echo made > "$r1/made-meanwhile"
     sleep 2
     holds "$r1/stays/file" precious
@@ -71,7 +65,7 @@ a_full_disk_heals() {
     head -c 30000000 /dev/urandom > "$r3/filler"
     settle 60
     head -c 25000000 /dev/urandom > "$r1/too-much"
-    until_state 3 "no space"
+    comes_true agent_says 3 "no space"
     echo small > "$r1/small"
     rm "$r1/filler"
     # the deleted file is preserved on the same disk: an administrator makes room

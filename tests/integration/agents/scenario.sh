@@ -6,6 +6,7 @@
 #                            their roots
 #   promise "TEXT" FUNCTION  run one scenario; afterwards all are in sync and hold equal trees
 #   check COMMAND…           must succeed
+#   comes_true COMMAND…      must succeed within 10 s
 #   holds FILE TEXT          its content is TEXT
 #   settle [SECONDS]         wait until all are in sync, then compare the trees
 #   stop N, start N          end an agent cleanly; start it again
@@ -96,6 +97,14 @@ promise() {
 }
 
 check() { "$@" || fail "$*"; }
+comes_true() {
+    local try
+    for try in $(seq 100); do
+        "$@" && return
+        sleep 0.1
+    done
+    fail "in 10 s not: $*"
+}
 holds() { [ "$(cat "$1" 2>/dev/null)" = "$2" ] || fail "$1 holds \"$(cat "$1" 2>&1 | head -c 200)\", not \"$2\""; }
 missing() { [ ! -e "$1" ] && [ ! -L "$1" ] || fail "$1 still exists"; }
 

@@ -76,16 +76,20 @@ static int close_fixture(void **state)
     return 0;
 }
 
-static void look(struct fixture *f, const char *path, const struct object *dir)
+static void look_at(struct fixture *f, struct named_place take_place)
 {
     gathering_clear(&f->g);
     f->g.places = mem_new(1, sizeof(*f->g.places));
-    f->g.places[0] = (struct named_place){.path = mem_copy_string(path)};
-    if (dir)
-        f->g.places[0].dir = *dir;
+    f->g.places[0] = take_place;
     f->g.place_count = 1;
     gather(&f->g);
     assert_int_equal(f->g.status, ST_OK);
+}
+
+static void look(struct fixture *f, const char *path, const struct object *dir)
+{
+    look_at(f, (struct named_place){.path = mem_copy_string(path),
+                                    .dir = dir ? *dir : (struct object){0}});
 }
 
 static const struct finding *only(const struct fixture *f, enum finding_kind kind)
@@ -289,23 +293,15 @@ static void what_was_to_be_parked_and_has_moved_is_looked_at_there(void **state)
     assert_string_equal(only(f, FINDING_LOOK)->path, "moved");
 }
 
-/* A step that failed asks for a look at both its ends, and one may be in the private directory. */
 /* --- a file that is followed --- */
 
 /* Look at what the last look asked for. */
 static void look_on(struct fixture *f)
 {
     const struct finding *found = only(f, FINDING_LOOK);
-    struct named_place place = {.path = mem_copy_string(found->path),
-                                .dir = found->parent,
-                                .file = found->file};
 
-    gathering_clear(&f->g);
-    f->g.places = mem_new(1, sizeof(*f->g.places));
-    f->g.places[0] = place;
-    f->g.place_count = 1;
-    gather(&f->g);
-    assert_int_equal(f->g.status, ST_OK);
+    look_at(f, (struct named_place){
+                   .path = mem_copy_string(found->path), .dir = found->parent, .file = found->file});
 }
 
 static void what_moved_is_found_where_it_is(void **state)
@@ -378,6 +374,7 @@ static void what_moved_to_a_filtered_name_is_gone(void **state)
     filter_fini(&f->nothing);
 }
 
+/* A step that failed asks for a look at both its ends, and one may be in the private directory. */
 static void nothing_is_found_in_the_private_directory_itself(void **state)
 {
     static const char *const paths[] = {PRIVATE_DIR_NAME, PARKED_DIR, PRIVATE_DIR_NAME "/trash/1",
