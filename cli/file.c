@@ -209,3 +209,30 @@ struct rdc_sink result_sink(struct result *r)
     return (struct rdc_sink){
         .write = sink_write, .read = sink_read, .restart = sink_restart, .arg = r};
 }
+
+/* --- scratches -------------------------------------------------------------------------------*/
+
+static void scratch_close(void *arg)
+{
+    result_fini(arg);
+    free(arg);
+}
+
+static enum status open_scratch(void *arg, struct rdc_scratch *out_scratch)
+{
+    struct result *r = MEM_NEW(struct result);
+
+    (void)arg;
+    if (result_open(r, NULL) != CLI_WELL) {
+        free(r);
+        return ST_IO;
+    }
+    *out_scratch = (struct rdc_scratch){
+        .write = sink_write, .read = sink_read, .close = scratch_close, .arg = r};
+    return ST_OK;
+}
+
+struct rdc_scratches file_scratches(void)
+{
+    return (struct rdc_scratches){.open = open_scratch};
+}

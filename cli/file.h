@@ -46,4 +46,7 @@ void result_fini(struct result *r);
 /* @r as the sink of a receiver. */
 struct rdc_sink result_sink(struct result *r);
 
+/* Temporary files. */
+struct rdc_scratches file_scratches(void);
+
 #endif

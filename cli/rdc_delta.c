@@ -151,9 +151,18 @@ static int old_version_of_file(struct old_version *old, const char *path)
 static void opening_frame(const struct old_version *old, uint64_t new_size, struct rdc_key key,
                           struct buf *frame)
 {
-    struct rdc_seed seed = {.content = {.size = old->size}, .hash = &old->hash};
+    bool readable = old->content.read != NULL;
+    struct rdc_seed seed = {
+        .content = readable ? old->content : (struct rdc_content){.size = old->size},
+        .hash = &old->hash,
+    };
     struct rdc_receive_options options = {
-        .size = new_size, .seeds = &seed, .seed_count = 1, .key = key};
+        .size = new_size,
+        .seeds = &seed,
+        .seed_count = 1,
+        .key = key,
+        .scratches = readable ? file_scratches() : (struct rdc_scratches){0},
+    };
     struct rdc_receiver *receiver = rdc_receive_new(&options);
     enum rdc_progress progress = rdc_receive_step(receiver, (struct span){0}, frame);
 
@@ -220,6 +229,7 @@ static int write_delta(const struct rdc_options *options, struct old_version *ol
         .base_count = 1,
         .key = options->key,
         .pack_level = options->pack_level,
+        .scratches = file_scratches(),
     };
     struct rdc_sender *sender = rdc_send_new(&send_options);
     opening_frame(old, new_file->size, options->key, &frame);
@@ -319,7 +329,8 @@ static int apply_delta(const struct rdc_options *options, struct file *old, stru
     struct delta_reader d = {.content = file_content(delta)};
     struct rdc_seed seed = {.content = file_content(old)};
     struct rdc_receive_options receive_options = {
-        .seeds = &seed, .seed_count = 1, .sink = result_sink(result), .key = options->key};
+        .seeds = &seed, .seed_count = 1, .sink = result_sink(result), .key = options->key,
+        .scratches = file_scratches()};
     struct span ahead = delta_peek(&d, DELTA_HEAD_SIZE_MAX);
     struct reader r = reader_of(ahead);
     struct span magic = reader_bytes(&r, sizeof(DELTA_MAGIC) - 1);

@@ -108,15 +108,16 @@ static void print_stats(const struct rdc_options *options, const struct rdc_stat
     double matching = (double)(receiver->match_ns + sender->match_ns) / 1e9;
     double packing = (double)sender->segment_ns / 1e9;
     double building = (double)receiver->build_ns / 1e9;
+    double unpacking = (double)(receiver->unpack_ns + sender->unpack_ns) / 1e9;
     json_t *json = json_pack(
-        "{s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:b}",
+        "{s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:b}",
         "way", rdc_way_name(receiver->way), "fell_back", (int)receiver->fell_back, "repeated",
-        (int)receiver->repeated, "bytes_up", (json_int_t)receiver->bytes_out, "bytes_down",
+        (int)receiver->repeated, "unpacked", (int)receiver->unpacked, "bytes_up", (json_int_t)receiver->bytes_out, "bytes_down",
         (json_int_t)receiver->bytes_in, "bytes_total", (json_int_t)(receiver->bytes_out + receiver->bytes_in), "rounds",
         (json_int_t)receiver->rounds, "literal_bytes", (json_int_t)receiver->literal_bytes,
         "copied_bytes", (json_int_t)receiver->copied_bytes, "cpu_seconds", cost.cpu_seconds,
         "cpu_signature_seconds", signing, "cpu_match_seconds", matching, "cpu_pack_seconds",
-        packing, "cpu_build_seconds", building, "wall_seconds", cost.wall_seconds,
+        packing, "cpu_build_seconds", building, "cpu_unpack_seconds", unpacking, "wall_seconds", cost.wall_seconds,
         "peak_memory_bytes", (json_int_t)peak_memory(), "verified", 1);
 
     if (options->json) {
@@ -157,6 +158,7 @@ static int play(struct sides *sides, const struct rdc_options *options)
         .sink = result_sink(&sides->result),
         .key = options->key,
         .link = options->link,
+        .scratches = file_scratches(),
     };
     struct rdc_send_options send_options = {
         .content = file_content(&sides->new_file),
@@ -166,6 +168,7 @@ static int play(struct sides *sides, const struct rdc_options *options)
         .key = options->key,
         .pack_level = options->pack_level,
         .link = options->link,
+        .scratches = file_scratches(),
     };
     struct cost begin = cost_now();
     struct rdc_receiver *receiver = rdc_receive_new(&receive_options);

@@ -21,6 +21,7 @@ struct fetch_services {
     struct loop *loop;
     const struct root *root;
     struct signatures *signatures;
+    struct stage *stage;
     struct guid connection;
     struct guid folder;
     struct guid database; /* ours */
@@ -67,7 +68,6 @@ struct fetch_result {
 struct fetch_client_options {
     struct fetch_services services;
     struct rpc_channel *channel;
-    struct stage *stage;
     /* A transfer has ended. Not called after fetch_client_close(). */
     void (*on_fetched)(const struct fetch_result *result, uint32_t source, void *arg);
     uint32_t source; /* handed back */

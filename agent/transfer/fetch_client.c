@@ -5,6 +5,7 @@
 #include "agent/transfer/codec.h"
 #include "agent/transfer/file_content.h"
 #include "agent/transfer/frames.h"
+#include "agent/transfer/stage_scratch.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
@@ -70,7 +71,7 @@ static void transfer_free(struct transfer *t)
     rdc_receive_free(t->receiver);
     stage_abandon(t->file);
     if (t->staged.number != 0)
-        stage_drop(t->client->options.stage, t->staged.number);
+        stage_drop(t->client->options.services.stage, t->staged.number);
     for (unsigned i = 0; i < t->open_count; i++) {
         file_content_close(&t->open_seeds[i].content);
         rdc_signature_free(t->open_seeds[i].signature);
@@ -188,10 +189,11 @@ static bool begin(struct transfer *t)
                  .restart = sink_restart,
                  .arg = t},
         .key = *signatures_key(s->signatures),
+        .scratches = stage_scratches(s->stage),
     };
 
     memcpy(options.hash.bytes, t->update.hash.bytes, sizeof(options.hash.bytes));
-    t->status = stage_create(t->client->options.stage, t->update.size, &t->file);
+    t->status = stage_create(t->client->options.services.stage, t->update.size, &t->file);
     if (t->status != ST_OK) {
         t->reason = "no room in the staging area";
         return false;
@@ -365,10 +367,10 @@ static void log_arrival(const struct transfer *t)
 
     buf_append_escaped(&name, t->update.name, t->update.name_size);
     log_debug(t->client->options.services.log,
-              "content is complete name=\"%s\" way=%s size=%" PRIu64 " received=%" PRIu64
+              "content is complete name=\"%s\" way=%s%s size=%" PRIu64 " received=%" PRIu64
               " rounds=%u",
-              buf_text(&name), rdc_way_name(stats->way), t->update.size, stats->bytes_in,
-              stats->rounds);
+              buf_text(&name), rdc_way_name(stats->way), stats->unpacked ? " unpacked" : "",
+              t->update.size, stats->bytes_in, stats->rounds);
 }
 
 static void worked(void *arg)

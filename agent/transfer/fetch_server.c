@@ -4,6 +4,7 @@
 #include "agent/transfer/codec.h"
 #include "agent/transfer/file_content.h"
 #include "agent/transfer/frames.h"
+#include "agent/transfer/stage_scratch.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/scope.h"
@@ -119,7 +120,10 @@ static bool find_base_signature(struct transfer *t)
 static bool begin(struct transfer *t)
 {
     const struct fetch_services *s = &t->server->options.services;
-    struct rdc_send_options options = {.key = *signatures_key(s->signatures)};
+    struct rdc_send_options options = {
+        .key = *signatures_key(s->signatures),
+        .scratches = stage_scratches(s->stage),
+    };
 
     if (!file_content_open(&t->content, s->root, t->path, &t->record.object, &t->record.witness,
                            t->record.update.size)) {

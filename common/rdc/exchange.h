@@ -15,6 +15,7 @@
  *         │   pull       hashes from a tree's level down, NEED … HASHES …, and with the last
  *         │              question SLIVERS: what seeds have where they miss chunks  at most 5 rounds
  *         │   whole      no seed, or too small to be worth it                 1 round
+ *         │              (push and pull of archives are about their inflated forms: form.h)
  *         │              (the receiver may ask for it, WHOLE, when a pull's first hashes show
  *         │              that its seeds are of no use)
  *         │◀── SEGMENT, SEGMENT … last ───────────────────┤
@@ -39,10 +40,15 @@
  * What it promises: RDC_DONE of the receiver means that the sink was given exactly the bytes whose
  * SHA-256 was expected. No frame, however malformed, makes either side do worse than RDC_FAILED.
  * Memory is bounded by RDC_SEGMENT_* and about 1 % of the file's size.
+ *
+ * Archives (ZIP and so office documents, gzip) differ from one edit on, packed as they are. Where
+ * both ends have scratches, the streams that differ are unpacked there, the exchange is about what is
+ * in them, and the receiver packs it again: the same bits, whichever compressor made them.
  */
 #ifndef COMMON_RDC_EXCHANGE_H
 #define COMMON_RDC_EXCHANGE_H
 
+#include "common/rdc/scratch.h"
 #include "common/rdc/signature.h"
 
 #define RDC_HASH_SIZE 32 /* SHA-256 */
@@ -87,6 +93,7 @@ struct rdc_failure {
 struct rdc_stats {
     enum rdc_way way;
     bool fell_back;    /* a delta came out wrong and the content travelled whole */
+    bool unpacked;     /* streams of archives were */
     bool repeated;     /* slivers deceived a pull, and its chunks travelled again without them */
     unsigned rounds;   /* the receiver's only: answers it waited for */
     uint64_t bytes_in; /* of frames */
@@ -96,6 +103,7 @@ struct rdc_stats {
     uint64_t signature_ns;  /* processor time spent on making signatures */
     uint64_t match_ns;      /* … on finding what is equal */
     uint64_t segment_ns;    /* … on packing or unpacking, with their reading */
+    uint64_t unpack_ns;     /* … on unpacking archives, and packing them again */
     uint64_t build_ns;      /* … on building and proving the result */
 };
 
@@ -137,6 +145,7 @@ struct rdc_receive_options {
     struct rdc_sink sink;
     struct rdc_key key; /* the replication group's */
     struct rdc_link link;
+    struct rdc_scratches scratches; /* without them, archives travel as they are */
 };
 
 struct rdc_receiver;
@@ -176,6 +185,7 @@ struct rdc_send_options {
     struct rdc_key key;
     int pack_level; /* zstd's; 0: chosen by @link */
     struct rdc_link link;
+    struct rdc_scratches scratches;
 };
 
 struct rdc_sender;

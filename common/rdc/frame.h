@@ -6,7 +6,13 @@
  *
  *   OPEN     r→s  size v · delay v (bytes that one round trip costs) · key_check u32 · seed_count v
  *                 per seed: size v · flags u8 (1: hash known) · [first 16 bytes of its SHA-256]
- *   START    s→r  way u8 · size v · then
+ *                 · stream_count v · [seed u8 · per DEFLATE stream of it: size v · identity u64].
+ *                 A receiver whose seed could not be unpacked, or whose result could not be packed,
+ *                 sends it again, telling no streams, and drops frames until the new START.
+ *   START    s→r  way u8 (and START_INFLATED) · size v · [text v · symbols v · layout v (sizes of the
+ *                 inflated form's planes) · SHA-256 of the form · stream_count v · how many of those
+ *                 told lie between each that is to be unpacked and the one before it v] · then, of
+ *                 the form or the content,
  *                 push (bytes, signature): seed index v
  *                 pull: horizon v · level v · chunk_count v · hash width u8 (bytes, of that level)
  *                 · sample: count v · hashes of chunks from all over the content, each of
@@ -88,6 +94,8 @@ enum pull_step {
 };
 
 #define PULL_STEP_ROOM 4u /* kinds that fit beside a length */
+
+#define START_INFLATED 0x80u
 
 enum segment_flag {
     SEGMENT_LAST = 1,

@@ -28,7 +28,22 @@ bool rdc_opening_read(struct rdc_opening *out, struct span body)
         if (out->seeds[i].hash_known)
             reader_copy(&r, out->seeds[i].id, FRAME_ID_SIZE);
     }
-    return reader_finished(&r);
+    return rdc_told_read(&out->told, &r, out->seed_count) && reader_finished(&r);
+}
+
+void rdc_opening_fini(struct rdc_opening *opening)
+{
+    rdc_told_fini(&opening->told);
+}
+
+void rdc_opening_inflate(struct rdc_opening *opening, uint64_t size)
+{
+    struct rdc_offer *seed = &opening->seeds[opening->told.seed];
+    uint64_t less = seed->size < opening->size ? opening->size - seed->size : 0;
+    uint64_t more = seed->size > opening->size ? seed->size - opening->size : 0;
+
+    seed->size = less < size ? size - less + more : 1;
+    opening->size = size;
 }
 
 bool rdc_opening_is_small(const struct rdc_opening *opening)

@@ -6,7 +6,7 @@
 #ifndef COMMON_RDC_OPENING_H
 #define COMMON_RDC_OPENING_H
 
-#include "common/rdc/frame.h"
+#include "common/rdc/form.h"
 #include "common/rdc/tree.h"
 
 /* A seed of the receiver's. */
@@ -22,10 +22,16 @@ struct rdc_opening {
     uint32_t key_check;
     unsigned seed_count;
     struct rdc_offer seeds[RDC_SEED_COUNT_MAX];
+    struct rdc_told told;
 };
 
 /* Take the body of an OPEN frame; false when it is malformed. */
 bool rdc_opening_read(struct rdc_opening *out, struct span body);
+void rdc_opening_fini(struct rdc_opening *opening);
+
+/* From now on the exchange is about a form of @size bytes, and that of the told seed: its size is not
+ * known, but the two will differ by as much as the contents do. */
+void rdc_opening_inflate(struct rdc_opening *opening, uint64_t size);
 
 /* Would asking cost more than sending? */
 bool rdc_opening_is_small(const struct rdc_opening *opening);

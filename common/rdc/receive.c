@@ -13,14 +13,15 @@
  *     │     └──┬─▲─────┘                └────────┘     │
  *     │        │ │  ▲───────────────────────────────────┘ no slivers worth naming
  *     │     ┌──▼─┴─────┐
- *     │     │ PIECES   │    wrong: PLAIN or WHOLE is sent; frames are dropped until the new START
+ *     │     │ PIECES   │    wrong: PLAIN, WHOLE or OPEN is sent; frames are dropped until the new START
  *     │     └──────────┘
- *     └──────── from SEGMENTS, PIECES
+ *     └──────── from SEGMENTS, PIECES; with OPEN from OPENED, too
  */
 #include "common/rdc/exchange.h"
 
 #include "common/base/mem.h"
 #include "common/rdc/build.h"
+#include "common/rdc/form.h"
 #include "common/rdc/frame.h"
 #include "common/rdc/segment.h"
 #include "common/rdc/sliver.h"
@@ -43,12 +44,22 @@ enum receive_state {
     RECEIVE_ENDED,
 };
 
+/* Another answer was asked for: what comes before its START belongs to the old one. */
+enum dropping {
+    DROP_NOTHING,
+    DROP_UNTIL_PLAIN,
+    DROP_UNTIL_WHOLE,
+    DROP_UNTIL_OPENED,
+};
+
 struct rdc_receiver {
-    struct rdc_receive_options options;
+    struct rdc_receive_options wanted;
+    struct rdc_told told;
+    struct rdc_built_form form;
+    const struct rdc_receive_options *options; /* what the exchange is about: `wanted`, or the form */
     struct endpoint end;
     enum receive_state state;
-    bool
-        dropping; /* PLAIN or WHOLE was sent: what comes before the new START is the old answer's */
+    enum dropping dropping;
     struct rdc_build *build;
 
     struct rdc_signature *made[RDC_SEED_COUNT_MAX];
@@ -70,8 +81,9 @@ struct rdc_receiver *rdc_receive_new(const struct rdc_receive_options *options)
     assert(options->seed_count <= RDC_SEED_COUNT_MAX);
     struct rdc_receiver *r = MEM_NEW(struct rdc_receiver);
 
-    r->options = *options;
-    r->build = rdc_build_new(&r->options);
+    r->wanted = *options;
+    r->options = &r->wanted;
+    r->build = rdc_build_new(r->options);
     r->unpacker = rdc_unpacker_new();
     return r;
 }
@@ -82,6 +94,8 @@ void rdc_receive_free(struct rdc_receiver *r)
         return;
     rdc_slivers_fini(&r->slivers);
     rdc_plan_fini(&r->plan);
+    rdc_told_fini(&r->told);
+    rdc_built_form_fini(&r->form);
     for (unsigned i = 0; i < RDC_SEED_COUNT_MAX; i++)
         rdc_signature_free(r->made[i]);
     rdc_build_free(r->build);
@@ -125,7 +139,7 @@ static void note_built(struct rdc_receiver *r)
 /* Build from a seed that is known to be the content; false: it is not, after all. */
 static bool try_local(struct rdc_receiver *r, unsigned seed, enum rdc_build_result *out_result)
 {
-    struct rdc_item whole = {.seed = seed, .length = r->options.size};
+    struct rdc_item whole = {.seed = seed, .length = r->options->size};
     struct rdc_plan plan = {.items = {.items = &whole, .count = 1}};
     uint64_t begin = endpoint_clock_ns();
 
@@ -140,35 +154,36 @@ static bool try_local(struct rdc_receiver *r, unsigned seed, enum rdc_build_resu
 
 static enum rdc_progress send_opening(struct rdc_receiver *r, struct buf *out)
 {
-    const struct rdc_link *link = &r->options.link;
+    const struct rdc_link *link = &r->options->link;
     uint64_t delay_bytes = link->bytes_per_second / 1000 * link->round_trip_ms;
 
     frame_begin(out, FRAME_OPEN);
-    write_varint(out, r->options.size);
+    write_varint(out, r->options->size);
     write_varint(out, delay_bytes ? delay_bytes : DELAY_BYTES_DEFAULT);
-    write_u32(out, rdc_key_check(r->options.key));
-    write_varint(out, r->options.seed_count);
-    for (unsigned i = 0; i < r->options.seed_count; i++) {
-        const struct rdc_seed *seed = &r->options.seeds[i];
+    write_u32(out, rdc_key_check(r->options->key));
+    write_varint(out, r->options->seed_count);
+    for (unsigned i = 0; i < r->options->seed_count; i++) {
+        const struct rdc_seed *seed = &r->options->seeds[i];
 
         write_varint(out, seed->content.size);
         write_u8(out, seed->hash != NULL);
         if (seed->hash)
             buf_append(out, seed->hash->bytes, FRAME_ID_SIZE);
     }
+    rdc_told_write(&r->told, out);
     r->state = RECEIVE_OPENED;
-    r->end.stats.rounds = 1;
+    r->end.stats.rounds += 1;
     return RDC_WAIT;
 }
 
 static enum rdc_progress begin(struct rdc_receiver *r, struct buf *out)
 {
-    for (unsigned i = 0; i < r->options.seed_count; i++) {
-        const struct rdc_seed *seed = &r->options.seeds[i];
+    for (unsigned i = 0; i < r->options->seed_count; i++) {
+        const struct rdc_seed *seed = &r->options->seeds[i];
         enum rdc_build_result result;
 
-        if (!seed->hash || seed->content.size != r->options.size ||
-            memcmp(seed->hash->bytes, r->options.hash.bytes, RDC_HASH_SIZE) != 0)
+        if (!seed->hash || seed->content.size != r->options->size ||
+            memcmp(seed->hash->bytes, r->options->hash.bytes, RDC_HASH_SIZE) != 0)
             continue;
         if (try_local(r, i, &result)) {
             r->end.stats.way = RDC_WAY_LOCAL;
@@ -179,7 +194,59 @@ static enum rdc_progress begin(struct rdc_receiver *r, struct buf *out)
             return fail(r, out, rdc_build_status(r->build),
                         "the receiver could not write the file");
     }
+    uint64_t start = endpoint_clock_ns();
+    rdc_told_find(&r->told, r->options);
+    r->end.stats.unpack_ns += endpoint_clock_ns() - start;
     return send_opening(r, out);
+}
+
+/* --- archives --------------------------------------------------------------------------------*/
+
+/* The exchange is about another content from here on. */
+static void change_options(struct rdc_receiver *r, const struct rdc_receive_options *options)
+{
+    r->options = options;
+    rdc_build_free(r->build);
+    r->build = rdc_build_new(r->options);
+    rdc_slivers_fini(&r->slivers);
+    rdc_plan_fini(&r->plan);
+    for (unsigned i = 0; i < RDC_SEED_COUNT_MAX; i++) {
+        rdc_signature_free(r->made[i]);
+        r->made[i] = NULL;
+    }
+}
+
+static void leave_form(struct rdc_receiver *r)
+{
+    if (!r->form.active)
+        return;
+    change_options(r, &r->wanted);
+    rdc_built_form_fini(&r->form);
+    r->end.stats.unpacked = false;
+    r->end.stats.repeated = false;
+}
+
+/* Archives as they are, after all. */
+static enum rdc_progress open_again(struct rdc_receiver *r, struct buf *out)
+{
+    leave_form(r);
+    rdc_told_fini(&r->told);
+    r->dropping = DROP_UNTIL_OPENED;
+    return send_opening(r, out);
+}
+
+/* ST_AGAIN: it cannot be done here. */
+static enum status enter_form(struct rdc_receiver *r, struct reader *body)
+{
+    uint64_t start = endpoint_clock_ns();
+    enum status st = rdc_built_form_make(&r->form, body, &r->wanted, &r->told);
+
+    r->end.stats.unpack_ns += endpoint_clock_ns() - start;
+    if (st != ST_OK)
+        return st;
+    change_options(r, &r->form.options);
+    r->end.stats.unpacked = true;
+    return ST_OK;
 }
 
 /* --- the sender's answer ---------------------------------------------------------------------*/
@@ -188,12 +255,12 @@ static enum rdc_progress begin(struct rdc_receiver *r, struct buf *out)
 static const struct rdc_signature *seed_signature(struct rdc_receiver *r, unsigned i,
                                                   uint32_t horizon)
 {
-    const struct rdc_seed *seed = &r->options.seeds[i];
-    struct rdc_signature_options options = {.key = r->options.key, .horizon = horizon};
+    const struct rdc_seed *seed = &r->options->seeds[i];
+    struct rdc_signature_options options = {.key = r->options->key, .horizon = horizon};
 
     if (seed->signature && seed->signature->horizon == horizon &&
         seed->signature->size == seed->content.size &&
-        seed->signature->key_check == rdc_key_check(r->options.key))
+        seed->signature->key_check == rdc_key_check(r->options->key))
         return seed->signature;
     uint64_t start = endpoint_clock_ns();
     enum status st = rdc_signature_of(&seed->content, &options, &r->made[i]);
@@ -216,15 +283,15 @@ static enum rdc_progress start_pull(struct rdc_receiver *r, struct reader *body,
         sample[i] = reader_hash(body, sample_width);
     if (!reader_finished(body) || sample_count > FRAME_SAMPLE_MAX || !rdc_horizon_valid(horizon) ||
         level > RDC_TREE_DEPTH_MAX || chunk_count == 0 || chunk_count > RDC_CHUNK_COUNT_MAX ||
-        chunk_count > rdc_chunk_count_bound(r->options.size, (uint32_t)horizon) ||
+        chunk_count > rdc_chunk_count_bound(r->options->size, (uint32_t)horizon) ||
         width < FRAME_HASH_MIN || width > FRAME_HASH_MAX)
         return malformed(r, out, "the sender's tree breaks a limit");
-    for (unsigned i = 0; i < r->options.seed_count; i++)
+    for (unsigned i = 0; i < r->options->seed_count; i++)
         signatures[i] = seed_signature(r, i, (uint32_t)horizon);
     uint64_t start = endpoint_clock_ns();
     r->plan.hash_width = width;
     r->plan.entries_max = chunk_count;
-    rdc_plan_init(&r->plan, signatures, r->options.seed_count, (unsigned)level);
+    rdc_plan_init(&r->plan, signatures, r->options->seed_count, (unsigned)level);
     r->sample_unknown = sample_count >= SAMPLE_MIN &&
                         !rdc_plan_has_chunk(&r->plan, sample, (size_t)sample_count, sample_width);
     r->end.stats.match_ns += endpoint_clock_ns() - start;
@@ -245,21 +312,30 @@ static enum rdc_progress start_segments(struct rdc_receiver *r, enum rdc_way way
 static enum rdc_progress take_start(struct rdc_receiver *r, struct span frame, struct buf *out)
 {
     struct reader body = reader_of(frame);
-    uint8_t way = reader_u8(&body);
+    uint8_t head = reader_u8(&body);
+    uint8_t way = head & (uint8_t)~START_INFLATED;
     uint64_t size = reader_varint(&body);
     uint64_t base = 0;
 
-    if (!reader_ok(&body) || size != r->options.size)
+    if (!reader_ok(&body) || size != r->options->size)
         return malformed(r, out, "the sender's file has another size than that version");
-    if (r->dropping && way == RDC_WAY_PULL && r->end.stats.repeated && reader_finished(&body)) {
-        r->dropping = false;
+    if (r->dropping == DROP_UNTIL_PLAIN && head == RDC_WAY_PULL && reader_finished(&body)) {
+        r->dropping = DROP_NOTHING;
         return start_segments(r, RDC_WAY_PULL, 0, out);
     }
-    if (r->dropping && way != RDC_WAY_WHOLE)
+    if (r->dropping != DROP_NOTHING && r->dropping != DROP_UNTIL_OPENED && head != RDC_WAY_WHOLE)
         return malformed(r, out, "the sender answered the wish for the whole with something else");
     r->end.stats.way = way == RDC_WAY_WHOLE ? RDC_WAY_WHOLE : r->end.stats.way;
-    r->dropping = false;
-    if (way == RDC_WAY_PULL && r->options.seed_count > 0) {
+    r->dropping = DROP_NOTHING;
+    if (head & START_INFLATED) {
+        enum status st = enter_form(r, &body);
+
+        if (st == ST_AGAIN)
+            return open_again(r, out);
+        if (st != ST_OK)
+            return malformed(r, out, "the sender's inflated form breaks a limit");
+    }
+    if (way == RDC_WAY_PULL && r->options->seed_count > 0) {
         r->end.stats.way = RDC_WAY_PULL;
         return start_pull(r, &body, out);
     }
@@ -269,7 +345,7 @@ static enum rdc_progress take_start(struct rdc_receiver *r, struct span frame, s
     } else if (way != RDC_WAY_WHOLE) {
         return malformed(r, out, "the sender chose an unknown way");
     }
-    if (!reader_finished(&body) || (way != RDC_WAY_WHOLE && base >= r->options.seed_count))
+    if (!reader_finished(&body) || (way != RDC_WAY_WHOLE && base >= r->options->seed_count))
         return malformed(r, out, "the sender's start frame is malformed");
     return start_segments(r, (enum rdc_way)way, (unsigned)base, out);
 }
@@ -285,7 +361,7 @@ static enum rdc_progress settle(struct rdc_receiver *r, struct buf *out)
     uint64_t start = endpoint_clock_ns();
 
     rdc_plan_settle(&r->plan);
-    bool naming = rdc_slivers_init(&r->slivers, &r->plan, r->options.seeds);
+    bool naming = rdc_slivers_init(&r->slivers, &r->plan, r->options->seeds);
     r->end.stats.match_ns += endpoint_clock_ns() - start;
     enum rdc_progress progress = start_segments(r, RDC_WAY_PULL, 0, out);
     if (progress == RDC_FAILED || !naming)
@@ -304,7 +380,7 @@ static enum rdc_progress send_slivers(struct rdc_receiver *r, struct buf *out)
     write_u8(out, 0);
     write_u8(out, (uint8_t)r->slivers.reach);
     write_u8(out, (uint8_t)r->slivers.width);
-    bool last = rdc_slivers_write(&r->slivers, r->options.key, out);
+    bool last = rdc_slivers_write(&r->slivers, r->options->key, out);
     r->end.stats.match_ns += endpoint_clock_ns() - start;
     if (!last)
         return RDC_MORE_OUTPUT;
@@ -316,7 +392,7 @@ static enum rdc_progress send_slivers(struct rdc_receiver *r, struct buf *out)
 static enum rdc_progress send_needs(struct rdc_receiver *r, struct buf *out)
 {
     const struct rdc_plan *plan = &r->plan;
-    unsigned width = rdc_plan_width_below(plan, r->options.size);
+    unsigned width = rdc_plan_width_below(plan, r->options->size);
 
     frame_begin(out, FRAME_NEED);
     write_u8(out, NEED_MORE);
@@ -343,7 +419,7 @@ static enum rdc_progress ask_for_plain(struct rdc_receiver *r, struct buf *out)
 {
     r->end.stats.rounds += 1;
     r->end.stats.repeated = true;
-    r->dropping = true;
+    r->dropping = DROP_UNTIL_PLAIN;
     r->state = RECEIVE_OPENED;
     frame_begin(out, FRAME_PLAIN);
     return RDC_WAIT;
@@ -351,8 +427,9 @@ static enum rdc_progress ask_for_plain(struct rdc_receiver *r, struct buf *out)
 
 static enum rdc_progress ask_for_whole(struct rdc_receiver *r, struct buf *out)
 {
+    leave_form(r);
     r->end.stats.rounds += 1;
-    r->dropping = true;
+    r->dropping = DROP_UNTIL_WHOLE;
     r->state = RECEIVE_OPENED;
     frame_begin(out, FRAME_WHOLE);
     return RDC_WAIT;
@@ -382,16 +459,35 @@ static enum rdc_progress take_hashes(struct rdc_receiver *r, struct span frame, 
 
 /* --- content ---------------------------------------------------------------------------------*/
 
+static enum rdc_progress succeed(struct rdc_receiver *r, struct buf *out)
+{
+    frame_begin(out, FRAME_DONE);
+    r->state = RECEIVE_ENDED;
+    return RDC_DONE;
+}
+
+/* The form stands complete. */
+static enum rdc_progress pack(struct rdc_receiver *r, struct buf *out)
+{
+    uint64_t start = endpoint_clock_ns();
+    enum status sink_status;
+    enum status st = rdc_built_form_pack(&r->form, &r->wanted, &sink_status);
+
+    r->end.stats.unpack_ns += endpoint_clock_ns() - start;
+    if (st == ST_OK)
+        return succeed(r, out);
+    if (sink_status != ST_OK)
+        return fail(r, out, sink_status, "the receiver could not write the file");
+    return open_again(r, out);
+}
+
 /* Nothing more will be built: the result, or another try. */
 static enum rdc_progress finish(struct rdc_receiver *r, enum rdc_build_result result,
                                 struct buf *out)
 {
     note_built(r);
-    if (result == RDC_BUILD_OK && rdc_build_proven(r->build)) {
-        frame_begin(out, FRAME_DONE);
-        r->state = RECEIVE_ENDED;
-        return RDC_DONE;
-    }
+    if (result == RDC_BUILD_OK && rdc_build_proven(r->build))
+        return r->form.active ? pack(r, out) : succeed(r, out);
     if (result == RDC_BUILD_SINK)
         return fail(r, out, rdc_build_status(r->build), "the receiver could not write the file");
     /* a deceiving sliver is of another size, or packs what follows wrongly */
@@ -399,6 +495,8 @@ static enum rdc_progress finish(struct rdc_receiver *r, enum rdc_build_result re
         return ask_for_plain(r, out);
     if (result == RDC_BUILD_MALFORMED)
         return malformed(r, out, "the sender's segment is malformed");
+    if (r->form.active)
+        return open_again(r, out);
     if (r->end.stats.way == RDC_WAY_WHOLE)
         return malformed(r, out, "the content that came does not have the hash of that version");
     r->end.stats.fell_back = true;
@@ -491,7 +589,8 @@ static enum rdc_progress step(struct rdc_receiver *r, struct span frame, struct 
         r->state = RECEIVE_ENDED;
         return endpoint_failed_by_peer(&r->end, body);
     }
-    if (r->dropping && (type == FRAME_SEGMENT || type == FRAME_PIECE))
+    if (r->dropping != DROP_NOTHING &&
+        (type == FRAME_SEGMENT || type == FRAME_PIECE || type == FRAME_HASHES))
         return RDC_WAIT;
     if (r->state == RECEIVE_OPENED && type == FRAME_START)
         return take_start(r, body, out);

@@ -19,7 +19,8 @@
  *     └──────────────── DONE ──────────────┘        anything wrong, from anywhere: FAILED
  *
  * WHOLE may also answer hashes: then it is from ASKED to SENDING. WHOLE, and PLAIN once slivers
- * were told, lead from CONFIRMING back to SENDING.
+ * were told, lead from CONFIRMING back to SENDING. A second OPEN, from ASKED or CONFIRMING when what
+ * is sent is a form, begins anew.
  */
 #include "common/rdc/exchange.h"
 
@@ -68,6 +69,10 @@ struct rdc_sender {
     struct endpoint end;
     enum send_state state;
     struct rdc_opening opening;
+    struct rdc_content content; /* what is sent: the caller's, or its form */
+    struct rdc_sent_form form;
+    struct rdc_base form_base; /* the form of the receiver's seed */
+    bool opened_again;
     const struct rdc_signature *signature;
     struct rdc_signature *signature_made;
 
@@ -86,7 +91,6 @@ struct rdc_sender *rdc_send_new(const struct rdc_send_options *options)
     struct rdc_sender *s = MEM_NEW(struct rdc_sender);
 
     s->options = *options;
-    s->signature = options->signature;
     return s;
 }
 
@@ -98,6 +102,8 @@ void rdc_send_free(struct rdc_sender *s)
     rdc_moves_fini(&s->moves);
     rdc_walk_fini(&s->walk);
     rdc_names_fini(&s->names);
+    rdc_opening_fini(&s->opening);
+    rdc_sent_form_fini(&s->form);
     rdc_signature_free(s->signature_made);
     rdc_signature_free(s->base_signature_made);
     buf_fini(&s->end.reason);
@@ -147,7 +153,7 @@ static enum status ensure_own_signature(struct rdc_sender *s, uint32_t horizon)
 {
     if (s->signature)
         return ST_OK;
-    enum status st = ensure_signature(s, &s->options.content, horizon, &s->signature_made);
+    enum status st = ensure_signature(s, &s->content, horizon, &s->signature_made);
     s->signature = s->signature_made;
     return st;
 }
@@ -188,7 +194,34 @@ static void begin_start(struct rdc_sender *s, struct buf *out, enum rdc_way way)
     s->end.stats.way = way;
     frame_begin(out, FRAME_START);
     write_u8(out, (uint8_t)way);
+    write_varint(out, s->content.size);
+}
+
+/* The first of an exchange. */
+static void begin_exchange(struct rdc_sender *s, struct buf *out, enum rdc_way way)
+{
+    begin_start(s, out, way);
+    if (!s->form.active)
+        return;
+    frame_begin(out, FRAME_START);
+    write_u8(out, (uint8_t)(way | START_INFLATED));
     write_varint(out, s->options.content.size);
+    rdc_sent_form_write(&s->form, out);
+}
+
+/* Send the content as it is. */
+static void leave_form(struct rdc_sender *s)
+{
+    if (s->form.active) {
+        rdc_signature_free(s->signature_made);
+        rdc_signature_free(s->base_signature_made);
+        s->signature_made = NULL;
+        s->base_signature_made = NULL;
+        s->signature = NULL;
+    }
+    rdc_sent_form_fini(&s->form);
+    s->end.stats.unpacked = false;
+    s->content = s->options.content;
 }
 
 /*
@@ -199,7 +232,7 @@ static void begin_start(struct rdc_sender *s, struct buf *out, enum rdc_way way)
 static int pack_level(const struct rdc_sender *s, enum rdc_way way, uint64_t literal_bytes)
 {
     uint64_t rate = s->options.link.bytes_per_second;
-    uint64_t size = s->options.content.size;
+    uint64_t size = s->content.size;
 
     if (s->options.pack_level != 0)
         return s->options.pack_level;
@@ -220,7 +253,7 @@ static struct rdc_literals_options literals_options(const struct rdc_sender *s, 
 
     return (struct rdc_literals_options){
         .way = way,
-        .content = &s->options.content,
+        .content = &s->content,
         .key = s->options.key,
         .level = level,
         /* against what the base has in the same place, looking for long matches only may do best */
@@ -233,8 +266,8 @@ static struct rdc_literals_options literals_options(const struct rdc_sender *s, 
 
 static enum rdc_progress start_whole(struct rdc_sender *s, struct buf *out)
 {
-    struct rdc_literals_options options =
-        literals_options(s, RDC_WAY_WHOLE, s->options.content.size);
+    leave_form(s);
+    struct rdc_literals_options options = literals_options(s, RDC_WAY_WHOLE, s->content.size);
 
     begin_start(s, out, RDC_WAY_WHOLE);
     rdc_literals_free(s->literals);
@@ -270,7 +303,7 @@ static enum rdc_progress start_push(struct rdc_sender *s, struct buf *out,
     options.moves = &s->moves;
     options.base = base->content;
     options.base_signature = base_signature;
-    begin_start(s, out, way);
+    begin_exchange(s, out, way);
     write_varint(out, seed);
     s->literals = rdc_literals_new(&options);
     s->state = SEND_SENDING;
@@ -302,7 +335,7 @@ static enum rdc_progress start_pull(struct rdc_sender *s, struct buf *out)
     s->end.stats.match_ns += endpoint_clock_ns() - begin;
     unsigned level = rdc_opening_level(&s->opening, &s->walk.tree);
     rdc_walk_begin(&s->walk, level, rdc_opening_hash_width(&s->opening, &s->walk.tree, level));
-    begin_start(s, out, RDC_WAY_PULL);
+    begin_exchange(s, out, RDC_WAY_PULL);
     write_varint(out, s->signature->horizon);
     write_varint(out, s->walk.level);
     write_varint(out, s->signature->chunk_count);
@@ -319,11 +352,38 @@ static bool signature_serves(struct rdc_sender *s, const struct rdc_base *base)
            base->signature->horizon == s->signature->horizon;
 }
 
+/* Unpack what only we have, when the receiver told the streams of a seed; @base: the seed that we
+ * would push against, NULL: we would not. Then the form's, or none. */
+static const struct rdc_base *try_form(struct rdc_sender *s, const struct rdc_base *base,
+                                       unsigned seed)
+{
+    const struct rdc_told *told = &s->opening.told;
+
+    if (told->streams.count == 0 || s->opened_again || (base && told->seed != seed))
+        return base;
+    uint64_t begin = endpoint_clock_ns();
+    rdc_sent_form_make(&s->form, &s->options, base ? base->content : NULL, told);
+    s->end.stats.unpack_ns += endpoint_clock_ns() - begin;
+    if (!s->form.active)
+        return base;
+    s->end.stats.unpacked = true;
+    s->signature = NULL;
+    s->content = s->form.content_bytes;
+    rdc_opening_inflate(&s->opening, s->content.size);
+    if (!base)
+        return NULL;
+    s->form_base = (struct rdc_base){.hash = base->hash, .content = &s->form.base_bytes};
+    return &s->form_base;
+}
+
 static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, struct buf *out)
 {
     uint64_t size = s->options.content.size;
     unsigned seed = 0;
 
+    rdc_opening_fini(&s->opening);
+    s->content = s->options.content;
+    s->signature = s->options.signature;
     if (!rdc_opening_read(&s->opening, body))
         return fail(s, out, ST_BADDATA, "the receiver's opening frame is malformed");
     if (s->opening.key_check != rdc_key_check(s->options.key))
@@ -334,15 +394,29 @@ static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, s
         s->signature = NULL; /* of another version: sign anew */
     if (s->opening.seed_count == 0 || size == 0)
         return start_whole(s, out);
-    const struct rdc_base *base = find_base(s, true, &seed);
+    const struct rdc_base *base = try_form(s, find_base(s, true, &seed), seed);
     if (base)
         return start_push(s, out, base, seed);
     if (rdc_opening_is_small(&s->opening))
         return start_whole(s, out);
-    base = find_base(s, false, &seed);
+    base = s->form.active ? NULL : find_base(s, false, &seed);
     if (signature_serves(s, base))
         return start_push(s, out, base, seed);
     return start_pull(s, out);
+}
+
+/* The receiver cannot unpack or pack it: once more, as it is. */
+static enum rdc_progress open_again(struct rdc_sender *s, struct span body, struct buf *out)
+{
+    leave_form(s);
+    rdc_literals_free(s->literals);
+    s->literals = NULL;
+    rdc_moves_fini(&s->moves);
+    rdc_walk_fini(&s->walk);
+    rdc_names_fini(&s->names);
+    s->run_count = 0;
+    s->opened_again = true;
+    return open_exchange(s, body, out);
 }
 
 /* --- pull ------------------------------------------------------------------------------------*/
@@ -470,6 +544,9 @@ static enum rdc_progress step(struct rdc_sender *s, struct span frame, struct bu
     }
     if (s->state == SEND_OPENING && type == FRAME_OPEN)
         return open_exchange(s, body, out);
+    if ((s->state == SEND_ASKED || s->state == SEND_CONFIRMING) && type == FRAME_OPEN &&
+        s->form.active)
+        return open_again(s, body, out);
     if (s->state == SEND_ASKED && type == FRAME_NEED)
         return take_needs(s, body, out);
     if (s->state == SEND_TOLD && type == FRAME_SLIVERS)

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ZIP: APPNOTE.TXT 6.3.10, 4.3.7 (local header), 4.3.12 (directory), 4.3.16 (its end). Archives that
+ * need the 64 bit records are left alone. gzip: RFC 1952. */
+#include "common/rdc/streams.h"
+
+#include "common/base/cursor.h"
+#include "common/base/mem.h"
+#include "common/base/scope.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#define MAGIC_SIZE     4u
+#define READ_SIZE      (256u << 10)
+#define METHOD_DEFLATE 8u
+
+#define ZIP_LOCAL            0x04034b50u
+#define ZIP_ENTRY            0x02014b50u
+#define ZIP_END              0x06054b50u
+#define ZIP_LOCAL_SIZE       30u
+#define ZIP_END_SIZE         22u
+#define ZIP_COMMENT_SIZE_MAX 65535u
+#define ZIP_DIRECTORY_MAX    (16u << 20)
+
+#define GZIP_HEAD_SIZE     10u
+#define GZIP_TAIL_SIZE     8u
+#define GZIP_HEAD_SIZE_MAX (4u << 10) /* with the names in it */
+#define GZIP_CHECKED       2u
+#define GZIP_EXTRA         4u
+#define GZIP_NAMED         8u
+#define GZIP_COMMENTED     16u
+
+static void add(struct rdc_streams *s, uint64_t offset, uint64_t size)
+{
+    s->items = mem_resize(s->items, s->count + 1, sizeof(*s->items));
+    s->items[s->count++] = (struct rdc_stream){.offset = offset, .size = size};
+}
+
+/* --- gzip ------------------------------------------------------------------------------------*/
+
+static void skip_text(struct reader *r)
+{
+    while (reader_ok(r) && reader_u8(r) != 0)
+        ;
+}
+
+static enum status find_gzip(const struct rdc_content *content, struct rdc_streams *out)
+{
+    uint8_t head[GZIP_HEAD_SIZE_MAX];
+    size_t size = content->size < sizeof(head) ? (size_t)content->size : sizeof(head);
+    enum status st = rdc_content_read(content, 0, head, size);
+    struct reader r = reader_of(span_of(head, size));
+
+    if (st != ST_OK)
+        return st;
+    reader_bytes(&r, 3);
+    uint8_t flags = reader_u8(&r);
+    reader_bytes(&r, GZIP_HEAD_SIZE - 4);
+    if (flags & GZIP_EXTRA)
+        reader_bytes(&r, reader_u16(&r));
+    if (flags & GZIP_NAMED)
+        skip_text(&r);
+    if (flags & GZIP_COMMENTED)
+        skip_text(&r);
+    if (flags & GZIP_CHECKED)
+        reader_u16(&r);
+    uint64_t begin = size - r.rest.size;
+    if (reader_ok(&r) && content->size - begin >= RDC_STREAM_SIZE_MIN + GZIP_TAIL_SIZE)
+        add(out, begin, content->size - begin - GZIP_TAIL_SIZE);
+    return ST_OK;
+}
+
+/* --- ZIP -------------------------------------------------------------------------------------*/
+
+struct zip_directory {
+    uint64_t offset;
+    uint64_t size;
+};
+
+/* @tail is what the content ends with. */
+static bool find_directory(struct span tail, uint64_t content_size, struct zip_directory *out)
+{
+    for (size_t back = ZIP_END_SIZE; back <= tail.size; back++) {
+        struct reader r = reader_of(span_part(tail, tail.size - back, back));
+
+        if (reader_u32(&r) != ZIP_END)
+            continue;
+        reader_bytes(&r, 8);
+        out->size = reader_u32(&r);
+        out->offset = reader_u32(&r);
+        if (reader_u16(&r) == back - ZIP_END_SIZE)
+            return out->size <= ZIP_DIRECTORY_MAX && out->offset <= content_size - back &&
+                   out->size <= content_size - back - out->offset;
+    }
+    return false;
+}
+
+/* Where a member's bytes begin: behind its local header, whose names may differ in length. */
+static enum status add_member(const struct rdc_content *content, uint64_t header_at, uint64_t size,
+                              struct rdc_streams *out)
+{
+    uint8_t header[ZIP_LOCAL_SIZE] = {0};
+    struct reader r = reader_of(span_of(header, sizeof(header)));
+
+    if (header_at > content->size || content->size - header_at < sizeof(header))
+        return ST_OK;
+    enum status st = rdc_content_read(content, header_at, header, sizeof(header));
+    if (st != ST_OK || reader_u32(&r) != ZIP_LOCAL)
+        return st;
+    reader_bytes(&r, ZIP_LOCAL_SIZE - 8);
+    uint64_t begin = header_at + ZIP_LOCAL_SIZE + reader_u16(&r);
+    begin += reader_u16(&r);
+    if (begin <= content->size && size <= content->size - begin)
+        add(out, begin, size);
+    return ST_OK;
+}
+
+static enum status list_members(const struct rdc_content *content, struct span directory,
+                                struct rdc_streams *out)
+{
+    struct reader r = reader_of(directory);
+    enum status st = ST_OK;
+
+    while (st == ST_OK && out->count < RDC_STREAM_COUNT_MAX && reader_u32(&r) == ZIP_ENTRY) {
+        reader_bytes(&r, 6);
+        uint16_t method = reader_u16(&r);
+        reader_bytes(&r, 8);
+        uint32_t size = reader_u32(&r);
+        reader_u32(&r);
+        size_t names = reader_u16(&r);
+        names += reader_u16(&r);
+        names += reader_u16(&r);
+        reader_bytes(&r, 8);
+        uint32_t header_at = reader_u32(&r);
+        reader_bytes(&r, names);
+        if (reader_ok(&r) && method == METHOD_DEFLATE && size >= RDC_STREAM_SIZE_MIN &&
+            size < UINT32_MAX)
+            st = add_member(content, header_at, size, out);
+    }
+    return st;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+    uint64_t left = ((const struct rdc_stream *)a)->offset;
+    uint64_t right = ((const struct rdc_stream *)b)->offset;
+
+    return (left > right) - (left < right);
+}
+
+static bool lie_apart(const struct rdc_streams *s)
+{
+    for (size_t i = 1; i < s->count; i++)
+        if (s->items[i].offset - s->items[i - 1].offset < s->items[i - 1].size)
+            return false;
+    return true;
+}
+
+static enum status find_zip(const struct rdc_content *content, struct rdc_streams *out)
+{
+    size_t tail_max = ZIP_END_SIZE + ZIP_COMMENT_SIZE_MAX;
+    size_t tail_size = content->size < tail_max ? (size_t)content->size : tail_max;
+    struct zip_directory directory;
+    scope(buf) struct buf bytes = {0};
+    enum status st = rdc_content_read(content, content->size - tail_size,
+                                      buf_extend(&bytes, tail_size), tail_size);
+
+    if (st != ST_OK || !find_directory(buf_span(&bytes), content->size, &directory))
+        return st;
+    buf_clear(&bytes);
+    st = rdc_content_read(content, directory.offset, buf_extend(&bytes, (size_t)directory.size),
+                          (size_t)directory.size);
+    if (st == ST_OK)
+        st = list_members(content, buf_span(&bytes), out);
+    if (out->count > 0)
+        qsort(out->items, out->count, sizeof(*out->items), compare_offsets);
+    if (!lie_apart(out))
+        rdc_streams_fini(out);
+    return st;
+}
+
+/* --- both ------------------------------------------------------------------------------------*/
+
+static enum status identify(const struct rdc_content *content, struct rdc_key key,
+                            struct rdc_stream *stream)
+{
+    scope_free uint8_t *bytes = mem_pages(READ_SIZE);
+    XXH3_state_t *state = XXH3_createState();
+    enum status st = ST_OK;
+
+    if (!state)
+        abort();
+    XXH3_64bits_reset_withSeed(state, key.seed);
+    for (uint64_t done = 0; done < stream->size && st == ST_OK;) {
+        uint64_t rest = stream->size - done;
+        size_t size = rest < READ_SIZE ? (size_t)rest : READ_SIZE;
+
+        st = rdc_content_read(content, stream->offset + done, bytes, size);
+        if (st == ST_OK)
+            XXH3_64bits_update(state, bytes, size);
+        done += size;
+    }
+    stream->identity = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return st;
+}
+
+enum status rdc_streams_find(const struct rdc_content *content, struct rdc_key key,
+                             struct rdc_streams *out)
+{
+    static const uint8_t gzip[] = {0x1f, 0x8b, METHOD_DEFLATE};
+    uint8_t magic[MAGIC_SIZE];
+
+    *out = (struct rdc_streams){0};
+    if (content->size < RDC_STREAM_SIZE_MIN)
+        return ST_OK;
+    enum status st = rdc_content_read(content, 0, magic, sizeof(magic));
+    if (st != ST_OK)
+        return st;
+    struct reader r = reader_of(span_of(magic, sizeof(magic)));
+    if (memcmp(magic, gzip, sizeof(gzip)) == 0)
+        st = find_gzip(content, out);
+    else if (reader_u32(&r) == ZIP_LOCAL)
+        st = find_zip(content, out);
+    for (size_t i = 0; i < out->count && st == ST_OK; i++)
+        st = identify(content, key, &out->items[i]);
+    if (st != ST_OK)
+        rdc_streams_fini(out);
+    return st;
+}
+
+void rdc_streams_fini(struct rdc_streams *s)
+{
+    free(s->items);
+    *s = (struct rdc_streams){0};
+}
