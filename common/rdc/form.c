@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define LINK_FAST 9000000u /* bytes a second; packed streams cross it sooner than they are unpacked */
+#define SHARE_MIN 128u     /* the streams are at least one part in so many of the content */
 #define HASH_SIZE (256u << 10)
 
 /* --- what the receiver tells -----------------------------------------------------------------*/
@@ -20,7 +21,7 @@ void rdc_told_find(struct rdc_told *told, const struct rdc_receive_options *opti
         return;
     for (unsigned i = 0; i < options->seed_count && told->streams.count == 0; i++) {
         told->seed = i;
-        if (rdc_streams_find(&options->seeds[i].content, options->key, &told->streams) != ST_OK)
+        if (rdc_streams_find(&options->seeds[i].content, &told->streams) != ST_OK)
             told->streams = (struct rdc_streams){0};
     }
 }
@@ -33,7 +34,7 @@ void rdc_told_write(const struct rdc_told *told, struct buf *out)
     write_u8(out, (uint8_t)told->seed);
     for (size_t i = 0; i < told->streams.count; i++) {
         write_varint(out, told->streams.items[i].size);
-        write_u64(out, told->streams.items[i].identity);
+        write_u32(out, told->streams.items[i].identity);
     }
 }
 
@@ -51,7 +52,7 @@ bool rdc_told_read(struct rdc_told *told, struct reader *r, unsigned seed_count)
     told->streams.count = count;
     for (size_t i = 0; i < count; i++) {
         told->streams.items[i].size = reader_varint(r);
-        told->streams.items[i].identity = reader_u64(r);
+        told->streams.items[i].identity = reader_u32(r);
     }
     return reader_ok(r) && told->seed < seed_count;
 }
@@ -63,7 +64,7 @@ void rdc_told_fini(struct rdc_told *told)
 
 /* --- the sender's ----------------------------------------------------------------------------*/
 
-static bool has_stream(const struct rdc_streams *streams, uint64_t identity)
+static bool has_stream(const struct rdc_streams *streams, uint32_t identity)
 {
     for (size_t i = 0; i < streams->count; i++)
         if (streams->items[i].identity == identity)
@@ -71,9 +72,10 @@ static bool has_stream(const struct rdc_streams *streams, uint64_t identity)
     return false;
 }
 
-/* Those of @streams that @others have not, by their numbers; as many as may be unpacked. */
+/* Those of @streams that @others have not, by their numbers; as many as may be unpacked.
+ * @out_bytes: their packed bytes. */
 static size_t pick_others(const struct rdc_streams *streams, const struct rdc_streams *others,
-                          uint32_t *picks)
+                          uint32_t *picks, uint64_t *out_bytes)
 {
     uint64_t bytes = 0;
     size_t count = 0;
@@ -86,6 +88,7 @@ static size_t pick_others(const struct rdc_streams *streams, const struct rdc_st
         bytes += size;
         picks[count++] = (uint32_t)i;
     }
+    *out_bytes = bytes;
     return count;
 }
 
@@ -116,7 +119,7 @@ static bool make_base(struct rdc_sent_form *f, const struct rdc_send_options *op
                       const struct rdc_content *base, const struct rdc_told *told)
 {
     struct rdc_streams streams;
-    enum status st = rdc_streams_find(base, options->key, &streams);
+    enum status st = rdc_streams_find(base, &streams);
 
     if (st != ST_OK)
         return false;
@@ -153,17 +156,20 @@ static enum status hash_content(const struct rdc_content *content, struct rdc_ha
 }
 
 static bool make_content(struct rdc_sent_form *f, const struct rdc_send_options *options,
-                         const struct rdc_told *told)
+                         const struct rdc_told *told, uint64_t bytes_min)
 {
     scope_free uint32_t *own = mem_new(RDC_STREAM_COUNT_MAX, sizeof(*own));
+    uint64_t own_bytes;
+    uint64_t told_bytes;
     struct rdc_streams streams;
-    enum status st = rdc_streams_find(&options->content, options->key, &streams);
+    enum status st = rdc_streams_find(&options->content, &streams);
 
     if (st != ST_OK)
         return false;
-    size_t own_count = pick_others(&streams, &told->streams, own);
-    f->pick_count = pick_others(&told->streams, &streams, f->picks);
-    if (own_count > 0 && f->pick_count > 0)
+    size_t own_count = pick_others(&streams, &told->streams, own, &own_bytes);
+    f->pick_count = pick_others(&told->streams, &streams, f->picks, &told_bytes);
+    if (own_count > 0 && f->pick_count > 0 && own_bytes >= bytes_min &&
+        own_bytes >= options->content.size / SHARE_MIN)
         f->content = inflate_picks(&options->content, &streams, own, own_count,
                                    &options->scratches, &st);
     rdc_streams_fini(&streams);
@@ -174,14 +180,15 @@ static bool make_content(struct rdc_sent_form *f, const struct rdc_send_options 
 }
 
 void rdc_sent_form_make(struct rdc_sent_form *out, const struct rdc_send_options *options,
-                        const struct rdc_content *base, const struct rdc_told *told)
+                        const struct rdc_content *base, const struct rdc_told *told,
+                        uint64_t bytes_min)
 {
     *out = (struct rdc_sent_form){.seed = told->seed};
     if (told->streams.count == 0 || !options->scratches.open ||
         options->link.bytes_per_second >= LINK_FAST)
         return;
     out->picks = mem_new(RDC_STREAM_COUNT_MAX, sizeof(*out->picks));
-    out->active = make_content(out, options, told) &&
+    out->active = make_content(out, options, told, bytes_min) &&
                   (!base || make_base(out, options, base, told));
     if (!out->active)
         rdc_sent_form_fini(out);

@@ -44,15 +44,18 @@ struct rdc_sent_form {
 };
 
 /*
- * Unpack what the receiver's seed has not, if that is worth it.
+ * Unpack what the receiver's seed has not, if that is worth it: not for streams that are a small part
+ * of the content, which all is copied for it, nor for a link that is faster than the work.
  *
- * @base  the same content as the told seed; NULL: not known here
+ * @base       the same content as the told seed; NULL: not known here
+ * @bytes_min  not for packed streams of less than this together
  *
  * Sets @out->active when there is a form now. Failures mean that there is none: the contents travel
  * as they are.
  */
 void rdc_sent_form_make(struct rdc_sent_form *out, const struct rdc_send_options *options,
-                        const struct rdc_content *base, const struct rdc_told *told);
+                        const struct rdc_content *base, const struct rdc_told *told,
+                        uint64_t bytes_min);
 void rdc_sent_form_write(const struct rdc_sent_form *form, struct buf *out);
 void rdc_sent_form_fini(struct rdc_sent_form *form);
 

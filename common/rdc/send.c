@@ -48,6 +48,7 @@
 #define SHARE_HUGE       4u
 #define REPEAT_MIN       1u /* bytes; against a base shorter ones pack to less than a repeat */
 #define REPEAT_MIN_DELTA 4096u
+#define ROUNDS_OF_FORM   4u /* more than a push has that needs no form */
 
 #define SEND_STATES(X)                                                                             \
     X(OPENING)                                                                                     \
@@ -227,7 +228,7 @@ static void leave_form(struct rdc_sender *s)
 /*
  * zstd's level for @literal_bytes: a slow link is worth much work, a fast one little. In between,
  * what is new in a file that is known otherwise is packed the better the less it is, beside the
- * work of reading, proving and writing the rest.
+ * work of reading, proving and writing the rest, or of unpacking it.
  */
 static int pack_level(const struct rdc_sender *s, enum rdc_way way, uint64_t literal_bytes)
 {
@@ -240,7 +241,8 @@ static int pack_level(const struct rdc_sender *s, enum rdc_way way, uint64_t lit
         return LEVEL_FAST;
     if ((rate > 0 && rate < LINK_SLOW) || literal_bytes <= size / SHARE_SMALL)
         return LEVEL_GOOD;
-    if (literal_bytes <= size / (way == RDC_WAY_PUSH_BYTES ? SHARE_MODERATE : SHARE_LARGE))
+    if ((s->form.active && way != RDC_WAY_PUSH_BYTES) ||
+        literal_bytes <= size / (way == RDC_WAY_PUSH_BYTES ? SHARE_MODERATE : SHARE_LARGE))
         return LEVEL_BETTER;
     return way != RDC_WAY_PUSH_BYTES && literal_bytes <= size / SHARE_HUGE ? LEVEL_DELTA
                                                                            : LEVEL_USUAL;
@@ -352,8 +354,9 @@ static bool signature_serves(struct rdc_sender *s, const struct rdc_base *base)
            base->signature->horizon == s->signature->horizon;
 }
 
-/* Unpack what only we have, when the receiver told the streams of a seed; @base: the seed that we
- * would push against, NULL: we would not. Then the form's, or none. */
+/* Unpack what only we have, when the receiver told the streams of a seed; @base: the bytes that we
+ * would push against, NULL: none. Then the form's, or none. Against a signature nothing can be
+ * unpacked: what it costs to ask instead must be less than the streams. */
 static const struct rdc_base *try_form(struct rdc_sender *s, const struct rdc_base *base,
                                        unsigned seed)
 {
@@ -361,8 +364,10 @@ static const struct rdc_base *try_form(struct rdc_sender *s, const struct rdc_ba
 
     if (told->streams.count == 0 || s->opened_again || (base && told->seed != seed))
         return base;
+    bool signed_base = !base && find_base(s, false, &seed);
     uint64_t begin = endpoint_clock_ns();
-    rdc_sent_form_make(&s->form, &s->options, base ? base->content : NULL, told);
+    rdc_sent_form_make(&s->form, &s->options, base ? base->content : NULL, told,
+                       signed_base ? ROUNDS_OF_FORM * s->opening.delay_bytes : 0);
     s->end.stats.unpack_ns += endpoint_clock_ns() - begin;
     if (!s->form.active)
         return base;

@@ -8,10 +8,8 @@
 #include "common/base/scope.h"
 
 #include <stdlib.h>
-#include <xxhash.h>
 
 #define MAGIC_SIZE     4u
-#define READ_SIZE      (256u << 10)
 #define METHOD_DEFLATE 8u
 
 #define ZIP_LOCAL            0x04034b50u
@@ -30,10 +28,15 @@
 #define GZIP_NAMED         8u
 #define GZIP_COMMENTED     16u
 
-static void add(struct rdc_streams *s, uint64_t offset, uint64_t size)
+/* @text_crc, @text_size: of what it unpacks to, as the archive says. */
+static void add(struct rdc_streams *s, uint64_t offset, uint64_t size, uint32_t text_crc,
+                uint32_t text_size)
 {
+    uint32_t sizes = (uint32_t)size * UINT32_C(2654435761) ^ text_size * UINT32_C(2246822519);
+
     s->items = mem_resize(s->items, s->count + 1, sizeof(*s->items));
-    s->items[s->count++] = (struct rdc_stream){.offset = offset, .size = size};
+    s->items[s->count++] =
+        (struct rdc_stream){.offset = offset, .size = size, .identity = text_crc ^ sizes};
 }
 
 /* --- gzip ------------------------------------------------------------------------------------*/
@@ -65,9 +68,15 @@ static enum status find_gzip(const struct rdc_content *content, struct rdc_strea
     if (flags & GZIP_CHECKED)
         reader_u16(&r);
     uint64_t begin = size - r.rest.size;
-    if (reader_ok(&r) && content->size - begin >= RDC_STREAM_SIZE_MIN + GZIP_TAIL_SIZE)
-        add(out, begin, content->size - begin - GZIP_TAIL_SIZE);
-    return ST_OK;
+    if (!reader_ok(&r) || content->size - begin < RDC_STREAM_SIZE_MIN + GZIP_TAIL_SIZE)
+        return ST_OK;
+    uint64_t end = content->size - GZIP_TAIL_SIZE;
+    st = rdc_content_read(content, end, head, GZIP_TAIL_SIZE);
+    r = reader_of(span_of(head, GZIP_TAIL_SIZE));
+    uint32_t crc = reader_u32(&r);
+    if (st == ST_OK)
+        add(out, begin, end - begin, crc, reader_u32(&r));
+    return st;
 }
 
 /* --- ZIP -------------------------------------------------------------------------------------*/
@@ -75,6 +84,15 @@ static enum status find_gzip(const struct rdc_content *content, struct rdc_strea
 struct zip_directory {
     uint64_t offset;
     uint64_t size;
+};
+
+/* As the directory tells of it. */
+struct zip_member {
+    uint16_t method;
+    uint32_t size;
+    uint32_t text_crc;
+    uint32_t text_size;
+    uint32_t header_at;
 };
 
 /* @tail is what the content ends with. */
@@ -96,22 +114,22 @@ static bool find_directory(struct span tail, uint64_t content_size, struct zip_d
 }
 
 /* Where a member's bytes begin: behind its local header, whose names may differ in length. */
-static enum status add_member(const struct rdc_content *content, uint64_t header_at, uint64_t size,
+static enum status add_member(const struct rdc_content *content, const struct zip_member *m,
                               struct rdc_streams *out)
 {
     uint8_t header[ZIP_LOCAL_SIZE] = {0};
     struct reader r = reader_of(span_of(header, sizeof(header)));
 
-    if (header_at > content->size || content->size - header_at < sizeof(header))
+    if (m->header_at > content->size || content->size - m->header_at < sizeof(header))
         return ST_OK;
-    enum status st = rdc_content_read(content, header_at, header, sizeof(header));
+    enum status st = rdc_content_read(content, m->header_at, header, sizeof(header));
     if (st != ST_OK || reader_u32(&r) != ZIP_LOCAL)
         return st;
     reader_bytes(&r, ZIP_LOCAL_SIZE - 8);
-    uint64_t begin = header_at + ZIP_LOCAL_SIZE + reader_u16(&r);
+    uint64_t begin = m->header_at + ZIP_LOCAL_SIZE + reader_u16(&r);
     begin += reader_u16(&r);
-    if (begin <= content->size && size <= content->size - begin)
-        add(out, begin, size);
+    if (begin <= content->size && m->size <= content->size - begin)
+        add(out, begin, m->size, m->text_crc, m->text_size);
     return ST_OK;
 }
 
@@ -122,20 +140,23 @@ static enum status list_members(const struct rdc_content *content, struct span d
     enum status st = ST_OK;
 
     while (st == ST_OK && out->count < RDC_STREAM_COUNT_MAX && reader_u32(&r) == ZIP_ENTRY) {
+        struct zip_member m;
+
         reader_bytes(&r, 6);
-        uint16_t method = reader_u16(&r);
-        reader_bytes(&r, 8);
-        uint32_t size = reader_u32(&r);
-        reader_u32(&r);
+        m.method = reader_u16(&r);
+        reader_bytes(&r, 4);
+        m.text_crc = reader_u32(&r);
+        m.size = reader_u32(&r);
+        m.text_size = reader_u32(&r);
         size_t names = reader_u16(&r);
         names += reader_u16(&r);
         names += reader_u16(&r);
         reader_bytes(&r, 8);
-        uint32_t header_at = reader_u32(&r);
+        m.header_at = reader_u32(&r);
         reader_bytes(&r, names);
-        if (reader_ok(&r) && method == METHOD_DEFLATE && size >= RDC_STREAM_SIZE_MIN &&
-            size < UINT32_MAX)
-            st = add_member(content, header_at, size, out);
+        if (reader_ok(&r) && m.method == METHOD_DEFLATE && m.size >= RDC_STREAM_SIZE_MIN &&
+            m.size < UINT32_MAX)
+            st = add_member(content, &m, out);
     }
     return st;
 }
@@ -181,32 +202,7 @@ static enum status find_zip(const struct rdc_content *content, struct rdc_stream
 
 /* --- both ------------------------------------------------------------------------------------*/
 
-static enum status identify(const struct rdc_content *content, struct rdc_key key,
-                            struct rdc_stream *stream)
-{
-    scope_free uint8_t *bytes = mem_pages(READ_SIZE);
-    XXH3_state_t *state = XXH3_createState();
-    enum status st = ST_OK;
-
-    if (!state)
-        abort();
-    XXH3_64bits_reset_withSeed(state, key.seed);
-    for (uint64_t done = 0; done < stream->size && st == ST_OK;) {
-        uint64_t rest = stream->size - done;
-        size_t size = rest < READ_SIZE ? (size_t)rest : READ_SIZE;
-
-        st = rdc_content_read(content, stream->offset + done, bytes, size);
-        if (st == ST_OK)
-            XXH3_64bits_update(state, bytes, size);
-        done += size;
-    }
-    stream->identity = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
-    return st;
-}
-
-enum status rdc_streams_find(const struct rdc_content *content, struct rdc_key key,
-                             struct rdc_streams *out)
+enum status rdc_streams_find(const struct rdc_content *content, struct rdc_streams *out)
 {
     static const uint8_t gzip[] = {0x1f, 0x8b, METHOD_DEFLATE};
     uint8_t magic[MAGIC_SIZE];
@@ -222,8 +218,6 @@ enum status rdc_streams_find(const struct rdc_content *content, struct rdc_key k
         st = find_gzip(content, out);
     else if (reader_u32(&r) == ZIP_LOCAL)
         st = find_zip(content, out);
-    for (size_t i = 0; i < out->count && st == ST_OK; i++)
-        st = identify(content, key, &out->items[i]);
     if (st != ST_OK)
         rdc_streams_fini(out);
     return st;

@@ -10,12 +10,11 @@
 
 #include "common/base/limits.h"
 #include "common/rdc/content.h"
-#include "common/rdc/signature.h"
 
 struct rdc_stream {
     uint64_t offset;
     uint64_t size;     /* the stream ends there, or earlier */
-    uint64_t identity; /* of its bytes, under the group's key */
+    uint32_t identity; /* of checksum and sizes: streams that only seem equal stay packed */
 };
 
 struct rdc_streams {
@@ -26,11 +25,10 @@ struct rdc_streams {
 /*
  * Find the streams of at least RDC_STREAM_SIZE_MIN bytes.
  *
- * Content that is no archive costs one small read, an archive is read once. What contradicts itself
+ * Content that is no archive costs one small read, an archive its directory. What contradicts itself
  * has no streams. Fails with what reading gave.
  */
-NODISCARD enum status rdc_streams_find(const struct rdc_content *content, struct rdc_key key,
-                                       struct rdc_streams *out);
+NODISCARD enum status rdc_streams_find(const struct rdc_content *content, struct rdc_streams *out);
 void rdc_streams_fini(struct rdc_streams *s);
 
 #endif
