@@ -28,9 +28,9 @@ void rdc_told_find(struct rdc_told *told, const struct rdc_receive_options *opti
 
 void rdc_told_write(const struct rdc_told *told, struct buf *out)
 {
-    write_varint(out, told->streams.count);
     if (told->streams.count == 0)
         return;
+    write_varint(out, told->streams.count);
     write_u8(out, (uint8_t)told->seed);
     for (size_t i = 0; i < told->streams.count; i++) {
         write_varint(out, told->streams.items[i].size);
@@ -40,13 +40,12 @@ void rdc_told_write(const struct rdc_told *told, struct buf *out)
 
 bool rdc_told_read(struct rdc_told *told, struct reader *r, unsigned seed_count)
 {
-    uint64_t count = reader_varint(r);
-
     *told = (struct rdc_told){0};
-    if (!reader_ok(r) || count > RDC_STREAM_COUNT_MAX)
+    if (r->rest.size == 0)
+        return reader_ok(r);
+    uint64_t count = reader_varint(r);
+    if (!reader_ok(r) || count == 0 || count > RDC_STREAM_COUNT_MAX)
         return false;
-    if (count == 0)
-        return true;
     told->seed = reader_u8(r);
     told->streams.items = mem_new(count, sizeof(*told->streams.items));
     told->streams.count = count;

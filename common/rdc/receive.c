@@ -493,10 +493,11 @@ static enum rdc_progress finish(struct rdc_receiver *r, enum rdc_build_result re
     /* a deceiving sliver is of another size, or packs what follows wrongly */
     if (r->end.stats.way == RDC_WAY_PULL && r->slivers.count > 0 && !r->end.stats.repeated)
         return ask_for_plain(r, out);
-    if (result == RDC_BUILD_MALFORMED)
-        return malformed(r, out, "the sender's segment is malformed");
+    /* a seed that is another by now may be shorter unpacked than the sender's base */
     if (r->form.active)
         return open_again(r, out);
+    if (result == RDC_BUILD_MALFORMED)
+        return malformed(r, out, "the sender's segment is malformed");
     if (r->end.stats.way == RDC_WAY_WHOLE)
         return malformed(r, out, "the content that came does not have the hash of that version");
     r->end.stats.fell_back = true;

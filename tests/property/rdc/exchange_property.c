@@ -2,10 +2,12 @@
 /* Every pair of contents, by every way: what comes out is what went in, or nothing does. */
 #include "common/rdc/loopback.h"
 
+#include "common/base/mem.h"
 #include "common/base/scope.h"
 #include "common/rdc/match.h"
 #include "tests/property/rdc/material.h"
 
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +15,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <zlib.h>
 
-#define TRIALS 60
+#define TRIALS         60
+#define ARCHIVE_TRIALS 24
 
 static const struct rdc_key KEY = {.seed = 11};
 
@@ -34,12 +38,16 @@ struct pair {
     struct rdc_sender *sender;
     struct buf result;
     bool sending; /* the new content has been read, to be sent */
+    bool archives; /* both ends have scratches */
+    unsigned scratches_left; /* for the receiver; then there is no room */
+    unsigned scratches_open;
 };
 
 static void pair_fini(struct pair *p)
 {
     rdc_receive_free(p->receiver);
     rdc_send_free(p->sender);
+    assert_int_equal(p->scratches_open, 0);
     rdc_signature_free(p->old_signature);
     rdc_signature_free(p->new_signature);
     buf_fini(&p->old_content);
@@ -72,6 +80,68 @@ static enum status sink_restart(void *arg)
     buf_clear(&p->result);
     return ST_OK;
 }
+
+/* --- scratches -------------------------------------------------------------------------------*/
+
+struct scratch {
+    struct buf bytes;
+    unsigned *open_count;
+};
+
+static enum status scratch_write(void *arg, uint64_t offset, struct span bytes)
+{
+    struct scratch *s = arg;
+    uint64_t end = offset + bytes.size;
+
+    assert_true(offset <= s->bytes.size);
+    if (end > s->bytes.size)
+        buf_extend(&s->bytes, (size_t)(end - s->bytes.size));
+    if (bytes.size > 0)
+        memcpy(s->bytes.data + offset, bytes.data, bytes.size);
+    return ST_OK;
+}
+
+static enum status scratch_read(void *arg, uint64_t offset, void *out, size_t size)
+{
+    const struct scratch *s = arg;
+
+    assert_true(offset + size <= s->bytes.size);
+    memcpy(out, s->bytes.data + offset, size);
+    return ST_OK;
+}
+
+static void scratch_close(void *arg)
+{
+    struct scratch *s = arg;
+
+    *s->open_count -= 1;
+    buf_fini(&s->bytes);
+    free(s);
+}
+
+static enum status open_scratch(void *arg, struct rdc_scratch *out_scratch)
+{
+    struct pair *p = arg;
+    struct scratch *s = MEM_NEW(struct scratch);
+
+    p->scratches_open += 1;
+    s->open_count = &p->scratches_open;
+    *out_scratch = (struct rdc_scratch){
+        .write = scratch_write, .read = scratch_read, .close = scratch_close, .arg = s};
+    return ST_OK;
+}
+
+static enum status open_receivers_scratch(void *arg, struct rdc_scratch *out_scratch)
+{
+    struct pair *p = arg;
+
+    if (p->scratches_left == 0)
+        return ST_FULL;
+    p->scratches_left -= 1;
+    return open_scratch(arg, out_scratch);
+}
+
+/* --- both ends -------------------------------------------------------------------------------*/
 
 static enum status read_new(void *arg, uint64_t offset, void *out, size_t size)
 {
@@ -125,6 +195,10 @@ static void open_ends(struct pair *p, enum rdc_way way)
         .key = KEY,
         .pack_level = 1,
     };
+    if (p->archives) {
+        receive_options.scratches = (struct rdc_scratches){open_receivers_scratch, p};
+        send_options.scratches = (struct rdc_scratches){open_scratch, p};
+    }
     p->sending = false;
     p->receiver = rdc_receive_new(&receive_options);
     p->sender = rdc_send_new(&send_options);
@@ -136,6 +210,48 @@ static void fill(struct pair *p, struct random_source *random)
 
     material_append(&p->old_content, size, random);
     material_edit(&p->new_content, buf_span(&p->old_content), random);
+}
+
+/* A gzip file of @text, as some compressor would make it. */
+static void pack(struct buf *out, struct span text, struct random_source *random)
+{
+    z_stream z = {0};
+    int level = 1 + (int)random_below(random, 9);
+
+    assert_int_equal(deflateInit2(&z, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    uint64_t room = deflateBound(&z, text.size);
+    z.next_in = mem_copy(text.data, text.size);
+    uint8_t *copy = z.next_in;
+    z.avail_in = (uInt)text.size;
+    z.next_out = buf_extend(out, room);
+    z.avail_out = (uInt)room;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    out->size -= z.avail_out;
+    deflateEnd(&z);
+    free(copy);
+}
+
+/* Words, of which a compressor finds many again. */
+static void append_words(struct buf *out, size_t size, struct random_source *random)
+{
+    size_t end = out->size + size;
+
+    while (out->size < end)
+        buf_printf(out, "%" PRIx64 " is %" PRIx64 "\n", random_below(random, 600),
+                   random_below(random, 6000));
+}
+
+static void fill_archives(struct pair *p, struct random_source *random)
+{
+    scope(buf) struct buf old_text = {0};
+    scope(buf) struct buf new_text = {0};
+
+    append_words(&old_text, 100000 + (size_t)random_below(random, 300000), random);
+    material_edit(&new_text, buf_span(&old_text), random);
+    pack(&p->old_content, buf_span(&old_text), random);
+    pack(&p->new_content, buf_span(&new_text), random);
+    p->archives = true;
+    p->scratches_left = 3;
 }
 
 static void every_way_gives_back_the_new_content(void **state)
@@ -179,6 +295,74 @@ static void pull_sends_no_more_than_the_chunks_that_no_seed_has(void **state)
         rdc_moves_fini(&moves);
         assert_in_range(rdc_receive_stats(p.receiver)->literal_bytes, 0, differing);
         assert_in_range(rdc_receive_stats(p.receiver)->rounds, 1, 5);
+    }
+}
+
+static void archives_come_back_bit_for_bit(void **state)
+{
+    struct random_source random = random_from(random_seed(__func__));
+    unsigned unpacked = 0;
+    (void)state;
+
+    for (unsigned trial = 0; trial < ARCHIVE_TRIALS; trial++) {
+        scope(pair) struct pair p = {0};
+
+        fill_archives(&p, &random);
+        open_ends(&p, (enum rdc_way)(RDC_WAY_PUSH_BYTES + trial % 3));
+        assert_int_equal(rdc_loopback(p.receiver, p.sender), RDC_DONE);
+        assert_true(span_equal(p.new_span, buf_span(&p.result)));
+        assert_false(rdc_receive_stats(p.receiver)->fell_back);
+        assert_in_range(rdc_receive_stats(p.receiver)->rounds, 1, 5);
+        unpacked += rdc_receive_stats(p.receiver)->unpacked;
+    }
+    /* edits may leave nothing in common */
+    assert_in_range(unpacked, ARCHIVE_TRIALS * 3 / 4, ARCHIVE_TRIALS);
+}
+
+static void an_archive_that_cannot_be_unpacked_travels_as_it_is(void **state)
+{
+    struct random_source random = random_from(random_seed(__func__));
+    (void)state;
+
+    for (unsigned trial = 0; trial < ARCHIVE_TRIALS; trial++) {
+        scope(pair) struct pair p = {0};
+
+        fill_archives(&p, &random);
+        p.scratches_left = trial % 3;
+        open_ends(&p, (enum rdc_way)(RDC_WAY_PUSH_BYTES + trial % 3));
+        assert_int_equal(rdc_loopback(p.receiver, p.sender), RDC_DONE);
+        assert_true(span_equal(p.new_span, buf_span(&p.result)));
+        assert_false(rdc_receive_stats(p.receiver)->unpacked);
+        assert_in_range(rdc_receive_stats(p.receiver)->rounds, 1, 6);
+    }
+}
+
+/* What the receiver has is another file by now, as well packed. */
+static enum status read_changed(void *arg, uint64_t offset, void *out, size_t size)
+{
+    const struct pair *p = arg;
+    uint8_t *bytes = out;
+
+    memcpy(out, p->old_span.data + offset, size);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] ^= offset + i > p->old_span.size / 2 && p->sending ? 1 : 0;
+    return ST_OK;
+}
+
+static void an_archive_that_changes_meanwhile_never_gives_a_wrong_file(void **state)
+{
+    struct random_source random = random_from(random_seed(__func__));
+    (void)state;
+
+    for (unsigned trial = 0; trial < ARCHIVE_TRIALS; trial++) {
+        scope(pair) struct pair p = {0};
+
+        fill_archives(&p, &random);
+        open_ends(&p, (enum rdc_way)(RDC_WAY_PUSH_BYTES + trial % 3));
+        p.seed.content.read = read_changed;
+        p.seed.content.arg = &p;
+        assert_int_equal(rdc_loopback(p.receiver, p.sender), RDC_DONE);
+        assert_true(span_equal(p.new_span, buf_span(&p.result)));
     }
 }
 
@@ -257,7 +441,10 @@ static void spoilt_frames_never_give_a_wrong_file(void **state)
     for (unsigned trial = 0; trial < 4 * TRIALS; trial++) {
         scope(pair) struct pair p = {0};
 
-        fill(&p, &random);
+        if (trial % 8 == 0)
+            fill_archives(&p, &random);
+        else
+            fill(&p, &random);
         open_ends(&p, (enum rdc_way)(RDC_WAY_PUSH_BYTES + trial % 4));
         if (carry_badly(&p, 1 + random_below(&random, 6), &random) == RDC_DONE)
             assert_true(span_equal(p.new_span, buf_span(&p.result)));
@@ -306,6 +493,9 @@ int main(void)
         cmocka_unit_test(every_way_gives_back_the_new_content),
         cmocka_unit_test(pull_sends_no_more_than_the_chunks_that_no_seed_has),
         cmocka_unit_test(slivers_that_deceive_never_give_a_wrong_file),
+        cmocka_unit_test(archives_come_back_bit_for_bit),
+        cmocka_unit_test(an_archive_that_cannot_be_unpacked_travels_as_it_is),
+        cmocka_unit_test(an_archive_that_changes_meanwhile_never_gives_a_wrong_file),
         cmocka_unit_test(spoilt_frames_never_give_a_wrong_file),
     };
 
