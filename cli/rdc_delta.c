@@ -3,8 +3,8 @@
  * coterie rdc signature, delta, patch: the exchange by way of files.
  *
  * A signature file is the SHA-256 of the file it is of, then the stored form of signature.h.
- * A delta file is "CDLT", version u8 = 1, key check u32, SHA-256 of NEW, size of NEW v, then the
- * sender's frames of a push, each behind its size v (v: LEB128).
+ * A delta file is "CDLT", version u8 = 2, key check u32, SHA-256 of OLD, SHA-256 of NEW, size of NEW
+ * v, then the sender's frames of a push, each behind its size v (v: LEB128).
  */
 #include "cli/rdc.h"
 
@@ -19,8 +19,8 @@
 #include <stdlib.h>
 
 #define DELTA_MAGIC         "CDLT"
-#define DELTA_VERSION       1
-#define DELTA_HEAD_SIZE_MAX 64u
+#define DELTA_VERSION       2
+#define DELTA_HEAD_SIZE_MAX 96u
 #define SIGNATURE_FILE_MAX  (UINT64_C(12) << 30)
 
 /* @bytes as the result; then one line about it. */
@@ -215,6 +215,7 @@ static int write_delta(const struct rdc_options *options, struct old_version *ol
     buf_append_string(&head, DELTA_MAGIC);
     write_u8(&head, DELTA_VERSION);
     write_u32(&head, rdc_key_check(options->key));
+    buf_append(&head, old->hash.bytes, RDC_HASH_SIZE);
     buf_append(&head, new_hash.bytes, RDC_HASH_SIZE);
     write_varint(&head, new_file->size);
     struct rdc_base base = {
@@ -300,8 +301,7 @@ static bool delta_next(struct delta_reader *d, struct span *out_frame)
     return reader_ok(&r) && out_frame->size > 0;
 }
 
-static int apply_frames(struct delta_reader *d, const struct rdc_receive_options *options,
-                        const char *old_path)
+static int apply_frames(struct delta_reader *d, const struct rdc_receive_options *options)
 {
     struct rdc_receiver *receiver = rdc_receive_new(options);
     scope(buf) struct buf answer = {0};
@@ -312,9 +312,7 @@ static int apply_frames(struct delta_reader *d, const struct rdc_receive_options
 
     while (progress == RDC_WAIT && delta_next(d, &frame))
         progress = rdc_receive_step(receiver, frame, &answer);
-    if (rdc_receive_stats(receiver)->fell_back)
-        code = cli_fail(CLI_REFUSED, "%s is not the file that the delta was made from", old_path);
-    else if (progress == RDC_FAILED)
+    if (progress == RDC_FAILED)
         code = cli_fail(CLI_UNHEALTHY, "the delta cannot be applied: %s",
                         rdc_receive_failure(receiver).reason);
     else if (progress != RDC_DONE)
@@ -329,8 +327,14 @@ static int apply_delta(const struct rdc_options *options, struct file *old, stru
     struct delta_reader d = {.content = file_content(delta)};
     struct rdc_seed seed = {.content = file_content(old)};
     struct rdc_receive_options receive_options = {
-        .seeds = &seed, .seed_count = 1, .sink = result_sink(result), .key = options->key,
-        .scratches = file_scratches()};
+        .seeds = &seed,
+        .seed_count = 1,
+        .sink = result_sink(result),
+        .key = options->key,
+        .scratches = file_scratches(),
+    };
+    struct rdc_hash base;
+    struct rdc_hash old_hash;
     struct span ahead = delta_peek(&d, DELTA_HEAD_SIZE_MAX);
     struct reader r = reader_of(ahead);
     struct span magic = reader_bytes(&r, sizeof(DELTA_MAGIC) - 1);
@@ -338,6 +342,7 @@ static int apply_delta(const struct rdc_options *options, struct file *old, stru
     uint32_t key_check = reader_u32(&r);
     int code;
 
+    reader_copy(&r, base.bytes, RDC_HASH_SIZE);
     reader_copy(&r, receive_options.hash.bytes, RDC_HASH_SIZE);
     receive_options.size = reader_varint(&r);
     d.at = ahead.size - r.rest.size;
@@ -347,8 +352,12 @@ static int apply_delta(const struct rdc_options *options, struct file *old, stru
     else if (key_check != rdc_key_check(options->key))
         code = cli_fail(CLI_REFUSED, "%s was made with another group key: give its --key",
                         delta->path);
+    else if (file_hash(old, &old_hash) != ST_OK)
+        code = CLI_UNHEALTHY;
+    else if (memcmp(old_hash.bytes, base.bytes, RDC_HASH_SIZE) != 0)
+        code = cli_fail(CLI_REFUSED, "%s is not the file that the delta was made from", old->path);
     else
-        code = apply_frames(&d, &receive_options, old->path);
+        code = apply_frames(&d, &receive_options);
     buf_fini(&d.window);
     return code;
 }

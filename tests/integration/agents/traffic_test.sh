@@ -91,6 +91,36 @@ a_connection_without_rdc_moves_whole_files() {
     travels 2 20000 cp "$r1/edited" "$r1/edited_copy"
 }
 
+# document FILE EDIT: an office document as one is saved: packed text, and a picture
+document() {
+    python3 - "$@" <<'EOF'
+import random, sys, zipfile
+path, edit = sys.argv[1:]
+words = random.Random(5)
+vocabulary = ["%x" % words.getrandbits(28) for _ in range(5000)]
+text = [" ".join(words.choices(vocabulary, k=60)) for _ in range(8000)]
+text[3000] += edit
+with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+    out.writestr(zipfile.ZipInfo("word/document.xml"), "<p>".join(text), zipfile.ZIP_DEFLATED)
+    out.writestr(zipfile.ZipInfo("word/media/image1.png"), words.randbytes(300000))
+EOF
+}
+
+save_document() {
+    document "$scenario_dir/document" "$2" && mv "$scenario_dir/document" "$1"
+}
+
+a_document_saved_again_travels_as_its_edits() {
+    save_document "$r1/report.docx" ""
+    settle 60
+    check test "$(stat -c %s "$r1/report.docx")" -gt 1500000
+    travels 2 60000 save_document "$r1/report.docx" " with something added"
+    check cmp "$r1/report.docx" "$r2/report.docx"
+    # another member goes on with it
+    travels 1 60000 save_document "$r3/report.docx" " with something else"
+    check cmp "$r3/report.docx" "$r1/report.docx"
+}
+
 the_sender_counts_content_too() {
     local gave got
     gave=$(sent 1)
@@ -109,6 +139,7 @@ promise "a copy of what has changed here meanwhile arrives right" a_copy_of_what
 promise "a near copy under a new name travels as a delta" a_near_copy_under_a_new_name_travels_as_a_delta
 promise "what is known of contents survives a restart" what_is_known_of_contents_survives_a_restart
 promise "an edit is not read again for each partner" an_edit_is_not_read_again_for_each_partner
+promise "a document saved again travels as its edits" a_document_saved_again_travels_as_its_edits
 promise "a connection without rdc moves whole files" a_connection_without_rdc_moves_whole_files
 promise "the sender counts content too" the_sender_counts_content_too
 scenario_down

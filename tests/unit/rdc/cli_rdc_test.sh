@@ -34,13 +34,26 @@ echo "# a delta from the old file builds the new one"
 expect 0 "" "$coterie" rdc delta old new --output delta
 expect 0 "" "$coterie" rdc patch old delta --output out
 cmp -s new out || fail "patch made another file"
-[ "$(stat -c %s delta)" -lt 400 ] || fail "the delta is $(stat -c %s delta) bytes"
+[ "$(stat -c %s delta)" -lt 440 ] || fail "the delta is $(stat -c %s delta) bytes"
 
 echo "# so does a delta from the old file's signature alone"
 expect 0 "chunks" "$coterie" rdc signature old --output sig
 expect 0 "" "$coterie" rdc delta --signature sig new --output delta2
 expect 0 "" "$coterie" rdc patch old delta2 --output out2
 cmp -s new out2 || fail "patch made another file from a signature's delta"
+
+echo "# what an archive holds is compared, not how it is packed"
+seq 1 3 900000 | gzip -9n > old.gz
+seq 1 3 900000 | sed 's/^300001$/& and more/' | gzip -9n > new.gz
+expect 0 "" "$coterie" rdc delta old.gz new.gz --output delta.gz
+expect 0 "" "$coterie" rdc patch old.gz delta.gz --output out.gz
+cmp -s new.gz out.gz || fail "patch made another archive"
+[ "$(stat -c %s delta.gz)" -lt 2000 ] || fail "the archive's delta is $(stat -c %s delta.gz) bytes"
+expect 0 '"unpacked":true' "$coterie" rdc stats old.gz new.gz --mode t3 --json
+expect 0 '"unpacked":false' "$coterie" rdc stats old.gz new.gz --mode t3 --json --rtt 1 --rate 1000
+expect 6 "not the file that the delta was made from" "$coterie" rdc patch new.gz delta.gz --output no
+gzip -9n < old > other.gz
+expect 6 "not the file that the delta was made from" "$coterie" rdc patch other.gz delta.gz --output no
 
 echo "# empty files are files"
 expect 0 "" "$coterie" rdc delta old empty --output delta3
