@@ -26,6 +26,7 @@ import tempfile
 MODEL = {"samba-minor": (1.48, 0.195), "samba-major": (2.49, 0.561), "sqlite": (3.21, 0.551),
          "sql-dump": (1.08, 0.231), "kernel": (26.0, 20.1), "edits-1g": (0.339, 0.151)}
 EDITS_BARS = {"t1": 170e3, "t2": 300e3, "t3": 360e3}
+FAST_LINK = ("--rtt", "1", "--rate", "1000")
 MEMORY_BASE = 64 << 20
 MEMORY_SHARE = 0.011
 
@@ -129,8 +130,10 @@ class Bench:
         result = json.loads(text)
         return {"bytes": result["bytes_total"], "cpu": result["cpu_seconds"],
                 "memory": result["peak_memory_bytes"], "rounds": result["rounds"],
-                "detail": "sign %.2f match %.2f pack %.2f build %.2f" % tuple(
-                    result[f"cpu_{step}_seconds"] for step in ("signature", "match", "pack", "build"))}
+                "unpacked": result["unpacked"],
+                "detail": "sign %.2f match %.2f pack %.2f build %.2f unpack %.2f" % tuple(
+                    result[f"cpu_{step}_seconds"]
+                    for step in ("signature", "match", "pack", "build", "unpack"))}
 
     def judge(self, where, value, bar, what, floor=0):
         """How much of the bar is used; a miss is remembered."""
@@ -189,6 +192,9 @@ class Bench:
                 result = self.median(lambda: self.ours(old, new, mode, *extra))
                 name = f"ours {mode} {'warm' if warm else 'cold'}"
                 self.line(pair, name, result, self.judge_ours(pair, mode, warm, result, size, peers))
+                if result["unpacked"]:
+                    result = self.median(lambda: self.ours(old, new, mode, *extra, *FAST_LINK))
+                    self.line(pair, "  at 1 Gbit/s", result)
 
 
 def main():
