@@ -198,6 +198,27 @@ static void a_stream_cut_short_anywhere_is_refused(void **state)
     }
 }
 
+static void a_read_that_fails_is_handed_on(void **state)
+{
+    scope(buf) struct buf noise = {0};
+    scope(buf) struct buf stream = {0};
+    (void)state;
+    archive_noise(&noise, 3 * DEFLATE_INPUT_SIZE, 1);
+
+    for (int level = 0; level <= 6; level += 6) {
+        buf_clear(&stream);
+        archive_deflate(&stream, buf_span(&noise), (struct archive_way){level, Z_HUFFMAN_ONLY});
+        for (unsigned reads = 0; reads <= 3; reads++) {
+            struct archive_source source = {buf_span(&stream), reads};
+            struct rdc_content content = archive_failing(&source);
+            scope(buf) struct buf out = {0};
+            uint64_t end = 0;
+
+            assert_int_equal(copy_stream(&content, 0, &out, &end), ST_IO);
+        }
+    }
+}
+
 /* --- streams made by hand --------------------------------------------------------------------*/
 
 struct bit_stream {
@@ -600,6 +621,7 @@ int main(void)
         cmocka_unit_test(a_stream_longer_than_the_input_comes_back_from_any_offset),
         cmocka_unit_test(the_end_is_found_whatever_stands_behind_it),
         cmocka_unit_test(a_stream_cut_short_anywhere_is_refused),
+        cmocka_unit_test(a_read_that_fails_is_handed_on),
         cmocka_unit_test(an_unknown_type_of_block_is_refused),
         cmocka_unit_test(a_stored_block_is_taken_only_as_it_would_be_written),
         cmocka_unit_test(padding_behind_the_last_block_must_be_zero),
