@@ -614,6 +614,19 @@ static void a_table_that_no_reader_gives_cannot_be_written(void **state)
     assert_int_equal(write_block(&empty), ST_BADDATA);
 }
 
+static void a_block_that_no_reader_gives_cannot_be_written(void **state)
+{
+    struct deflate_block longest = {.type = DEFLATE_STORED, .stored_size = DEFLATE_STORED_MAX};
+    struct deflate_block too_long = {.type = DEFLATE_STORED,
+                                     .stored_size = DEFLATE_STORED_MAX + 1};
+    struct deflate_block unknown = {.type = DEFLATE_TYPES};
+    (void)state;
+
+    assert_int_equal(write_block(&longest), ST_OK);
+    assert_int_equal(write_block(&too_long), ST_BADDATA);
+    assert_int_equal(write_block(&unknown), ST_BADDATA);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -635,6 +648,7 @@ int main(void)
         cmocka_unit_test(a_symbol_without_a_code_cannot_be_written),
         cmocka_unit_test(a_block_without_a_code_for_its_end_cannot_be_ended),
         cmocka_unit_test(a_table_that_no_reader_gives_cannot_be_written),
+        cmocka_unit_test(a_block_that_no_reader_gives_cannot_be_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
