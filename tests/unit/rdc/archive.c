@@ -90,8 +90,8 @@ size_t archive_gzip(struct buf *out, struct span text, struct archive_way way, u
 /* --- ZIP -------------------------------------------------------------------------------------*/
 
 /* What header and directory entry have in common: from the version needed to the sizes. */
-static void write_common(struct buf *out, struct span text, size_t size,
-                         enum archive_method method, bool described)
+static void write_common(struct buf *out, struct span text, size_t size, enum archive_method method,
+                         bool described)
 {
     write_u16(out, 20);
     write_u16(out, method == ARCHIVE_DESCRIBED ? 8 : 0);

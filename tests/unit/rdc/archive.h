@@ -70,7 +70,8 @@ struct archive_disk {
 };
 
 /* Of one that does not fail. */
-#define ARCHIVE_DISK ((struct archive_disk){.opens_left = 99, .room = 1u << 30, .reads_left = 1u << 30})
+#define ARCHIVE_DISK                                                                               \
+    ((struct archive_disk){.opens_left = 99, .room = 1u << 30, .reads_left = 1u << 30})
 
 /* @disk outlives what is returned. */
 struct rdc_scratches archive_scratches(struct archive_disk *disk);

@@ -369,8 +369,7 @@ static void codes_that_stand_for_nothing_are_refused(void **state)
 static void put_table(struct bit_stream *s, unsigned literal_count, unsigned offset_count,
                       unsigned other)
 {
-    static const uint8_t order[] = {16, 17, 18, 0,  8, 7,  9, 6,  10,
-                                    5,  11, 4,  12, 3, 13, 2, 14, 1};
+    static const uint8_t order[] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1};
 
     put(s, literal_count - 257, 5);
     put(s, offset_count - 1, 5);
@@ -617,8 +616,7 @@ static void a_table_that_no_reader_gives_cannot_be_written(void **state)
 static void a_block_that_no_reader_gives_cannot_be_written(void **state)
 {
     struct deflate_block longest = {.type = DEFLATE_STORED, .stored_size = DEFLATE_STORED_MAX};
-    struct deflate_block too_long = {.type = DEFLATE_STORED,
-                                     .stored_size = DEFLATE_STORED_MAX + 1};
+    struct deflate_block too_long = {.type = DEFLATE_STORED, .stored_size = DEFLATE_STORED_MAX + 1};
     struct deflate_block unknown = {.type = DEFLATE_TYPES};
     (void)state;
 
