@@ -15,6 +15,7 @@ struct plane {
     struct rdc_scratch scratch;
     uint64_t size; /* written */
     struct buf pending;
+    enum status failed; /* of the scratch's write */
 };
 
 struct rdc_inflated {
@@ -46,10 +47,10 @@ static enum status plane_flush(struct plane *p)
 {
     if (p->pending.size == 0)
         return ST_OK;
-    enum status st = p->scratch.write(p->scratch.arg, p->size, buf_span(&p->pending));
+    p->failed = p->scratch.write(p->scratch.arg, p->size, buf_span(&p->pending));
     p->size += p->pending.size;
     buf_clear(&p->pending);
-    return st;
+    return p->failed;
 }
 
 static enum status plane_append(struct plane *p, struct span bytes)
@@ -276,7 +277,8 @@ static enum status fill(struct inflater *x, const struct rdc_content *content,
         if (st == ST_OK) {
             raw_from = end;
             f->count += 1;
-        } else if (st == ST_BADDATA || st == ST_FULL) {
+        } else if ((st == ST_BADDATA || st == ST_FULL) && f->text.failed == ST_OK &&
+                   f->symbols.failed == ST_OK) {
             go_back(f, &before);
         } else {
             return st;

@@ -429,6 +429,31 @@ static enum status inflate_onto(struct archive_disk *disk, struct rdc_content co
     return st;
 }
 
+static void scratches_that_fail_are_handed_on(void **state)
+{
+    scope(buf) struct buf text = {0};
+    scope(buf) struct buf bytes = {0};
+    (void)state;
+    archive_text(&text, 4 * TEXT_SIZE, 1);
+    struct rdc_stream stream = {.size = archive_deflate(&bytes, buf_span(&text), WAY)};
+    struct span span = buf_span(&bytes);
+    struct rdc_content content = rdc_content_of(&span);
+
+    for (unsigned opens = 0; opens < 2; opens++) {
+        struct archive_disk disk = {.opens_left = opens, .room = 1u << 30};
+
+        assert_int_equal(inflate_onto(&disk, content, stream), ST_IO);
+    }
+    /* there may be room for the stream as it is, and none for its text */
+    for (uint64_t room = 0; room < 4 * TEXT_SIZE; room += TEXT_SIZE / 2) {
+        struct archive_disk disk = {.opens_left = 2, .room = room};
+
+        assert_int_equal(inflate_onto(&disk, content, stream), ST_FULL);
+    }
+    struct archive_disk enough = {.opens_left = 2, .room = 8 * TEXT_SIZE};
+    assert_int_equal(inflate_onto(&enough, content, stream), ST_OK);
+}
+
 static void content_that_cannot_be_read_is_handed_on(void **state)
 {
     scope(buf) struct buf noise = {0};
@@ -688,6 +713,7 @@ int main(void)
         cmocka_unit_test(an_edit_changes_only_a_small_share_of_the_form),
         cmocka_unit_test(equal_content_has_equal_forms),
         cmocka_unit_test(any_part_of_a_form_can_be_read),
+        cmocka_unit_test(scratches_that_fail_are_handed_on),
         cmocka_unit_test(content_that_cannot_be_read_is_handed_on),
         cmocka_unit_test(a_form_that_cannot_be_read_is_handed_on),
         cmocka_unit_test(a_write_that_fails_is_handed_on),
