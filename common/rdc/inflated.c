@@ -210,7 +210,7 @@ static enum status inflate_block(struct inflater *x, struct deflate_block *block
         symbol_count += count;
     }
     write_varint(layout, symbol_count);
-    return layout->size <= RDC_INFLATED_LAYOUT_MAX / 2 ? ST_OK : ST_FULL;
+    return ST_OK;
 }
 
 /* ST_BADDATA, ST_FULL: it stays as it is. */
@@ -222,9 +222,11 @@ static enum status inflate_stream(struct inflater *x, const struct rdc_content *
 
     inflated_window_begin(&x->window);
     deflate_reader_init(&x->reader, content, stream->offset, stream->offset + stream->size);
-    do
+    do {
         st = inflate_block(x, &block);
-    while (st == ST_OK && !block.last);
+        if (st == ST_OK && x->form->layout.size > RDC_INFLATED_LAYOUT_MAX / 2)
+            st = ST_FULL;
+    } while (st == ST_OK && !block.last);
     if (st == ST_OK)
         st = deflate_read_end(&x->reader, out_end);
     if (st == ST_OK)

@@ -318,6 +318,24 @@ static void a_stream_that_goes_on_beyond_its_end_stays_as_it_is(void **state)
     assert_packs_to(&form, buf_span(&bytes));
 }
 
+/* Nothing, stored in ever more blocks: two bytes of layout for five. */
+static void a_stream_that_breaks_the_limit_of_the_layout_stays_as_it_is(void **state)
+{
+    static const uint8_t block[] = {0, 0, 0, 0xff, 0xff};
+    size_t block_count = RDC_INFLATED_LAYOUT_MAX / 2 + 1;
+    scope(buf) struct buf bytes = {0};
+    (void)state;
+    for (size_t i = 0; i < block_count; i++)
+        buf_append(&bytes, block, sizeof(block));
+    bytes.data[bytes.size - sizeof(block)] = 1;
+    struct rdc_stream stream = {.size = bytes.size};
+
+    scope(form) struct form form = form_of_streams(buf_span(&bytes), &stream, 1);
+
+    assert_int_equal(form.count, 0);
+    assert_packs_to(&form, buf_span(&bytes));
+}
+
 /* --- what forms are for ----------------------------------------------------------------------*/
 
 static size_t common_prefix(struct span a, struct span b)
@@ -710,6 +728,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_is_spoilt_anywhere_comes_back),
         cmocka_unit_test(a_match_from_before_the_text_is_no_stream),
         cmocka_unit_test(a_stream_that_goes_on_beyond_its_end_stays_as_it_is),
+        cmocka_unit_test(a_stream_that_breaks_the_limit_of_the_layout_stays_as_it_is),
         cmocka_unit_test(an_edit_changes_only_a_small_share_of_the_form),
         cmocka_unit_test(equal_content_has_equal_forms),
         cmocka_unit_test(any_part_of_a_form_can_be_read),
