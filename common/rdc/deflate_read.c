@@ -58,7 +58,7 @@ static void code_init(struct deflate_code *c, const uint8_t *lengths, unsigned c
         for (unsigned k = 0; k < c->counts[length]; k++, code++, place++)
             for (unsigned at = reversed(code, length); at < 1u << DEFLATE_FAST_BITS;
                  at += 1u << length)
-                c->fast[at] = (uint16_t)(c->symbols[place] << 4 | length);
+                c->fast[at] = (uint16_t)((unsigned)c->symbols[place] << 4 | length);
         code <<= 1;
     }
 }
