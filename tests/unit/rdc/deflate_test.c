@@ -231,13 +231,14 @@ static void bit_stream_fini(struct bit_stream *s)
     buf_fini(&s->bytes);
 }
 
-/* Least significant first, as numbers are. */
+/* Least significant first, as numbers are; zeros from the 33rd bit on. */
 static void put(struct bit_stream *s, uint32_t value, unsigned count)
 {
     for (unsigned i = 0; i < count; i++, s->count++) {
         if (s->count % 8 == 0)
             write_u8(&s->bytes, 0);
-        s->bytes.data[s->count / 8] |= (uint8_t)((value >> i & 1) << s->count % 8);
+        s->bytes.data[s->count / 8] |= (uint8_t)((value & 1) << s->count % 8);
+        value >>= 1;
     }
 }
 

@@ -637,8 +637,7 @@ static void a_form_that_is_spoilt_anywhere_does_no_harm(void **state)
         uint8_t right = form.bytes.data[at];
 
         for (unsigned i = 0; i < 10; i++) {
-            form.bytes.data[at] =
-                i < 8 ? (uint8_t)(right ^ 1u << i) : (uint8_t)random_next(&random);
+            form.bytes.data[at] = (uint8_t)(i < 8 ? right ^ 1u << i : random_next(&random));
             assert_packs_within_bounds(&form);
         }
         form.bytes.data[at] = right;
