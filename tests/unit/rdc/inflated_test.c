@@ -614,43 +614,44 @@ static struct form small_form(struct buf *bytes)
     return form;
 }
 
-/* Whatever was spoilt: refused, or packed to no more than a form of this size can say. */
-static void assert_packs_within_bounds(const struct form *f)
+/* Refused, or packed to something else of no more bytes than a form of this size can say. */
+static void assert_spoilt(const struct form *f, struct span right)
 {
     scope(buf) struct buf out = {0};
     enum status st = pack(f, &out);
 
-    assert_true(st == ST_OK || st == ST_BADDATA);
+    assert_true(st == ST_BADDATA || (st == ST_OK && !span_equal(buf_span(&out), right)));
     assert_in_range(out.size, 0,
                     f->planes.text_size + 6 * f->planes.symbol_size + 3 * f->planes.layout_size);
 }
 
-static void a_form_that_is_spoilt_anywhere_does_no_harm(void **state)
+/* Make another byte of the one at @at for a while. */
+static void spoil(struct form *f, size_t at, uint8_t change, struct span right)
+{
+    f->bytes.data[at] ^= change;
+    assert_spoilt(f, right);
+    f->bytes.data[at] ^= change;
+}
+
+static void a_form_that_is_spoilt_anywhere_is_refused_or_packs_to_something_else(void **state)
 {
     struct random_source random = random_from(random_seed(__func__));
     scope(buf) struct buf bytes = {0};
     (void)state;
     scope(form) struct form form = small_form(&bytes);
+    struct span right = buf_span(&bytes);
     size_t layout_at = form.bytes.size - (size_t)form.planes.layout_size;
 
     for (size_t at = layout_at; at < form.bytes.size; at++) {
-        uint8_t right = form.bytes.data[at];
-
-        for (unsigned i = 0; i < 10; i++) {
-            form.bytes.data[at] = (uint8_t)(i < 8 ? right ^ 1u << i : random_next(&random));
-            assert_packs_within_bounds(&form);
-        }
-        form.bytes.data[at] = right;
+        for (unsigned bit = 0; bit < 8; bit++)
+            spoil(&form, at, (uint8_t)(1u << bit), right);
+        for (unsigned i = 0; i < 4; i++)
+            spoil(&form, at, (uint8_t)(1 + random_below(&random, 255)), right);
     }
-    for (unsigned i = 0; i < 2000; i++) {
-        size_t at = (size_t)random_below(&random, layout_at);
-        uint8_t right = form.bytes.data[at];
-
-        form.bytes.data[at] = (uint8_t)random_next(&random);
-        assert_packs_within_bounds(&form);
-        form.bytes.data[at] = right;
-    }
-    assert_packs_to(&form, buf_span(&bytes));
+    for (unsigned i = 0; i < 20000; i++)
+        spoil(&form, (size_t)random_below(&random, layout_at),
+              (uint8_t)(1 + random_below(&random, 255)), right);
+    assert_packs_to(&form, right);
 }
 
 static void a_form_that_lacks_or_has_a_byte_more_is_refused(void **state)
@@ -707,11 +708,22 @@ static void symbols_that_no_content_has_are_refused(void **state)
     assert_int_equal(pack_fixed("aaaa", span_of("\0\1", 2), 2), ST_OK);
     /* no place has these bytes */
     assert_int_equal(pack_fixed("abcd", span_of("\0\1", 2), 2), ST_BADDATA);
+}
+
+static void matches_to_elsewhere_that_no_content_has_are_refused(void **state)
+{
+    (void)state;
+
     assert_int_equal(pack_fixed("aaaaa", span_of("\0\0\xff\2\0\1\0", 7), 3), ST_OK);
     assert_int_equal(pack_fixed("aaaaa", span_of("\0\0\xff\3\0\1\0", 7), 3), ST_BADDATA);
     assert_int_equal(pack_fixed("aaaaa", span_of("\0\0\xff\2\0\1", 6), 3), ST_BADDATA);
-    /* 32 KiB are the longest distance */
+    /* the nearest place is told as that */
+    assert_int_equal(pack_fixed("aaaaa", span_of("\0\0\xff\2\0\0\0", 7), 3), ST_BADDATA);
+    /* from before the text, and from further than any */
+    assert_int_equal(pack_fixed("aaaaa", span_of("\0\0\xff\2\0\2\0", 7), 3), ST_BADDATA);
     assert_int_equal(pack_fixed("aaaaa", span_of("\0\0\xff\2\0\0\x80", 7), 3), ST_BADDATA);
+    /* other bytes stand there */
+    assert_int_equal(pack_fixed("abaab", span_of("\0\0\xff\2\0\1\0", 7), 3), ST_BADDATA);
 }
 
 int main(void)
@@ -737,9 +749,10 @@ int main(void)
         cmocka_unit_test(a_write_that_fails_is_handed_on),
         cmocka_unit_test(planes_that_break_a_limit_are_refused),
         cmocka_unit_test(planes_of_another_size_than_the_form_are_refused),
-        cmocka_unit_test(a_form_that_is_spoilt_anywhere_does_no_harm),
+        cmocka_unit_test(a_form_that_is_spoilt_anywhere_is_refused_or_packs_to_something_else),
         cmocka_unit_test(a_form_that_lacks_or_has_a_byte_more_is_refused),
         cmocka_unit_test(symbols_that_no_content_has_are_refused),
+        cmocka_unit_test(matches_to_elsewhere_that_no_content_has_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
