@@ -58,7 +58,7 @@ static void code_init(struct deflate_code *c, const uint8_t *lengths, unsigned c
         for (unsigned k = 0; k < c->counts[length]; k++, code++, place++)
             for (unsigned at = reversed(code, length); at < 1u << DEFLATE_FAST_BITS;
                  at += 1u << length)
-                c->fast[at] = (uint16_t)(c->symbols[place] << 4 | length);
+                c->fast[at] = (uint16_t)((unsigned)c->symbols[place] << 4 | length);
         code <<= 1;
     }
 }
@@ -93,10 +93,10 @@ static inline unsigned take_symbol(struct deflate_bits *b, const struct deflate_
 static enum status read_stored_head(struct deflate_reader *r, struct deflate_block *out)
 {
     if (deflate_bits_take(&r->bits, r->bits.held_count % 8) != 0)
-        return ST_BADDATA;
+        return refusal(r);
     out->stored_size = deflate_bits_take(&r->bits, 16);
     if ((deflate_bits_take(&r->bits, 16) ^ out->stored_size) != 0xffff)
-        return ST_BADDATA;
+        return refusal(r);
     return deflate_bits_ok(&r->bits) ? ST_OK : refusal(r);
 }
 

@@ -92,6 +92,9 @@ enum status deflate_write_block(struct deflate_writer *w, const struct deflate_b
 {
     struct deflate_lengths lengths;
 
+    if (block->type >= DEFLATE_TYPES ||
+        (block->type == DEFLATE_STORED && block->stored_size > DEFLATE_STORED_MAX))
+        return ST_BADDATA;
     put(w, block->last, 1);
     put(w, (uint32_t)block->type, 2);
     if (block->type == DEFLATE_DYNAMIC)

@@ -15,6 +15,7 @@ struct plane {
     struct rdc_scratch scratch;
     uint64_t size; /* written */
     struct buf pending;
+    enum status failed; /* of the scratch's write */
 };
 
 struct rdc_inflated {
@@ -46,10 +47,10 @@ static enum status plane_flush(struct plane *p)
 {
     if (p->pending.size == 0)
         return ST_OK;
-    enum status st = p->scratch.write(p->scratch.arg, p->size, buf_span(&p->pending));
+    p->failed = p->scratch.write(p->scratch.arg, p->size, buf_span(&p->pending));
     p->size += p->pending.size;
     buf_clear(&p->pending);
-    return st;
+    return p->failed;
 }
 
 static enum status plane_append(struct plane *p, struct span bytes)
@@ -209,7 +210,7 @@ static enum status inflate_block(struct inflater *x, struct deflate_block *block
         symbol_count += count;
     }
     write_varint(layout, symbol_count);
-    return layout->size <= RDC_INFLATED_LAYOUT_MAX / 2 ? ST_OK : ST_FULL;
+    return ST_OK;
 }
 
 /* ST_BADDATA, ST_FULL: it stays as it is. */
@@ -221,9 +222,11 @@ static enum status inflate_stream(struct inflater *x, const struct rdc_content *
 
     inflated_window_begin(&x->window);
     deflate_reader_init(&x->reader, content, stream->offset, stream->offset + stream->size);
-    do
+    do {
         st = inflate_block(x, &block);
-    while (st == ST_OK && !block.last);
+        if (st == ST_OK && x->form->layout.size > RDC_INFLATED_LAYOUT_MAX / 2)
+            st = ST_FULL;
+    } while (st == ST_OK && !block.last);
     if (st == ST_OK)
         st = deflate_read_end(&x->reader, out_end);
     if (st == ST_OK)
@@ -276,7 +279,8 @@ static enum status fill(struct inflater *x, const struct rdc_content *content,
         if (st == ST_OK) {
             raw_from = end;
             f->count += 1;
-        } else if (st == ST_BADDATA || st == ST_FULL) {
+        } else if ((st == ST_BADDATA || st == ST_FULL) && f->text.failed == ST_OK &&
+                   f->symbols.failed == ST_OK) {
             go_back(f, &before);
         } else {
             return st;

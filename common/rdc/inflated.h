@@ -52,7 +52,8 @@ struct rdc_inflated;
  * is, and so does what follows it up to where it was said to end. Equal content and streams give
  * equal forms.
  *
- * Fails with what content and scratches gave.
+ * Fails with what content and scratches gave, and with ST_FULL when what stays packed is more than the
+ * limits allow.
  */
 NODISCARD enum status rdc_inflated_new(const struct rdc_content *content,
                                        const struct rdc_stream *streams, size_t count,

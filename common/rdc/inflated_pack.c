@@ -155,6 +155,16 @@ static enum status take_escaped(struct packer *p, unsigned *out_length, unsigned
     return *out_distance <= DEFLATE_DISTANCE_MAX ? ST_OK : ST_BADDATA;
 }
 
+/* Whether unpacking would have told a match by this distance, and not by the nearest one. */
+static bool is_elsewhere(const struct inflated_window *w, unsigned distance, unsigned nearest,
+                         unsigned length)
+{
+    const uint8_t *at = w->bytes + w->at;
+
+    return distance != nearest && distance <= inflated_window_offset(w) &&
+           memcmp(at - distance, at, length) == 0;
+}
+
 static inline enum status take_symbol(struct packer *p, deflate_symbol *out)
 {
     struct inflated_window *w = &p->window;
@@ -176,9 +186,12 @@ static inline enum status take_symbol(struct packer *p, deflate_symbol *out)
         st = need_text(p, length);
     if (st != ST_OK)
         return st;
+    unsigned nearest =
+        nearest_find(&w->nearest, w->bytes + w->at, inflated_window_offset(w), length);
     if (distance == 0)
-        distance =
-            nearest_find(&w->nearest, w->bytes + w->at, inflated_window_offset(w), length);
+        distance = nearest;
+    else if (!is_elsewhere(w, distance, nearest, length))
+        return ST_BADDATA;
     w->at += length;
     *out = length << 16 | distance;
     return distance > 0 ? ST_OK : ST_BADDATA;
@@ -233,8 +246,11 @@ static enum status pack_stream(struct packer *p, struct reader *layout)
 
     deflate_writer_init(&p->writer, &p->out);
     inflated_window_begin(&p->window);
-    for (bool last = false; !last && st == ST_OK;)
+    for (bool last = false; !last && st == ST_OK;) {
         st = pack_block(p, layout, &last);
+        if (st == ST_OK)
+            st = flush_full(p);
+    }
     deflate_write_end(&p->writer);
     leave_text(p);
     return st;

@@ -43,13 +43,13 @@ void nearest_begin(struct nearest *n);
  * @offset  in the text, at least that of the call before; below 2^31
  * @length  from 3 on
  *
- * 0: none was found; there may be one, when many places begin alike.
+ * 0: none was found; there may be one, when many places begin alike or have the same hash.
  */
 uint32_t nearest_find(struct nearest *n, const uint8_t *text, uint64_t offset, unsigned length);
 
 /*
  * Take note of the places before @offset. Needed only before bytes that are further than 32 KiB
- * from the next find() go out of reach.
+ * from the next find() go out of reach. Three bytes from @text on can be read.
  */
 void nearest_note(struct nearest *n, const uint8_t *text, uint64_t offset);
 

@@ -208,7 +208,7 @@ enum status rdc_streams_find(const struct rdc_content *content, struct rdc_strea
     uint8_t magic[MAGIC_SIZE];
 
     *out = (struct rdc_streams){0};
-    if (content->size < RDC_STREAM_SIZE_MIN)
+    if (content->size < RDC_STREAM_SIZE_MIN || content->size > RDC_INFLATED_SIZE_MAX)
         return ST_OK;
     enum status st = rdc_content_read(content, 0, magic, sizeof(magic));
     if (st != ST_OK)

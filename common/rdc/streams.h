@@ -23,10 +23,12 @@ struct rdc_streams {
 };
 
 /*
- * Find the streams of at least RDC_STREAM_SIZE_MIN bytes.
+ * Find the streams of at least RDC_STREAM_SIZE_MIN bytes, in content that an unpacked form has room
+ * for.
  *
- * Content that is no archive costs one small read, an archive its directory. What contradicts itself
- * has no streams. Fails with what reading gave.
+ * Content that is no archive costs one small read, an archive its directory. Members that cannot be
+ * where the directory says, or follow what is no directory, are left out; none is told when some lie
+ * over each other. Fails with what reading gave.
  */
 NODISCARD enum status rdc_streams_find(const struct rdc_content *content, struct rdc_streams *out);
 void rdc_streams_fini(struct rdc_streams *s);
