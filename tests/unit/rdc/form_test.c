@@ -26,6 +26,7 @@ struct saving {
     enum base_kind base; /* what the sender has of the older one */
     struct rdc_link link;
     bool other_seed_first;
+    bool base_is_other; /* that seed is what the sender has */
     bool receiver_without_scratches;
     bool sender_without_scratches;
 
@@ -117,12 +118,15 @@ static void run(struct saving *s)
     struct span new_bytes = buf_span(&s->new_bytes);
     struct span other_bytes = span_part(new_bytes, new_bytes.size / 2, 20000);
     struct rdc_content old_content = rdc_content_of(&old_bytes);
+    struct rdc_content other_content = rdc_content_of(&other_bytes);
     struct rdc_hash old_hash = sha256(old_bytes);
+    struct rdc_hash other_hash = sha256(other_bytes);
     struct rdc_signature_options signing = {.key = KEY};
     struct rdc_signature *signature;
     assert_int_equal(rdc_signature_of(&old_content, &signing, &signature), ST_OK);
-    struct rdc_base base = base_of(s->base, &old_content, &old_hash, signature);
-    struct rdc_seed seeds[2] = {{.content = rdc_content_of(&other_bytes)},
+    struct rdc_base base = base_of(s->base, s->base_is_other ? &other_content : &old_content,
+                                   s->base_is_other ? &other_hash : &old_hash, signature);
+    struct rdc_seed seeds[2] = {{.content = other_content, .hash = &other_hash},
                                 {.content = old_content, .hash = &old_hash}};
     struct rdc_receive_options receive_options = {
         .size = new_bytes.size,
@@ -259,6 +263,20 @@ static void the_seed_that_has_streams_need_not_be_the_first(void **state)
     assert_unpacked(&s, RDC_WAY_PULL, 10000);
 }
 
+static void a_push_against_another_seed_than_the_archive_is_as_ever(void **state)
+{
+    scope(saving) struct saving s = edited(TEXT_SIZE, PICTURE_SIZE);
+    (void)state;
+    s.base = BASE_BYTES;
+    s.base_is_other = true;
+    s.other_seed_first = true;
+
+    run(&s);
+
+    assert_packed(&s);
+    assert_string_equal(rdc_way_name(s.stats.way), rdc_way_name(RDC_WAY_PUSH_BYTES));
+}
+
 static void without_scratches_at_either_end_archives_travel_as_they_are(void **state)
 {
     (void)state;
@@ -323,6 +341,7 @@ int main(void)
         cmocka_unit_test(streams_that_are_a_small_part_stay_packed),
         cmocka_unit_test(streams_that_both_have_stay_packed),
         cmocka_unit_test(the_seed_that_has_streams_need_not_be_the_first),
+        cmocka_unit_test(a_push_against_another_seed_than_the_archive_is_as_ever),
         cmocka_unit_test(without_scratches_at_either_end_archives_travel_as_they_are),
         cmocka_unit_test(what_is_told_arrives),
         cmocka_unit_test(telling_of_a_seed_that_is_not_there_is_refused),
