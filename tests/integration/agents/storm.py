@@ -6,7 +6,8 @@
   storm.py summary LEDGER                         what the users did
   storm.py check LEDGER ROOT...                   nothing written is lost; no file is torn
 
-A content is its token, one a line, repeated. What a user replaces or removes is moved into the
+A content is its token, one a line, repeated; or an archive of its token and of a text that all
+archives share, so that one that takes another's place travels unpacked. What a user replaces or removes is moved into the
 graveyard beside the ledger first, so that it is known which contents users themselves gave up, even
 when something else stood there than they thought. Every other token must stand in the trees or in a
 preserve area.
@@ -14,16 +15,21 @@ preserve area.
 
 import collections
 import ctypes
+import gzip
 import json
 import os
 import random
 import sys
 import time
+import zlib
 
 PRIVATE = ".coterie"
 NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"]
 DEPTH_MAX = 4
 SIZES = [0, 0, 0, 1, 10, 100, 1000, 10_000, 100_000] * 15 + [1_000_000, 10_000_000]
+ARCHIVE_SHARE = 0.1
+ARCHIVE_MAGIC = b"\x1f\x8b"
+ARCHIVE_TEXT = " ".join("%x" % n for n in random.Random(1).choices(range(9000), k=70_000)).encode()
 NOREPLACE, EXCHANGE = 1, 2
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -36,6 +42,10 @@ def rename(old, new, flags):
 def content(token, size):
     line = (token + "\n").encode()
     return line * (1 + size // len(line))
+
+
+def archive(token, level):
+    return gzip.compress(token.encode() + b"\n" + ARCHIVE_TEXT, level)
 
 
 class User:
@@ -57,10 +67,13 @@ class User:
 
     def fresh(self):
         self.count += 1
-        size = self.random.choice(SIZES)
         token = f"{self.prefix}-{self.count}"
-        self.bytes += size
-        return token, content(token, size)
+        if self.random.random() < ARCHIVE_SHARE:
+            data = archive(token, self.random.choice([6, 6, 9, 1]))
+        else:
+            data = content(token, self.random.choice(SIZES))
+        self.bytes += len(data)
+        return token, data
 
     def grave(self):
         self.graves += 1
@@ -167,7 +180,7 @@ class User:
             return
         with open(path, "r+b") as file:
             line = file.readline()
-            if line.endswith(b"\n"):
+            if line.endswith(b"\n") and not line.startswith(ARCHIVE_MAGIC):
                 file.seek(0, os.SEEK_END)
                 file.write(line)
                 self.bytes += len(line)
@@ -241,11 +254,27 @@ def files(top):
                 yield path
 
 
+def unpacked(data):
+    """The token of an archive, and whether the archive is as one was written."""
+    try:
+        token, text = gzip.decompress(data).split(b"\n", 1)
+    except (OSError, EOFError, ValueError, zlib.error):
+        return "", False
+    return token.decode(errors="replace"), text == ARCHIVE_TEXT
+
+
 def tokens(top, torn=None):
     found = set()
     for path in files(top):
         with open(path, "rb") as file:
-            lines = file.read().split(b"\n")
+            data = file.read()
+        if data.startswith(ARCHIVE_MAGIC):
+            token, whole = unpacked(data)
+            found.add(token)
+            if torn is not None and not whole:
+                torn.append(path)
+            continue
+        lines = data.split(b"\n")
         if torn is not None and (lines[-1] or len(set(lines[:-1])) != 1):
             torn.append(path)
         found.update(line.decode(errors="replace") for line in set(lines) if line)
