@@ -78,7 +78,6 @@ struct deflate_code {
 
 struct deflate_reader {
     struct deflate_bits bits;
-    uint64_t begin;
     struct deflate_code literals;
     struct deflate_code offsets;
 };

@@ -14,7 +14,6 @@ void deflate_reader_init(struct deflate_reader *r, const struct rdc_content *con
     r->bits = (struct deflate_bits){
         .content = content, .offset = offset, .offset_end = offset_end, .failed = ST_OK};
     r->bits.input = mem_pages(DEFLATE_INPUT_SIZE);
-    r->begin = offset;
 }
 
 void deflate_reader_fini(struct deflate_reader *r)
