@@ -90,8 +90,8 @@
 #define RDC_SLIVERS_BYTES_MAX     (8u << 20)      /* names of slivers in one exchange */
 #define RDC_REASON_SIZE_MAX       512u            /* text of a failure frame */
 #define RDC_REPEAT_CHUNKS_MAX     (512u << 10)    /* new chunks looked at for repeats: 16 MB of tables */
-#define RDC_STREAM_SIZE_MIN       (16u << 10)     /* a DEFLATE stream that is worth unpacking */
-#define RDC_STREAM_COUNT_MAX      1024u           /* of one file, that are told */
+#define RDC_STREAM_SIZE_MIN       1024u           /* a DEFLATE stream that is worth unpacking */
+#define RDC_STREAM_COUNT_MAX      4096u           /* of one file, that are told: the largest */
 #define RDC_STREAM_BYTES_MAX      (UINT64_C(256) << 20) /* packed bytes that one exchange unpacks: ten seconds of work at each end */
 #define RDC_INFLATED_SIZE_MAX     (UINT64_C(2000) << 20) /* bytes of each plane of an unpacked form, on disk */
 #define RDC_INFLATED_LAYOUT_MAX   (16u << 20)     /* bytes of its layout, in memory */

@@ -10,6 +10,7 @@
 
 #define LINK_FAST 9000000u /* bytes a second; packed streams cross it sooner than they are unpacked */
 #define SHARE_MIN 128u     /* the streams are at least one part in so many of the content */
+#define TOLD_WIDTH 3u /* bytes of an identity */
 #define HASH_SIZE (256u << 10)
 
 /* --- what the receiver tells -----------------------------------------------------------------*/
@@ -32,10 +33,8 @@ void rdc_told_write(const struct rdc_told *told, struct buf *out)
         return;
     write_varint(out, told->streams.count);
     write_u8(out, (uint8_t)told->seed);
-    for (size_t i = 0; i < told->streams.count; i++) {
-        write_varint(out, told->streams.items[i].size);
-        write_u32(out, told->streams.items[i].identity);
-    }
+    for (size_t i = 0; i < told->streams.count; i++)
+        write_hash(out, told->streams.items[i].identity, TOLD_WIDTH);
 }
 
 bool rdc_told_read(struct rdc_told *told, struct reader *r, unsigned seed_count)
@@ -49,10 +48,8 @@ bool rdc_told_read(struct rdc_told *told, struct reader *r, unsigned seed_count)
     told->seed = reader_u8(r);
     told->streams.items = mem_new(count, sizeof(*told->streams.items));
     told->streams.count = count;
-    for (size_t i = 0; i < count; i++) {
-        told->streams.items[i].size = reader_varint(r);
-        told->streams.items[i].identity = reader_u32(r);
-    }
+    for (size_t i = 0; i < count; i++)
+        told->streams.items[i].identity = (uint32_t)reader_hash(r, TOLD_WIDTH);
     return reader_ok(r) && told->seed < seed_count;
 }
 
@@ -63,35 +60,43 @@ void rdc_told_fini(struct rdc_told *told)
 
 /* --- the sender's ----------------------------------------------------------------------------*/
 
-static bool has_stream(const struct rdc_streams *streams, uint32_t identity)
+static int compare_identities(const void *a, const void *b)
 {
-    for (size_t i = 0; i < streams->count; i++)
-        if (streams->items[i].identity == identity)
-            return true;
-    return false;
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+
+    return (left > right) - (left < right);
 }
 
-/* Those of @streams that @others have not, by their numbers; as many as may be unpacked.
- * @out_bytes: their packed bytes. */
+/* Those of @streams that @others have not, by their numbers. */
 static size_t pick_others(const struct rdc_streams *streams, const struct rdc_streams *others,
-                          uint32_t *picks, uint64_t *out_bytes)
+                          uint32_t *picks)
 {
-    uint64_t bytes = 0;
+    scope_free uint32_t *known = mem_new(others->count, sizeof(*known));
     size_t count = 0;
 
+    for (size_t i = 0; i < others->count; i++)
+        known[i] = others->items[i].identity;
+    qsort(known, others->count, sizeof(*known), compare_identities);
     for (size_t i = 0; i < streams->count; i++) {
-        uint64_t size = streams->items[i].size;
-
-        if (has_stream(others, streams->items[i].identity) || size > RDC_STREAM_BYTES_MAX - bytes)
-            continue;
-        bytes += size;
-        picks[count++] = (uint32_t)i;
+        if (!bsearch(&streams->items[i].identity, known, others->count, sizeof(*known),
+                     compare_identities))
+            picks[count++] = (uint32_t)i;
     }
-    *out_bytes = bytes;
     return count;
 }
 
-/* The form of @content with these of its streams unpacked; NULL: none could be. */
+static uint64_t bytes_of(const struct rdc_streams *streams, const uint32_t *picks, size_t count)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += streams->items[picks[i]].size;
+    return bytes;
+}
+
+/* The form of @content with these of its streams unpacked, or as many of them as one exchange may
+ * unpack; NULL: it could not be made. */
 static struct rdc_inflated *inflate_picks(const struct rdc_content *content,
                                           const struct rdc_streams *streams, const uint32_t *picks,
                                           size_t count, const struct rdc_scratches *scratches,
@@ -99,10 +104,18 @@ static struct rdc_inflated *inflate_picks(const struct rdc_content *content,
 {
     scope_free struct rdc_stream *items = mem_new(count, sizeof(*items));
     struct rdc_inflated *form = NULL;
+    uint64_t bytes = 0;
+    size_t item_count = 0;
 
-    for (size_t i = 0; i < count; i++)
-        items[i] = streams->items[picks[i]];
-    *out_status = rdc_inflated_new(content, items, count, scratches, &form);
+    for (size_t i = 0; i < count; i++) {
+        const struct rdc_stream *stream = &streams->items[picks[i]];
+
+        if (stream->size > RDC_STREAM_BYTES_MAX - bytes)
+            continue;
+        bytes += stream->size;
+        items[item_count++] = *stream;
+    }
+    *out_status = rdc_inflated_new(content, items, item_count, scratches, &form);
     return form;
 }
 
@@ -158,15 +171,14 @@ static bool make_content(struct rdc_sent_form *f, const struct rdc_send_options 
                          const struct rdc_told *told, uint64_t bytes_min)
 {
     scope_free uint32_t *own = mem_new(RDC_STREAM_COUNT_MAX, sizeof(*own));
-    uint64_t own_bytes;
-    uint64_t told_bytes;
     struct rdc_streams streams;
     enum status st = rdc_streams_find(&options->content, &streams);
 
     if (st != ST_OK)
         return false;
-    size_t own_count = pick_others(&streams, &told->streams, own, &own_bytes);
-    f->pick_count = pick_others(&told->streams, &streams, f->picks, &told_bytes);
+    size_t own_count = pick_others(&streams, &told->streams, own);
+    uint64_t own_bytes = bytes_of(&streams, own, own_count);
+    f->pick_count = pick_others(&told->streams, &streams, f->picks);
     if (own_count > 0 && f->pick_count > 0 && own_bytes >= bytes_min &&
         own_bytes >= options->content.size / SHARE_MIN)
         f->content = inflate_picks(&options->content, &streams, own, own_count,

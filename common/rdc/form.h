@@ -16,7 +16,7 @@
 
 /* --- what the receiver tells -----------------------------------------------------------------*/
 
-/* Streams of a seed; their offsets are the receiver's own affair, and not told. */
+/* Streams of a seed; where they are, and how large, is the receiver's own affair and not told. */
 struct rdc_told {
     unsigned seed;
     struct rdc_streams streams; /* count 0: nothing was told */

@@ -6,7 +6,7 @@
  *
  *   OPEN     r→s  size v · delay v (bytes that one round trip costs) · key_check u32 · seed_count v
  *                 per seed: size v · flags u8 (1: hash known) · [first 16 bytes of its SHA-256]
- *                 · [stream_count v · seed u8 · per DEFLATE stream of it: size v · identity u32].
+ *                 · [stream_count v · seed u8 · identity u24 of each DEFLATE stream in it].
  *                 A receiver whose seed could not be unpacked, or whose result could not be packed,
  *                 sends it again, telling no streams, and drops frames until the new START.
  *   START    s→r  way u8 (and START_INFLATED) · size v · [text v · symbols v · layout v (sizes of the

@@ -30,6 +30,7 @@ struct inflater {
     struct rdc_inflated *form;
     struct deflate_reader reader;
     struct inflated_window window;
+    uint8_t *piece; /* INFLATED_PIECE bytes, of what stays packed */
     deflate_symbol symbols[INFLATED_BATCH];
     uint8_t told[INFLATED_BATCH * INFLATED_SYMBOL_MAX];
 };
@@ -61,19 +62,19 @@ static enum status plane_append(struct plane *p, struct span bytes)
     return p->pending.size >= INFLATED_PIECE ? plane_flush(p) : ST_OK;
 }
 
-static enum status append_raw(struct rdc_inflated *f, const struct rdc_content *content,
+static enum status append_raw(struct inflater *x, const struct rdc_content *content,
                               uint64_t from, uint64_t to)
 {
-    scope_free uint8_t *piece = mem_pages(INFLATED_PIECE);
+    struct rdc_inflated *f = x->form;
     enum status st = ST_OK;
 
     write_varint(&f->layout, to - from);
     while (from < to && st == ST_OK) {
         size_t size = to - from < INFLATED_PIECE ? (size_t)(to - from) : INFLATED_PIECE;
 
-        st = rdc_content_read(content, from, piece, size);
+        st = rdc_content_read(content, from, x->piece, size);
         if (st == ST_OK)
-            st = plane_append(&f->text, span_of(piece, size));
+            st = plane_append(&f->text, span_of(x->piece, size));
         from += size;
     }
     return st;
@@ -271,7 +272,7 @@ static enum status fill(struct inflater *x, const struct rdc_content *content,
             st = plane_flush(&f->symbols);
         struct place before = {f->text.size, f->symbols.size, f->layout.size};
         if (st == ST_OK)
-            st = append_raw(f, content, raw_from, stream->offset);
+            st = append_raw(x, content, raw_from, stream->offset);
         if (st == ST_OK)
             st = plane_flush(&f->text);
         if (st == ST_OK)
@@ -286,7 +287,7 @@ static enum status fill(struct inflater *x, const struct rdc_content *content,
             return st;
         }
     }
-    st = append_raw(f, content, raw_from, content->size);
+    st = append_raw(x, content, raw_from, content->size);
     if (st == ST_OK)
         st = plane_flush(&f->text);
     return st == ST_OK ? plane_flush(&f->symbols) : st;
@@ -301,12 +302,14 @@ enum status rdc_inflated_new(const struct rdc_content *content, const struct rdc
     enum status st = scratches->open(scratches->arg, &f->text.scratch);
 
     x->form = f;
+    x->piece = mem_pages(INFLATED_PIECE);
     inflated_window_init(&x->window);
     if (st == ST_OK)
         st = scratches->open(scratches->arg, &f->symbols.scratch);
     if (st == ST_OK)
         st = fill(x, content, streams, count);
     inflated_window_fini(&x->window);
+    free(x->piece);
     free(x);
     buf_fini(&f->text.pending);
     buf_fini(&f->symbols.pending);

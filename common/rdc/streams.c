@@ -36,7 +36,7 @@ static void add(struct rdc_streams *s, uint64_t offset, uint64_t size, uint32_t 
 
     s->items = mem_resize(s->items, s->count + 1, sizeof(*s->items));
     s->items[s->count++] =
-        (struct rdc_stream){.offset = offset, .size = size, .identity = text_crc ^ sizes};
+        (struct rdc_stream){.offset = offset, .size = size, .identity = (text_crc ^ sizes) >> 8};
 }
 
 /* --- gzip ------------------------------------------------------------------------------------*/
@@ -133,13 +133,12 @@ static enum status add_member(const struct rdc_content *content, const struct zi
     return ST_OK;
 }
 
-static enum status list_members(const struct rdc_content *content, struct span directory,
-                                struct rdc_streams *out)
+/* The members that may be worth unpacking. */
+static void list_members(struct span directory, struct buf *out)
 {
     struct reader r = reader_of(directory);
-    enum status st = ST_OK;
 
-    while (st == ST_OK && out->count < RDC_STREAM_COUNT_MAX && reader_u32(&r) == ZIP_ENTRY) {
+    while (reader_u32(&r) == ZIP_ENTRY) {
         struct zip_member m;
 
         reader_bytes(&r, 6);
@@ -156,7 +155,36 @@ static enum status list_members(const struct rdc_content *content, struct span d
         reader_bytes(&r, names);
         if (reader_ok(&r) && m.method == METHOD_DEFLATE && m.size >= RDC_STREAM_SIZE_MIN &&
             m.size < UINT32_MAX)
-            st = add_member(content, &m, out);
+            buf_append(out, &m, sizeof(m));
+    }
+}
+
+static int compare_sizes(const void *a, const void *b)
+{
+    const struct zip_member *left = a;
+    const struct zip_member *right = b;
+    int larger_first = (left->size < right->size) - (left->size > right->size);
+
+    return larger_first ? larger_first
+                        : (left->header_at > right->header_at) - (left->header_at < right->header_at);
+}
+
+/* The largest members, as many as may be told. */
+static enum status add_members(const struct rdc_content *content, struct buf *members,
+                               struct rdc_streams *out)
+{
+    size_t count = members->size / sizeof(struct zip_member);
+    enum status st = ST_OK;
+
+    if (count > RDC_STREAM_COUNT_MAX) {
+        qsort(members->data, count, sizeof(struct zip_member), compare_sizes);
+        count = RDC_STREAM_COUNT_MAX;
+    }
+    for (size_t i = 0; i < count && st == ST_OK; i++) {
+        struct zip_member m;
+
+        memcpy(&m, members->data + i * sizeof(m), sizeof(m));
+        st = add_member(content, &m, out);
     }
     return st;
 }
@@ -183,6 +211,7 @@ static enum status find_zip(const struct rdc_content *content, struct rdc_stream
     size_t tail_size = content->size < tail_max ? (size_t)content->size : tail_max;
     struct zip_directory directory;
     scope(buf) struct buf bytes = {0};
+    scope(buf) struct buf members = {0};
     enum status st = rdc_content_read(content, content->size - tail_size,
                                       buf_extend(&bytes, tail_size), tail_size);
 
@@ -191,8 +220,10 @@ static enum status find_zip(const struct rdc_content *content, struct rdc_stream
     buf_clear(&bytes);
     st = rdc_content_read(content, directory.offset, buf_extend(&bytes, (size_t)directory.size),
                           (size_t)directory.size);
-    if (st == ST_OK)
-        st = list_members(content, buf_span(&bytes), out);
+    if (st == ST_OK) {
+        list_members(buf_span(&bytes), &members);
+        st = add_members(content, &members, out);
+    }
     if (out->count > 0)
         qsort(out->items, out->count, sizeof(*out->items), compare_offsets);
     if (!lie_apart(out))

@@ -14,7 +14,7 @@
 struct rdc_stream {
     uint64_t offset;
     uint64_t size;     /* the stream ends there, or earlier */
-    uint32_t identity; /* of checksum and sizes: streams that only seem equal stay packed */
+    uint32_t identity; /* 24 bits, of checksum and sizes: streams that only seem equal stay packed */
 };
 
 struct rdc_streams {
@@ -23,8 +23,8 @@ struct rdc_streams {
 };
 
 /*
- * Find the streams of at least RDC_STREAM_SIZE_MIN bytes, in content that an unpacked form has room
- * for.
+ * Find the streams of at least RDC_STREAM_SIZE_MIN bytes, the largest ones when there are more than
+ * RDC_STREAM_COUNT_MAX, in content that an unpacked form has room for.
  *
  * Content that is no archive costs one small read, an archive its directory. Members that cannot be
  * where the directory says, or follow what is no directory, are left out; none is told when some lie

@@ -164,18 +164,22 @@ static void small_members_stay_packed(void **state)
     rdc_streams_fini(&streams);
 }
 
-static void no_more_members_are_told_than_the_limit(void **state)
+static void of_many_members_the_largest_are_told(void **state)
 {
     scope(buf) struct buf noise = {0};
     scope(archive_zip) struct archive_zip zip = {0};
     (void)state;
-    archive_noise(&noise, RDC_STREAM_SIZE_MIN, 1);
+    archive_noise(&noise, 3 * RDC_STREAM_SIZE_MIN, 1);
 
     for (unsigned i = 0; i < RDC_STREAM_COUNT_MAX + 3; i++)
-        archive_zip_add(&zip, buf_span(&noise), ARCHIVE_DEFLATED, 0);
+        archive_zip_add(&zip, span_of(noise.data, RDC_STREAM_SIZE_MIN), ARCHIVE_DEFLATED, 0);
+    size_t begin = archive_zip_add(&zip, buf_span(&noise), ARCHIVE_DEFLATED, 0);
     archive_zip_end(&zip, "");
+    struct rdc_streams streams = streams_of(buf_span(&zip.bytes));
 
-    assert_int_equal(count_of(buf_span(&zip.bytes)), RDC_STREAM_COUNT_MAX);
+    assert_int_equal(streams.count, RDC_STREAM_COUNT_MAX);
+    assert_int_equal(streams.items[RDC_STREAM_COUNT_MAX - 1].offset, begin);
+    rdc_streams_fini(&streams);
 }
 
 static void an_archive_of_overlapping_members_has_no_streams(void **state)
@@ -396,7 +400,7 @@ int main(void)
         cmocka_unit_test(a_comment_hides_nothing),
         cmocka_unit_test(members_come_in_the_order_of_their_bytes),
         cmocka_unit_test(small_members_stay_packed),
-        cmocka_unit_test(no_more_members_are_told_than_the_limit),
+        cmocka_unit_test(of_many_members_the_largest_are_told),
         cmocka_unit_test(an_archive_of_overlapping_members_has_no_streams),
         cmocka_unit_test(a_directory_that_points_outside_has_no_streams),
         cmocka_unit_test(an_end_that_contradicts_itself_has_no_streams),
