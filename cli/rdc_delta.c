@@ -3,8 +3,8 @@
  * coterie rdc signature, delta, patch: the exchange by way of files.
  *
  * A signature file is the SHA-256 of the file it is of, then the stored form of signature.h.
- * A delta file is "CDLT", version u8 = 2, key check u32, SHA-256 of OLD, SHA-256 of NEW, size of NEW
- * v, then the sender's frames of a push, each behind its size v (v: LEB128).
+ * A delta file is "CDLT", version u8 = 2, key check u32, SHA-256 of OLD, SHA-256 of NEW, size of
+ * NEW v, then the sender's frames of a push, each behind its size v (v: LEB128).
  */
 #include "cli/rdc.h"
 

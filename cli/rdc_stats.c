@@ -110,15 +110,17 @@ static void print_stats(const struct rdc_options *options, const struct rdc_stat
     double building = (double)receiver->build_ns / 1e9;
     double unpacking = (double)(receiver->unpack_ns + sender->unpack_ns) / 1e9;
     json_t *json = json_pack(
-        "{s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:b}",
+        "{s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
+        "s:I, s:b}",
         "way", rdc_way_name(receiver->way), "fell_back", (int)receiver->fell_back, "repeated",
-        (int)receiver->repeated, "unpacked", (int)receiver->unpacked, "bytes_up", (json_int_t)receiver->bytes_out, "bytes_down",
-        (json_int_t)receiver->bytes_in, "bytes_total", (json_int_t)(receiver->bytes_out + receiver->bytes_in), "rounds",
+        (int)receiver->repeated, "unpacked", (int)receiver->unpacked, "bytes_up",
+        (json_int_t)receiver->bytes_out, "bytes_down", (json_int_t)receiver->bytes_in,
+        "bytes_total", (json_int_t)(receiver->bytes_out + receiver->bytes_in), "rounds",
         (json_int_t)receiver->rounds, "literal_bytes", (json_int_t)receiver->literal_bytes,
         "copied_bytes", (json_int_t)receiver->copied_bytes, "cpu_seconds", cost.cpu_seconds,
         "cpu_signature_seconds", signing, "cpu_match_seconds", matching, "cpu_pack_seconds",
-        packing, "cpu_build_seconds", building, "cpu_unpack_seconds", unpacking, "wall_seconds", cost.wall_seconds,
-        "peak_memory_bytes", (json_int_t)peak_memory(), "verified", 1);
+        packing, "cpu_build_seconds", building, "cpu_unpack_seconds", unpacking, "wall_seconds",
+        cost.wall_seconds, "peak_memory_bytes", (json_int_t)peak_memory(), "verified", 1);
 
     if (options->json) {
         rdc_print_json(json);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent/transfer/stage_scratch.h: room in the staging area, and of its quota, for what the RDC engine
- * unpacks. */
+/* agent/transfer/stage_scratch.h: room in the staging area, and of its quota, for what the RDC
+ * engine unpacks. */
 #ifndef AGENT_TRANSFER_STAGE_SCRATCH_H
 #define AGENT_TRANSFER_STAGE_SCRATCH_H
 

@@ -61,7 +61,7 @@ struct deflate_bits {
     const uint8_t *end;
     uint64_t held;
     unsigned held_count;
-    unsigned lacking; /* of the held bits, how many lie beyond the end */
+    unsigned lacking;                  /* of the held bits, how many lie beyond the end */
     const struct rdc_content *content; /* what comes after `end`; NULL: nothing */
     uint64_t offset;
     uint64_t offset_end;
@@ -82,7 +82,8 @@ struct deflate_reader {
     struct deflate_code offsets;
 };
 
-/* Read a stream that begins at @offset and ends before @offset_end. @content outlives the reader. */
+/* Read a stream that begins at @offset and ends before @offset_end. @content outlives the reader.
+ */
 void deflate_reader_init(struct deflate_reader *r, const struct rdc_content *content,
                          uint64_t offset, uint64_t offset_end);
 void deflate_reader_fini(struct deflate_reader *r);
@@ -91,7 +92,8 @@ void deflate_reader_fini(struct deflate_reader *r);
  * as it was; else what reading gave. */
 NODISCARD enum status deflate_read_block(struct deflate_reader *r, struct deflate_block *out);
 
-/* Up to @symbol_max of the block's symbols; @out_ended: no more follow in it. Not of stored ones. */
+/* Up to @symbol_max of the block's symbols; @out_ended: no more follow in it. Not of stored ones.
+ */
 NODISCARD enum status deflate_read_symbols(struct deflate_reader *r, deflate_symbol *symbols,
                                            size_t symbol_max, size_t *out_count, bool *out_ended);
 
@@ -119,8 +121,8 @@ NODISCARD enum status deflate_write_block(struct deflate_writer *w,
                                           const struct deflate_block *block);
 
 /* ST_BADDATA when the block has no code for one of the symbols. */
-NODISCARD enum status deflate_write_symbols(struct deflate_writer *w,
-                                            const deflate_symbol *symbols, size_t count);
+NODISCARD enum status deflate_write_symbols(struct deflate_writer *w, const deflate_symbol *symbols,
+                                            size_t count);
 /* The block's symbols are all written; not of stored ones. */
 NODISCARD enum status deflate_write_block_end(struct deflate_writer *w);
 void deflate_write_stored(struct deflate_writer *w, struct span bytes);
@@ -136,8 +138,8 @@ struct deflate_lengths {
 };
 
 uint32_t deflate_bits_take(struct deflate_bits *b, unsigned count); /* at most 32 */
-bool deflate_bits_ok(const struct deflate_bits *b);                 /* all that was taken was there */
-void deflate_bits_refill(struct deflate_bits *b);                   /* 56 bits are held, or lacking */
+bool deflate_bits_ok(const struct deflate_bits *b); /* all that was taken was there */
+void deflate_bits_refill(struct deflate_bits *b);   /* 56 bits are held, or lacking */
 
 /* The code lengths of a dynamic block; bits that were taken are appended to @table, unless NULL. */
 bool deflate_lengths_read(struct deflate_bits *b, struct deflate_lengths *out,

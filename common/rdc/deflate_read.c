@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define BLOCK_END    256u
-#define EXTRA_UNIQUE 30u /* of length code 284: 31 more would be 258, which has a code of its own */
+#define EXTRA_UNIQUE 30u /* of length code 284: with 31 it is 258, which has another code */
 
 void deflate_reader_init(struct deflate_reader *r, const struct rdc_content *content,
                          uint64_t offset, uint64_t offset_end)

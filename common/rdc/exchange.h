@@ -42,8 +42,8 @@
  * Memory is bounded by RDC_SEGMENT_* and about 1 % of the file's size.
  *
  * Archives (ZIP and so office documents, gzip) differ from one edit on, packed as they are. Where
- * both ends have scratches, the streams that differ are unpacked there, the exchange is about what is
- * in them, and the receiver packs it again: the same bits, whichever compressor made them.
+ * both ends have scratches, the streams that differ are unpacked there, the exchange is about what
+ * is in them, and the receiver packs it again: the same bits, whichever compressor made them.
  */
 #ifndef COMMON_RDC_EXCHANGE_H
 #define COMMON_RDC_EXCHANGE_H

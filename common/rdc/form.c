@@ -8,10 +8,11 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#define LINK_FAST 9000000u /* bytes a second; packed streams cross it sooner than they are unpacked */
-#define SHARE_MIN 128u     /* the streams are at least one part in so many of the content */
-#define TOLD_WIDTH 3u /* bytes of an identity */
-#define HASH_SIZE (256u << 10)
+#define LINK_FAST                                                                                  \
+    9000000u            /* bytes a second; packed streams cross it sooner than they are unpacked */
+#define SHARE_MIN  128u /* the streams are at least one part in so many of the content */
+#define TOLD_WIDTH 3u   /* bytes of an identity */
+#define HASH_SIZE  (256u << 10)
 
 /* --- what the receiver tells -----------------------------------------------------------------*/
 
@@ -181,8 +182,8 @@ static bool make_content(struct rdc_sent_form *f, const struct rdc_send_options 
     f->pick_count = pick_others(&told->streams, &streams, f->picks);
     if (own_count > 0 && f->pick_count > 0 && own_bytes >= bytes_min &&
         own_bytes >= options->content.size / SHARE_MIN)
-        f->content = inflate_picks(&options->content, &streams, own, own_count,
-                                   &options->scratches, &st);
+        f->content =
+            inflate_picks(&options->content, &streams, own, own_count, &options->scratches, &st);
     rdc_streams_fini(&streams);
     if (!f->content || rdc_inflated_count(f->content) == 0)
         return false;
@@ -331,8 +332,9 @@ enum status rdc_built_form_pack(const struct rdc_built_form *form,
 {
     struct proof p = {.options = options, .hash = EVP_MD_CTX_new(), .sink_status = ST_OK};
     uint8_t hash[RDC_HASH_SIZE];
-    struct rdc_content content = {
-        .size = rdc_planes_size(&form->planes), .read = form->scratch.read, .arg = form->scratch.arg};
+    struct rdc_content content = {.size = rdc_planes_size(&form->planes),
+                                  .read = form->scratch.read,
+                                  .arg = form->scratch.arg};
 
     if (!p.hash || EVP_DigestInit_ex(p.hash, EVP_sha256(), NULL) != 1)
         abort();
@@ -344,8 +346,8 @@ enum status rdc_built_form_pack(const struct rdc_built_form *form,
         abort();
     EVP_MD_CTX_free(p.hash);
     *out_sink_status = p.sink_status;
-    if (st == ST_OK && (p.size != options->size ||
-                        memcmp(hash, options->hash.bytes, RDC_HASH_SIZE) != 0))
+    if (st == ST_OK &&
+        (p.size != options->size || memcmp(hash, options->hash.bytes, RDC_HASH_SIZE) != 0))
         st = ST_BADDATA;
     return st;
 }

@@ -44,8 +44,8 @@ struct rdc_sent_form {
 };
 
 /*
- * Unpack what the receiver's seed has not, if that is worth it: not for streams that are a small part
- * of the content, which all is copied for it, nor for a link that is faster than the work.
+ * Unpack what the receiver's seed has not, if that is worth it: not for streams that are a small
+ * part of the content, which all is copied for it, nor for a link that is faster than the work.
  *
  * @base       the same content as the told seed; NULL: not known here
  * @bytes_min  not for packed streams of less than this together
@@ -73,14 +73,15 @@ struct rdc_built_form {
 /*
  * Take what the sender wrote and unpack the seed.
  *
- * ST_BADDATA: malformed. ST_AGAIN: it cannot be done here, and the contents must travel as they are.
+ * ST_BADDATA: malformed. ST_AGAIN: it cannot be done here, and the contents must travel as they
+ * are.
  */
 NODISCARD enum status rdc_built_form_make(struct rdc_built_form *out, struct reader *r,
                                           const struct rdc_receive_options *options,
                                           const struct rdc_told *told);
 
-/* The form stands complete: pack it into the sink of @options. ST_BADDATA: not into the content that
- * is expected there. @out_sink_status: what the sink gave. */
+/* The form stands complete: pack it into the sink of @options. ST_BADDATA: not into the content
+ * that is expected there. @out_sink_status: what the sink gave. */
 NODISCARD enum status rdc_built_form_pack(const struct rdc_built_form *form,
                                           const struct rdc_receive_options *options,
                                           enum status *out_sink_status);

@@ -9,10 +9,11 @@
  *                 · [stream_count v · seed u8 · identity u24 of each DEFLATE stream in it].
  *                 A receiver whose seed could not be unpacked, or whose result could not be packed,
  *                 sends it again, telling no streams, and drops frames until the new START.
- *   START    s→r  way u8 (and START_INFLATED) · size v · [text v · symbols v · layout v (sizes of the
- *                 inflated form's planes) · SHA-256 of the form · stream_count v · how many of those
- *                 told lie between each that is to be unpacked and the one before it v] · then, of
- *                 the form or the content,
+ *   START    s→r  way u8 (and START_INFLATED) · size v
+ *                 · [text v · symbols v · layout v: sizes of the inflated form's planes
+ *                 · SHA-256 of the form · stream_count v: of those told, to be unpacked
+ *                 · per stream: how many lie between it and the one before v]
+ *                 · then, of the form or the content,
  *                 push (bytes, signature): seed index v
  *                 pull: horizon v · level v · chunk_count v · hash width u8 (bytes, of that level)
  *                 · sample: count v · hashes of chunks from all over the content, each of

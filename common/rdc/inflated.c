@@ -62,8 +62,8 @@ static enum status plane_append(struct plane *p, struct span bytes)
     return p->pending.size >= INFLATED_PIECE ? plane_flush(p) : ST_OK;
 }
 
-static enum status append_raw(struct inflater *x, const struct rdc_content *content,
-                              uint64_t from, uint64_t to)
+static enum status append_raw(struct inflater *x, const struct rdc_content *content, uint64_t from,
+                              uint64_t to)
 {
     struct rdc_inflated *f = x->form;
     enum status st = ST_OK;
@@ -142,7 +142,8 @@ static inline uint8_t *inflate_match(struct inflater *x, deflate_symbol symbol, 
     unsigned distance = deflate_match_distance(symbol);
 
     copy_match(w->bytes + w->have, distance, length);
-    uint32_t nearest = nearest_find(&w->nearest, w->bytes + w->at, inflated_window_offset(w), length);
+    uint32_t nearest =
+        nearest_find(&w->nearest, w->bytes + w->at, inflated_window_offset(w), length);
     w->have += length;
     w->at = w->have;
     if (nearest != distance) {
@@ -354,7 +355,8 @@ static enum status read_part(const struct plane *p, uint64_t begin, uint64_t off
 
     if (from >= to)
         return ST_OK;
-    return p->scratch.read(p->scratch.arg, from - begin, out + (from - offset), (size_t)(to - from));
+    return p->scratch.read(p->scratch.arg, from - begin, out + (from - offset),
+                           (size_t)(to - from));
 }
 
 static enum status read_form(void *arg, uint64_t offset, void *out, size_t size)
@@ -376,6 +378,5 @@ static enum status read_form(void *arg, uint64_t offset, void *out, size_t size)
 
 struct rdc_content rdc_inflated_content(struct rdc_inflated *f)
 {
-    return (struct rdc_content){
-        .size = rdc_planes_size(&f->planes), .read = read_form, .arg = f};
+    return (struct rdc_content){.size = rdc_planes_size(&f->planes), .read = read_form, .arg = f};
 }

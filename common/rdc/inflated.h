@@ -13,12 +13,13 @@
  *            255 0, 255 1    a length of 257, 258, to the nearest place
  *            255 2 length-3 u8 distance-1 u16    to elsewhere
  *   layout   raw length v · stream · raw length v · stream … raw length v (v: LEB128)
- *            a stream's blocks, the last marked: head u8 (1: last · type << 1) · of a stored one: its
- *            size v · of a dynamic one: its code lengths as they travel, size v and bits · of these
- *            and fixed ones: symbol_count v
+ *            a stream's blocks, the last marked: head u8 (1: last · type << 1)
+ *                 · of a stored one: its size v
+ *                 · of a dynamic one: its code lengths as they travel, size v and bits
+ *                 · of these and fixed ones: symbol_count v
  *
- * The three stand one behind the other. Which compressor made a stream does not matter, only that it
- * takes the nearest place as a rule.
+ * The three stand one behind the other. Which compressor made a stream does not matter, only that
+ * it takes the nearest place as a rule.
  *
  * Blocks (content and scratch). One form belongs to one thread at a time.
  */
@@ -48,12 +49,12 @@ struct rdc_inflated;
 /*
  * Unpack @count of a content's streams, in order of their offsets and apart from each other.
  *
- * A stream that is none, cannot be given back bit by bit or does not fit into the limits stays as it
- * is, and so does what follows it up to where it was said to end. Equal content and streams give
+ * A stream that is none, cannot be given back bit by bit or does not fit into the limits stays as
+ * it is, and so does what follows it up to where it was said to end. Equal content and streams give
  * equal forms.
  *
- * Fails with what content and scratches gave, and with ST_FULL when what stays packed is more than the
- * limits allow.
+ * Fails with what content and scratches gave, and with ST_FULL when what stays packed is more than
+ * the limits allow.
  */
 NODISCARD enum status rdc_inflated_new(const struct rdc_content *content,
                                        const struct rdc_stream *streams, size_t count,

@@ -63,8 +63,7 @@ static inline enum status need_text(struct packer *p, size_t size)
     if (w->have - w->at >= size)
         return ST_OK;
     inflated_window_slide(w);
-    enum status st =
-        source_read(&p->text, w->bytes + w->have, INFLATED_WINDOW - w->have, &more);
+    enum status st = source_read(&p->text, w->bytes + w->have, INFLATED_WINDOW - w->have, &more);
     w->have += more;
     if (st == ST_OK && w->have - w->at < size)
         st = ST_BADDATA;
@@ -270,8 +269,8 @@ static enum status pack(struct packer *p, struct reader *layout)
         if (st != ST_OK)
             break;
     }
-    if (st == ST_OK && (p->text.at < p->text.end || p->symbols.at < p->symbols.end ||
-                        p->told_at < p->told_size))
+    if (st == ST_OK &&
+        (p->text.at < p->text.end || p->symbols.at < p->symbols.end || p->told_at < p->told_size))
         st = ST_BADDATA;
     return st == ST_OK ? flush(p) : st;
 }
@@ -283,8 +282,9 @@ enum status rdc_inflated_pack(const struct rdc_content *form, const struct rdc_p
         return ST_BADDATA;
     uint64_t layout_at = planes->text_size + planes->symbol_size;
     scope(buf) struct buf bytes = {0};
-    enum status st = rdc_content_read(form, layout_at, buf_extend(&bytes, (size_t)planes->layout_size),
-                                      (size_t)planes->layout_size);
+    enum status st =
+        rdc_content_read(form, layout_at, buf_extend(&bytes, (size_t)planes->layout_size),
+                         (size_t)planes->layout_size);
     if (st != ST_OK)
         return st;
     struct packer *p = MEM_NEW(struct packer);

@@ -13,7 +13,11 @@
 #define STEPS_MAX        (RDC_SEGMENT_SCRIPT_MAX / 32) /* a step is four LEB128 values */
 #define NEAR_SIZE        (8u << 10)                    /* known bytes that are read together */
 #define EXTEND_SIZE      512u                          /* bytes compared at a time */
-#define PREFIX_TRIAL     4u /* segments from one look at whether a prefix serves to the next */
+#define PREFIX_TRIAL     4u   /* segments from one look at whether a prefix serves to the next */
+#define LEVELS_TRIAL     4u   /* … from one comparison of levels to the next */
+#define LEVEL_GAIN       256u /* a level must save this part to be the one from then on */
+#define ON_TRIAL_MIN     (512u << 10)
+#define ON_GAIN          20u /* what a level must save that takes half as much again in time */
 #define PREFIX_TRIAL_MIN (256u << 10) /* a shorter segment is not worth the comparison */
 #define PREFIX_GAIN      32u          /* a prefix must save this part */
 #define PREFIX_CLEAR     4u           /* what packs to this part needs no comparison */
@@ -43,6 +47,7 @@ struct rdc_literals {
     uint64_t total;
     bool last; /* the segment that was built is the last */
     unsigned segment_count;
+    unsigned level_trial; /* segments packed against a prefix */
     unsigned prefix_skip; /* segments that go without a prefix, as it made no difference before */
     unsigned prefix_skipped; /* how many did the last time */
 
@@ -478,27 +483,67 @@ static bool prefix_serves(struct rdc_literals *l, bool packed)
     return packed && l->packed.size < alone - alone / PREFIX_GAIN;
 }
 
-/* Pack against the prefix; the first time at either level, and from then on at the better one. */
+/* Pack anew at @other; whichever is better becomes l->packed and the level. */
+static bool pack_at_other(struct rdc_literals *l, bool packed, int *other)
+{
+    int level = l->options.level;
+
+    rdc_packer_set_level(l->packer, *other);
+    buf_clear(&l->packed_alone);
+    if (rdc_pack(l->packer, buf_span(&l->prefix), buf_span(&l->literals), &l->packed_alone) &&
+        (!packed || l->packed_alone.size < l->packed.size - l->packed.size / LEVEL_GAIN)) {
+        struct buf worse = l->packed;
+
+        l->packed = l->packed_alone;
+        l->packed_alone = worse;
+        l->options.level = *other;
+        *other = level;
+        return true;
+    }
+    return packed;
+}
+
+/* Pack against the prefix; now and then at all levels that may do best, and until then at the best.
+ */
 static bool pack_with_prefix(struct rdc_literals *l)
 {
-    struct span prefix = buf_span(&l->prefix);
-    struct span literals = buf_span(&l->literals);
-    bool packed = rdc_pack(l->packer, prefix, literals, &l->packed);
+    bool packed = rdc_pack(l->packer, buf_span(&l->prefix), buf_span(&l->literals), &l->packed);
 
-    if (l->options.level_or == 0 || literals.size < PREFIX_TRIAL_MIN)
+    if (l->options.level_others[0] == 0 || l->literals.size < PREFIX_TRIAL_MIN ||
+        l->level_trial++ % LEVELS_TRIAL != 0)
         return packed;
-    rdc_packer_set_level(l->packer, l->options.level_or);
-    buf_clear(&l->packed_alone);
-    if (rdc_pack(l->packer, prefix, literals, &l->packed_alone) &&
-        (!packed || l->packed_alone.size < l->packed.size)) {
-        buf_clear(&l->packed);
-        buf_append(&l->packed, l->packed_alone.data, l->packed_alone.size);
-        packed = true;
-    } else {
-        rdc_packer_set_level(l->packer, l->options.level);
-    }
-    l->options.level_or = 0;
+    for (unsigned i = 0; i < RDC_LEVEL_OTHERS && l->options.level_others[i] != 0; i++)
+        packed = pack_at_other(l, packed, &l->options.level_others[i]);
+    rdc_packer_set_level(l->packer, l->options.level);
     return packed;
+}
+
+/* Pack without a prefix, as a continuation; all at one level, which the first segment decides. */
+static bool pack_on(struct rdc_literals *l)
+{
+    struct span literals = buf_span(&l->literals);
+    uint64_t total = l->options.content->size;
+    int other = l->options.level_on_or;
+
+    if (!rdc_pack_on(l->packer_on, literals, total, &l->packed))
+        return false;
+    l->options.level_on_or = 0;
+    if (other == 0 || literals.size < ON_TRIAL_MIN)
+        return true;
+    struct rdc_packer *packer = rdc_packer_new(other);
+    buf_clear(&l->packed_alone);
+    if (rdc_pack_on(packer, literals, total, &l->packed_alone) &&
+        l->packed_alone.size < l->packed.size - l->packed.size / ON_GAIN) {
+        struct rdc_packer *worse = l->packer_on;
+        struct buf larger = l->packed;
+
+        l->packed = l->packed_alone;
+        l->packed_alone = larger;
+        l->packer_on = packer;
+        packer = worse;
+    }
+    rdc_packer_free(packer);
+    return true;
 }
 
 /* The literals into l->packed; how, as a flag of the segment. */
@@ -518,7 +563,7 @@ static uint8_t pack_literals(struct rdc_literals *l)
     } else if (l->prefix_skip > 0) {
         l->prefix_skip -= 1;
     }
-    if (rdc_pack_on(l->packer_on, literals, l->options.content->size, &l->packed))
+    if (pack_on(l))
         return SEGMENT_PACKED_ON;
     buf_append(&l->packed, literals.data, literals.size);
     return 0;

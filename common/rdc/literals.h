@@ -9,6 +9,8 @@
 #include "common/rdc/match.h"
 #include "common/rdc/sliver_find.h"
 
+#define RDC_LEVEL_OTHERS 2u
+
 struct rdc_literals_options {
     enum rdc_way way;
     const struct rdc_content *content;
@@ -18,10 +20,11 @@ struct rdc_literals_options {
     const struct rdc_content *base;             /* with RDC_WAY_PUSH_BYTES */
     const struct rdc_names *names;              /* with RDC_WAY_PULL: of slivers; NULL: none */
     struct rdc_key key;
-    int level;    /* zstd's, where there is a prefix */
-    int level_or; /* … or this one, if it packs the first segment to less; 0: no choice */
-    int level_on; /* … and where not */
-    bool on;      /* pack segments against the ones before, not against a prefix */
+    int level;                          /* zstd's, where there is a prefix */
+    int level_others[RDC_LEVEL_OTHERS]; /* … or these, where they pack to less; 0: none */
+    int level_on;                       /* … and where there is no prefix */
+    int level_on_or; /* … or this one, if it saves much of the first segment; 0: none */
+    bool on;         /* pack segments against the ones before, not against a prefix */
 };
 
 struct rdc_literals;

@@ -22,10 +22,10 @@
 #define NEAREST_WALK_MAX   256u /* places that are tried */
 
 struct nearest {
-    uint32_t base; /* what a text's first byte is called */
-    uint32_t noted; /* places before this one are in the tables */
+    uint32_t base;                           /* what a text's first byte is called */
+    uint32_t noted;                          /* places before this one are in the tables */
     uint32_t heads[1u << NEAREST_HASH_BITS]; /* the last place of a hash of four bytes */
-    uint16_t back[NEAREST_WINDOW];           /* … and how far the one before it lies back; 0: none */
+    uint16_t back[NEAREST_WINDOW]; /* … and how far the one before it lies back; 0: none */
     uint32_t short_heads[1u << NEAREST_SHORT_BITS]; /* the last place of a hash of three */
 };
 

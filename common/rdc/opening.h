@@ -29,8 +29,8 @@ struct rdc_opening {
 bool rdc_opening_read(struct rdc_opening *out, struct span body);
 void rdc_opening_fini(struct rdc_opening *opening);
 
-/* From now on the exchange is about a form of @size bytes, and that of the told seed: its size is not
- * known, but the two will differ by as much as the contents do. */
+/* From now on the exchange is about a form of @size bytes, and that of the told seed: its size is
+ * not known, but the two will differ by as much as the contents do. */
 void rdc_opening_inflate(struct rdc_opening *opening, uint64_t size);
 
 /* Would asking cost more than sending? */

@@ -13,7 +13,7 @@
  *     │     └──┬─▲─────┘                └────────┘     │
  *     │        │ │  ▲───────────────────────────────────┘ no slivers worth naming
  *     │     ┌──▼─┴─────┐
- *     │     │ PIECES   │    wrong: PLAIN, WHOLE or OPEN is sent; frames are dropped until the new START
+ *     │     │ PIECES   │    wrong: PLAIN, WHOLE, OPEN is sent; frames are dropped until START
  *     │     └──────────┘
  *     └──────── from SEGMENTS, PIECES; with OPEN from OPENED, too
  */
@@ -56,7 +56,7 @@ struct rdc_receiver {
     struct rdc_receive_options wanted;
     struct rdc_told told;
     struct rdc_built_form form;
-    const struct rdc_receive_options *options; /* what the exchange is about: `wanted`, or the form */
+    const struct rdc_receive_options *options; /* of the exchange: `wanted`, or the form's */
     struct endpoint end;
     enum receive_state state;
     enum dropping dropping;

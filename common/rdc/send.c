@@ -19,8 +19,8 @@
  *     └──────────────── DONE ──────────────┘        anything wrong, from anywhere: FAILED
  *
  * WHOLE may also answer hashes: then it is from ASKED to SENDING. WHOLE, and PLAIN once slivers
- * were told, lead from CONFIRMING back to SENDING. A second OPEN, from ASKED or CONFIRMING when what
- * is sent is a form, begins anew.
+ * were told, lead from CONFIRMING back to SENDING. A second OPEN, from ASKED or CONFIRMING when
+ * what is sent is a form, begins anew.
  */
 #include "common/rdc/exchange.h"
 
@@ -43,7 +43,7 @@
 #define LEVEL_BETTER     6
 #define LEVEL_GOOD       9
 #define SHARE_SMALL      128u /* literals at most this part of the content */
-#define SHARE_MODERATE   32u
+#define SHARE_MODERATE   12u
 #define SHARE_LARGE      8u
 #define SHARE_HUGE       4u
 #define REPEAT_MIN       1u /* bytes; against a base shorter ones pack to less than a repeat */
@@ -252,6 +252,9 @@ static struct rdc_literals_options literals_options(const struct rdc_sender *s, 
                                                     uint64_t literal_bytes)
 {
     int level = pack_level(s, way, literal_bytes);
+    int level_on = pack_level(s, RDC_WAY_WHOLE, literal_bytes);
+    bool chosen = s->options.pack_level == 0;
+    bool tries = chosen && way == RDC_WAY_PUSH_BYTES && level > LEVEL_FAST && level <= LEVEL_BETTER;
 
     return (struct rdc_literals_options){
         .way = way,
@@ -259,8 +262,9 @@ static struct rdc_literals_options literals_options(const struct rdc_sender *s, 
         .key = s->options.key,
         .level = level,
         /* against what the base has in the same place, looking for long matches only may do best */
-        .level_or = level == LEVEL_USUAL && way == RDC_WAY_PUSH_BYTES ? LEVEL_FAST : 0,
-        .level_on = pack_level(s, RDC_WAY_WHOLE, literal_bytes),
+        .level_others = {tries ? LEVEL_FAST : 0, tries && level > LEVEL_USUAL ? LEVEL_USUAL : 0},
+        .level_on = level_on,
+        .level_on_or = chosen && level_on == LEVEL_USUAL ? LEVEL_DELTA : 0,
         .on = way == RDC_WAY_WHOLE ||
               (way != RDC_WAY_PUSH_BYTES && literal_bytes > RDC_SEGMENT_LITERALS_MAX),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ZIP: APPNOTE.TXT 6.3.10, 4.3.7 (local header), 4.3.12 (directory), 4.3.16 (its end). Archives that
- * need the 64 bit records are left alone. gzip: RFC 1952. */
+/* ZIP: APPNOTE.TXT 6.3.10, 4.3.7 (local header), 4.3.12 (directory), 4.3.16 (its end). Archives
+ * that need the 64 bit records are left alone. gzip: RFC 1952. */
 #include "common/rdc/streams.h"
 
 #include "common/base/cursor.h"
@@ -165,8 +165,9 @@ static int compare_sizes(const void *a, const void *b)
     const struct zip_member *right = b;
     int larger_first = (left->size < right->size) - (left->size > right->size);
 
-    return larger_first ? larger_first
-                        : (left->header_at > right->header_at) - (left->header_at < right->header_at);
+    return larger_first
+               ? larger_first
+               : (left->header_at > right->header_at) - (left->header_at < right->header_at);
 }
 
 /* The largest members, as many as may be told. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * common/rdc/streams.h: where a content has DEFLATE streams: the members of a ZIP archive (and so of
- * office documents and Java archives), or what a gzip file holds.
+ * common/rdc/streams.h: where a content has DEFLATE streams: the members of a ZIP archive (and so
+ * of office documents and Java archives), or what a gzip file holds.
  *
  * A hint, from what the content says of itself; only unpacking shows whether it is true.
  */
@@ -14,7 +14,7 @@
 struct rdc_stream {
     uint64_t offset;
     uint64_t size;     /* the stream ends there, or earlier */
-    uint32_t identity; /* 24 bits, of checksum and sizes: streams that only seem equal stay packed */
+    uint32_t identity; /* 24 bits of checksum and sizes: what only seems equal stays packed */
 };
 
 struct rdc_streams {
@@ -27,8 +27,8 @@ struct rdc_streams {
  * RDC_STREAM_COUNT_MAX, in content that an unpacked form has room for.
  *
  * Content that is no archive costs one small read, an archive its directory. Members that cannot be
- * where the directory says, or follow what is no directory, are left out; none is told when some lie
- * over each other. Fails with what reading gave.
+ * where the directory says, or follow what is no directory, are left out; none is told when some
+ * lie over each other. Fails with what reading gave.
  */
 NODISCARD enum status rdc_streams_find(const struct rdc_content *content, struct rdc_streams *out);
 void rdc_streams_fini(struct rdc_streams *s);

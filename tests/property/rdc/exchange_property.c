@@ -37,8 +37,8 @@ struct pair {
     struct rdc_receiver *receiver;
     struct rdc_sender *sender;
     struct buf result;
-    bool sending; /* the new content has been read, to be sent */
-    bool archives; /* both ends have scratches */
+    bool sending;            /* the new content has been read, to be sent */
+    bool archives;           /* both ends have scratches */
     unsigned scratches_left; /* for the receiver; then there is no room */
     unsigned scratches_open;
 };

@@ -28,6 +28,7 @@ struct play {
     enum base_kind base; /* what the sender has of seed 0 */
     uint64_t sender_key;
     void (*after_opening)(struct play *play);
+    int pack_level;
     enum status sink_fails;
     bool sink_copies;
 
@@ -171,6 +172,7 @@ static void run(struct play *play)
         .bases = &base,
         .base_count = play->base != NO_BASE,
         .key = sender_key,
+        .pack_level = play->pack_level,
     };
     struct rdc_receiver *receiver = rdc_receive_new(&receive_options);
     struct rdc_sender *sender = rdc_send_new(&send_options);
@@ -278,6 +280,55 @@ static void text_among_noise_is_packed_against_text_before(void **state)
 
     assert_arrived(&play, RDC_WAY_WHOLE);
     assert_in_range(play.stats.bytes_in, 2 * MIB, 3 * MIB);
+}
+
+/* What people write: pieces of what stands before, put together anew. */
+static void prose(struct buf *out, size_t size)
+{
+    size_t end = out->size + size;
+    uint64_t x = 7;
+
+    noise(out, 2000, 1);
+    while (out->size < end) {
+        uint8_t piece[16];
+
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        memcpy(piece, out->data + (x >> 8) % (out->size - sizeof(piece)), sizeof(piece));
+        buf_append(out, piece, 4 + (size_t)(x >> 61));
+    }
+}
+
+static void what_packs_much_better_with_more_work_gets_it(void **state)
+{
+    (void)state;
+
+    scope(play) struct play tried = {0};
+    prose(&tried.content, 4 * MIB);
+    run(&tried);
+    scope(play) struct play usual = {.pack_level = 3};
+    prose(&usual.content, 4 * MIB);
+    run(&usual);
+
+    assert_arrived(&tried, RDC_WAY_WHOLE);
+    assert_arrived(&usual, RDC_WAY_WHOLE);
+    assert_in_range(tried.stats.bytes_in, 1, usual.stats.bytes_in * 95 / 100);
+}
+
+static void what_does_not_is_packed_as_usual(void **state)
+{
+    (void)state;
+
+    scope(play) struct play tried = {0};
+    text(&tried.content, 4 * MIB, 1);
+    run(&tried);
+    scope(play) struct play usual = {.pack_level = 3};
+    text(&usual.content, 4 * MIB, 1);
+    run(&usual);
+
+    assert_arrived(&tried, RDC_WAY_WHOLE);
+    assert_int_equal(tried.stats.bytes_in, usual.stats.bytes_in);
 }
 
 static void zeros_need_no_more_hashes_for_being_many(void **state)
@@ -611,6 +662,8 @@ int main(void)
         cmocka_unit_test(noise_travels_unpacked_at_its_own_size),
         cmocka_unit_test(noise_that_repeats_is_packed),
         cmocka_unit_test(text_among_noise_is_packed_against_text_before),
+        cmocka_unit_test(what_packs_much_better_with_more_work_gets_it),
+        cmocka_unit_test(what_does_not_is_packed_as_usual),
         cmocka_unit_test(zeros_need_no_more_hashes_for_being_many),
         cmocka_unit_test(unknown_base_is_pulled_through_the_tree),
         cmocka_unit_test(seed_of_no_use_costs_no_more_than_no_seed),

@@ -101,8 +101,7 @@ static struct rdc_hash sha256(struct span bytes)
 }
 
 static struct rdc_base base_of(enum base_kind kind, const struct rdc_content *content,
-                               const struct rdc_hash *hash,
-                               const struct rdc_signature *signature)
+                               const struct rdc_hash *hash, const struct rdc_signature *signature)
 {
     struct rdc_base base = {.hash = *hash};
 
