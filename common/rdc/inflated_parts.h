@@ -14,7 +14,7 @@
 #define INFLATED_SYMBOL_MAX   5u    /* bytes that tell one */
 #define INFLATED_PIECE        (256u << 10)
 #define INFLATED_PIECE_STORED (32u << 10)
-#define INFLATED_REACH        (NEAREST_WINDOW + 512u) /* of the text: places, and some to be noted */
+#define INFLATED_REACH        (NEAREST_WINDOW + 512u) /* of the text: places, some to be noted */
 #define INFLATED_WINDOW  (INFLATED_REACH + INFLATED_PIECE)
 #define INFLATED_UNNOTED 4u /* places at the end, whose next bytes may not be known */
 
