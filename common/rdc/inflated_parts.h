@@ -15,8 +15,8 @@
 #define INFLATED_PIECE        (256u << 10)
 #define INFLATED_PIECE_STORED (32u << 10)
 #define INFLATED_REACH        (NEAREST_WINDOW + 512u) /* of the text: places, some to be noted */
-#define INFLATED_WINDOW  (INFLATED_REACH + INFLATED_PIECE)
-#define INFLATED_UNNOTED 4u /* places at the end, whose next bytes may not be known */
+#define INFLATED_WINDOW       (INFLATED_REACH + INFLATED_PIECE)
+#define INFLATED_UNNOTED      4u /* places at the end, whose next bytes may not be known */
 
 #define INFLATED_ESCAPE    255u
 #define INFLATED_ELSEWHERE 2u
