@@ -14,7 +14,7 @@
 #define NEAR_SIZE        (8u << 10)                    /* known bytes that are read together */
 #define EXTEND_SIZE      512u                          /* bytes compared at a time */
 #define PREFIX_TRIAL     4u   /* segments from one look at whether a prefix serves to the next */
-#define LEVELS_TRIAL     4u   /* … from one comparison of levels to the next */
+#define LEVELS_TRIAL     8u   /* … from one comparison of levels to the next */
 #define LEVEL_GAIN       256u /* a level must save this part to be the one from then on */
 #define ON_TRIAL_MIN     (512u << 10)
 #define ON_GAIN          20u /* what a level must save that takes half as much again in time */
