@@ -2,12 +2,11 @@
 /* Every pair of contents, by every way: what comes out is what went in, or nothing does. */
 #include "common/rdc/loopback.h"
 
-#include "common/base/mem.h"
 #include "common/base/scope.h"
 #include "common/rdc/match.h"
 #include "tests/property/rdc/material.h"
+#include "tests/unit/rdc/archive.h"
 
-#include <inttypes.h>
 #include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +14,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include <zlib.h>
 
 #define TRIALS         60
 #define ARCHIVE_TRIALS 24
@@ -37,17 +35,17 @@ struct pair {
     struct rdc_receiver *receiver;
     struct rdc_sender *sender;
     struct buf result;
-    bool sending;            /* the new content has been read, to be sent */
-    bool archives;           /* both ends have scratches */
-    unsigned scratches_left; /* for the receiver; then there is no room */
-    unsigned scratches_open;
+    bool sending;  /* the new content has been read, to be sent */
+    bool archives; /* both ends have scratches */
+    struct archive_disk receivers_disk;
+    struct archive_disk senders_disk;
 };
 
 static void pair_fini(struct pair *p)
 {
     rdc_receive_free(p->receiver);
     rdc_send_free(p->sender);
-    assert_int_equal(p->scratches_open, 0);
+    assert_int_equal(p->receivers_disk.open_count + p->senders_disk.open_count, 0);
     rdc_signature_free(p->old_signature);
     rdc_signature_free(p->new_signature);
     buf_fini(&p->old_content);
@@ -79,66 +77,6 @@ static enum status sink_restart(void *arg)
 
     buf_clear(&p->result);
     return ST_OK;
-}
-
-/* --- scratches -------------------------------------------------------------------------------*/
-
-struct scratch {
-    struct buf bytes;
-    unsigned *open_count;
-};
-
-static enum status scratch_write(void *arg, uint64_t offset, struct span bytes)
-{
-    struct scratch *s = arg;
-    uint64_t end = offset + bytes.size;
-
-    assert_true(offset <= s->bytes.size);
-    if (end > s->bytes.size)
-        buf_extend(&s->bytes, (size_t)(end - s->bytes.size));
-    if (bytes.size > 0)
-        memcpy(s->bytes.data + offset, bytes.data, bytes.size);
-    return ST_OK;
-}
-
-static enum status scratch_read(void *arg, uint64_t offset, void *out, size_t size)
-{
-    const struct scratch *s = arg;
-
-    assert_true(offset + size <= s->bytes.size);
-    memcpy(out, s->bytes.data + offset, size);
-    return ST_OK;
-}
-
-static void scratch_close(void *arg)
-{
-    struct scratch *s = arg;
-
-    *s->open_count -= 1;
-    buf_fini(&s->bytes);
-    free(s);
-}
-
-static enum status open_scratch(void *arg, struct rdc_scratch *out_scratch)
-{
-    struct pair *p = arg;
-    struct scratch *s = MEM_NEW(struct scratch);
-
-    p->scratches_open += 1;
-    s->open_count = &p->scratches_open;
-    *out_scratch = (struct rdc_scratch){
-        .write = scratch_write, .read = scratch_read, .close = scratch_close, .arg = s};
-    return ST_OK;
-}
-
-static enum status open_receivers_scratch(void *arg, struct rdc_scratch *out_scratch)
-{
-    struct pair *p = arg;
-
-    if (p->scratches_left == 0)
-        return ST_FULL;
-    p->scratches_left -= 1;
-    return open_scratch(arg, out_scratch);
 }
 
 /* --- both ends -------------------------------------------------------------------------------*/
@@ -196,8 +134,8 @@ static void open_ends(struct pair *p, enum rdc_way way)
         .pack_level = 1,
     };
     if (p->archives) {
-        receive_options.scratches = (struct rdc_scratches){open_receivers_scratch, p};
-        send_options.scratches = (struct rdc_scratches){open_scratch, p};
+        receive_options.scratches = archive_scratches(&p->receivers_disk);
+        send_options.scratches = archive_scratches(&p->senders_disk);
     }
     p->sending = false;
     p->receiver = rdc_receive_new(&receive_options);
@@ -215,30 +153,9 @@ static void fill(struct pair *p, struct random_source *random)
 /* A gzip file of @text, as some compressor would make it. */
 static void pack(struct buf *out, struct span text, struct random_source *random)
 {
-    z_stream z = {0};
-    int level = 1 + (int)random_below(random, 9);
+    struct archive_way way = {.level = 1 + (int)random_below(random, 9)};
 
-    assert_int_equal(deflateInit2(&z, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    uint64_t room = deflateBound(&z, text.size);
-    z.next_in = mem_copy(text.data, text.size);
-    uint8_t *copy = z.next_in;
-    z.avail_in = (uInt)text.size;
-    z.next_out = buf_extend(out, room);
-    z.avail_out = (uInt)room;
-    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-    out->size -= z.avail_out;
-    deflateEnd(&z);
-    free(copy);
-}
-
-/* Words, of which a compressor finds many again. */
-static void append_words(struct buf *out, size_t size, struct random_source *random)
-{
-    size_t end = out->size + size;
-
-    while (out->size < end)
-        buf_printf(out, "%" PRIx64 " is %" PRIx64 "\n", random_below(random, 600),
-                   random_below(random, 6000));
+    archive_gzip(out, text, way, 0);
 }
 
 static void fill_archives(struct pair *p, struct random_source *random)
@@ -246,12 +163,13 @@ static void fill_archives(struct pair *p, struct random_source *random)
     scope(buf) struct buf old_text = {0};
     scope(buf) struct buf new_text = {0};
 
-    append_words(&old_text, 100000 + (size_t)random_below(random, 300000), random);
+    archive_text(&old_text, 100000 + (size_t)random_below(random, 300000), random_next(random));
     material_edit(&new_text, buf_span(&old_text), random);
     pack(&p->old_content, buf_span(&old_text), random);
     pack(&p->new_content, buf_span(&new_text), random);
     p->archives = true;
-    p->scratches_left = 3;
+    p->receivers_disk = ARCHIVE_DISK;
+    p->senders_disk = ARCHIVE_DISK;
 }
 
 static void every_way_gives_back_the_new_content(void **state)
@@ -328,7 +246,7 @@ static void an_archive_that_cannot_be_unpacked_travels_as_it_is(void **state)
         scope(pair) struct pair p = {0};
 
         fill_archives(&p, &random);
-        p.scratches_left = trial % 3;
+        p.receivers_disk.opens_left = trial % 3;
         open_ends(&p, (enum rdc_way)(RDC_WAY_PUSH_BYTES + trial % 3));
         assert_int_equal(rdc_loopback(p.receiver, p.sender), RDC_DONE);
         assert_true(span_equal(p.new_span, buf_span(&p.result)));
