@@ -7,13 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HASH_READ_SIZE (256u << 10)
 
 int file_open(struct file *f, const char *path)
 {
@@ -70,24 +68,8 @@ struct rdc_content file_content(struct file *f)
 enum status file_hash(struct file *f, struct rdc_hash *out_hash)
 {
     struct rdc_content content = file_content(f);
-    scope_free uint8_t *data = mem_pages(HASH_READ_SIZE);
-    EVP_MD_CTX *hash = EVP_MD_CTX_new();
-    enum status st = ST_OK;
 
-    if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
-        abort();
-    for (uint64_t done = 0; done < f->size && st == ST_OK;) {
-        size_t size = f->size - done < HASH_READ_SIZE ? (size_t)(f->size - done) : HASH_READ_SIZE;
-
-        st = rdc_content_read(&content, done, data, size);
-        if (EVP_DigestUpdate(hash, data, size) != 1)
-            abort();
-        done += size;
-    }
-    if (EVP_DigestFinal_ex(hash, out_hash->bytes, NULL) != 1)
-        abort();
-    EVP_MD_CTX_free(hash);
-    return st;
+    return rdc_hash_of(&content, out_hash);
 }
 
 int file_load(const char *path, uint64_t size_max, struct buf *out)

@@ -48,14 +48,9 @@
 #ifndef COMMON_RDC_EXCHANGE_H
 #define COMMON_RDC_EXCHANGE_H
 
+#include "common/rdc/hash.h"
 #include "common/rdc/scratch.h"
 #include "common/rdc/signature.h"
-
-#define RDC_HASH_SIZE 32 /* SHA-256 */
-
-struct rdc_hash {
-    uint8_t bytes[RDC_HASH_SIZE];
-};
 
 enum rdc_progress {
     RDC_MORE_OUTPUT, /* call again with an empty frame: more is to be sent */

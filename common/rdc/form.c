@@ -12,7 +12,6 @@
     9000000u            /* bytes a second; packed streams cross it sooner than they are unpacked */
 #define SHARE_MIN  128u /* the streams are at least one part in so many of the content */
 #define TOLD_WIDTH 3u   /* bytes of an identity */
-#define HASH_SIZE  (256u << 10)
 
 /* --- what the receiver tells -----------------------------------------------------------------*/
 
@@ -145,29 +144,6 @@ static bool make_base(struct rdc_sent_form *f, const struct rdc_send_options *op
     return true;
 }
 
-static enum status hash_content(const struct rdc_content *content, struct rdc_hash *out)
-{
-    scope_free uint8_t *bytes = mem_pages(HASH_SIZE);
-    EVP_MD_CTX *hash = EVP_MD_CTX_new();
-    enum status st = ST_OK;
-
-    if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
-        abort();
-    for (uint64_t at = 0; at < content->size && st == ST_OK;) {
-        uint64_t rest = content->size - at;
-        size_t size = rest < HASH_SIZE ? (size_t)rest : HASH_SIZE;
-
-        st = rdc_content_read(content, at, bytes, size);
-        if (st == ST_OK && EVP_DigestUpdate(hash, bytes, size) != 1)
-            abort();
-        at += size;
-    }
-    if (EVP_DigestFinal_ex(hash, out->bytes, NULL) != 1)
-        abort();
-    EVP_MD_CTX_free(hash);
-    return st;
-}
-
 static bool make_content(struct rdc_sent_form *f, const struct rdc_send_options *options,
                          const struct rdc_told *told, uint64_t bytes_min)
 {
@@ -188,21 +164,20 @@ static bool make_content(struct rdc_sent_form *f, const struct rdc_send_options 
     if (!f->content || rdc_inflated_count(f->content) == 0)
         return false;
     f->content_bytes = rdc_inflated_content(f->content);
-    return hash_content(&f->content_bytes, &f->hash) == ST_OK;
+    return rdc_hash_of(&f->content_bytes, &f->hash) == ST_OK;
 }
 
 void rdc_sent_form_make(struct rdc_sent_form *out, const struct rdc_send_options *options,
                         const struct rdc_content *base, const struct rdc_told *told,
                         uint64_t bytes_min)
 {
-    *out = (struct rdc_sent_form){.seed = told->seed};
+    *out = (struct rdc_sent_form){0};
     if (told->streams.count == 0 || !options->scratches.open ||
         options->link.bytes_per_second >= LINK_FAST)
         return;
     out->picks = mem_new(RDC_STREAM_COUNT_MAX, sizeof(*out->picks));
-    out->active = make_content(out, options, told, bytes_min) &&
-                  (!base || make_base(out, options, base, told));
-    if (!out->active)
+    if (!make_content(out, options, told, bytes_min) ||
+        (base && !make_base(out, options, base, told)))
         rdc_sent_form_fini(out);
 }
 
@@ -301,7 +276,6 @@ enum status rdc_built_form_make(struct rdc_built_form *out, struct reader *r,
     out->options.seeds = out->seeds;
     out->options.sink = (struct rdc_sink){
         .write = sink_write, .read = sink_read, .restart = sink_restart, .arg = out};
-    out->active = true;
     return ST_OK;
 }
 

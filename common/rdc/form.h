@@ -32,14 +32,12 @@ void rdc_told_fini(struct rdc_told *told);
 /* --- the sender's ----------------------------------------------------------------------------*/
 
 struct rdc_sent_form {
-    bool active;
-    struct rdc_inflated *content;
+    struct rdc_inflated *content; /* NULL: there is no form */
     struct rdc_inflated *base;
     struct rdc_content content_bytes;
     struct rdc_content base_bytes;
     struct rdc_hash hash; /* of content_bytes */
-    unsigned seed;
-    uint32_t *picks; /* of what was told, ascending */
+    uint32_t *picks;      /* of what was told, ascending */
     size_t pick_count;
 };
 
@@ -50,8 +48,7 @@ struct rdc_sent_form {
  * @base       the same content as the told seed; NULL: not known here
  * @bytes_min  not for packed streams of less than this together
  *
- * Sets @out->active when there is a form now. Failures mean that there is none: the contents travel
- * as they are.
+ * Failures mean that there is no form: the contents travel as they are.
  */
 void rdc_sent_form_make(struct rdc_sent_form *out, const struct rdc_send_options *options,
                         const struct rdc_content *base, const struct rdc_told *told,
@@ -62,9 +59,8 @@ void rdc_sent_form_fini(struct rdc_sent_form *form);
 /* --- the receiver's --------------------------------------------------------------------------*/
 
 struct rdc_built_form {
-    bool active;
-    struct rdc_planes planes;
-    struct rdc_inflated *seed;
+    struct rdc_inflated *seed;  /* NULL: there is no form */
+    struct rdc_planes planes;   /* of the content's */
     struct rdc_scratch scratch; /* the content's form is built there */
     struct rdc_seed seeds[RDC_SEED_COUNT_MAX];
     struct rdc_receive_options options; /* of the exchange about the forms */

@@ -30,6 +30,7 @@ struct inflater {
     struct rdc_inflated *form;
     struct deflate_reader reader;
     struct inflated_window window;
+    size_t flushed; /* of the window: what the plane has, too */
     uint8_t *piece; /* INFLATED_PIECE bytes, of what stays packed */
     deflate_symbol symbols[INFLATED_BATCH];
     uint8_t told[INFLATED_BATCH * INFLATED_SYMBOL_MAX];
@@ -86,9 +87,9 @@ static enum status append_raw(struct inflater *x, const struct rdc_content *cont
 static enum status flush_text(struct inflater *x)
 {
     struct inflated_window *w = &x->window;
-    struct span fresh = span_of(w->bytes + w->flushed, w->have - w->flushed);
+    struct span fresh = span_of(w->bytes + x->flushed, w->have - x->flushed);
 
-    w->flushed = w->have;
+    x->flushed = w->have;
     return plane_append(&x->form->text, fresh);
 }
 
@@ -101,7 +102,7 @@ static enum status make_room(struct inflater *x, size_t size)
         return ST_OK;
     st = flush_text(x);
     inflated_window_slide(&x->window);
-    x->window.flushed = x->window.have;
+    x->flushed = x->window.have;
     return st;
 }
 
@@ -223,6 +224,7 @@ static enum status inflate_stream(struct inflater *x, const struct rdc_content *
     enum status st;
 
     inflated_window_begin(&x->window);
+    x->flushed = 0;
     deflate_reader_init(&x->reader, content, stream->offset, stream->offset + stream->size);
     do {
         st = inflate_block(x, &block);

@@ -27,7 +27,6 @@ struct inflated_window {
     uint64_t offset; /* of bytes[0] in the stream's text */
     size_t at;       /* the next symbol's place */
     size_t have;     /* bytes that are known */
-    size_t flushed;
     struct nearest nearest;
 };
 
@@ -47,7 +46,6 @@ static inline void inflated_window_begin(struct inflated_window *w)
     w->offset = 0;
     w->at = 0;
     w->have = 0;
-    w->flushed = 0;
     nearest_begin(&w->nearest);
 }
 

@@ -218,7 +218,7 @@ static void change_options(struct rdc_receiver *r, const struct rdc_receive_opti
 
 static void leave_form(struct rdc_receiver *r)
 {
-    if (!r->form.active)
+    if (!r->form.seed)
         return;
     change_options(r, &r->wanted);
     rdc_built_form_fini(&r->form);
@@ -487,14 +487,14 @@ static enum rdc_progress finish(struct rdc_receiver *r, enum rdc_build_result re
 {
     note_built(r);
     if (result == RDC_BUILD_OK && rdc_build_proven(r->build))
-        return r->form.active ? pack(r, out) : succeed(r, out);
+        return r->form.seed ? pack(r, out) : succeed(r, out);
     if (result == RDC_BUILD_SINK)
         return fail(r, out, rdc_build_status(r->build), "the receiver could not write the file");
     /* a deceiving sliver is of another size, or packs what follows wrongly */
     if (r->end.stats.way == RDC_WAY_PULL && r->slivers.count > 0 && !r->end.stats.repeated)
         return ask_for_plain(r, out);
     /* a seed that is another by now may be shorter unpacked than the sender's base */
-    if (r->form.active)
+    if (r->form.seed)
         return open_again(r, out);
     if (result == RDC_BUILD_MALFORMED)
         return malformed(r, out, "the sender's segment is malformed");

@@ -92,6 +92,8 @@ struct rdc_sender *rdc_send_new(const struct rdc_send_options *options)
     struct rdc_sender *s = MEM_NEW(struct rdc_sender);
 
     s->options = *options;
+    s->content = options->content;
+    s->signature = options->signature;
     return s;
 }
 
@@ -202,7 +204,7 @@ static void begin_start(struct rdc_sender *s, struct buf *out, enum rdc_way way)
 static void begin_exchange(struct rdc_sender *s, struct buf *out, enum rdc_way way)
 {
     begin_start(s, out, way);
-    if (!s->form.active)
+    if (!s->form.content)
         return;
     frame_begin(out, FRAME_START);
     write_u8(out, (uint8_t)(way | START_INFLATED));
@@ -213,12 +215,12 @@ static void begin_exchange(struct rdc_sender *s, struct buf *out, enum rdc_way w
 /* Send the content as it is. */
 static void leave_form(struct rdc_sender *s)
 {
-    if (s->form.active) {
+    if (s->form.content) {
         rdc_signature_free(s->signature_made);
         rdc_signature_free(s->base_signature_made);
         s->signature_made = NULL;
         s->base_signature_made = NULL;
-        s->signature = NULL;
+        s->signature = s->options.signature;
     }
     rdc_sent_form_fini(&s->form);
     s->end.stats.unpacked = false;
@@ -241,7 +243,7 @@ static int pack_level(const struct rdc_sender *s, enum rdc_way way, uint64_t lit
         return LEVEL_FAST;
     if ((rate > 0 && rate < LINK_SLOW) || literal_bytes <= size / SHARE_SMALL)
         return LEVEL_GOOD;
-    if ((s->form.active && way != RDC_WAY_PUSH_BYTES) ||
+    if ((s->form.content && way != RDC_WAY_PUSH_BYTES) ||
         literal_bytes <= size / (way == RDC_WAY_PUSH_BYTES ? SHARE_MODERATE : SHARE_LARGE))
         return LEVEL_BETTER;
     return way != RDC_WAY_PUSH_BYTES && literal_bytes <= size / SHARE_HUGE ? LEVEL_DELTA
@@ -373,7 +375,7 @@ static const struct rdc_base *try_form(struct rdc_sender *s, const struct rdc_ba
     rdc_sent_form_make(&s->form, &s->options, base ? base->content : NULL, told,
                        signed_base ? ROUNDS_OF_FORM * s->opening.delay_bytes : 0);
     s->end.stats.unpack_ns += endpoint_clock_ns() - begin;
-    if (!s->form.active)
+    if (!s->form.content)
         return base;
     s->end.stats.unpacked = true;
     s->signature = NULL;
@@ -391,8 +393,6 @@ static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, s
     unsigned seed = 0;
 
     rdc_opening_fini(&s->opening);
-    s->content = s->options.content;
-    s->signature = s->options.signature;
     if (!rdc_opening_read(&s->opening, body))
         return fail(s, out, ST_BADDATA, "the receiver's opening frame is malformed");
     if (s->opening.key_check != rdc_key_check(s->options.key))
@@ -408,7 +408,7 @@ static enum rdc_progress open_exchange(struct rdc_sender *s, struct span body, s
         return start_push(s, out, base, seed);
     if (rdc_opening_is_small(&s->opening))
         return start_whole(s, out);
-    base = s->form.active ? NULL : find_base(s, false, &seed);
+    base = s->form.content ? NULL : find_base(s, false, &seed);
     if (signature_serves(s, base))
         return start_push(s, out, base, seed);
     return start_pull(s, out);
@@ -554,7 +554,7 @@ static enum rdc_progress step(struct rdc_sender *s, struct span frame, struct bu
     if (s->state == SEND_OPENING && type == FRAME_OPEN)
         return open_exchange(s, body, out);
     if ((s->state == SEND_ASKED || s->state == SEND_CONFIRMING) && type == FRAME_OPEN &&
-        s->form.active)
+        s->form.content)
         return open_again(s, body, out);
     if (s->state == SEND_ASKED && type == FRAME_NEED)
         return take_needs(s, body, out);
