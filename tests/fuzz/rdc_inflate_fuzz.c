@@ -3,8 +3,8 @@
 #include "common/base/buf.h"
 #include "common/base/scope.h"
 #include "common/rdc/inflated.h"
-#include "tests/fuzz/rdc_scratch.h"
 #include "tests/fuzz/target.h"
+#include "tests/unit/rdc/archive.h"
 
 #include <assert.h>
 
@@ -19,9 +19,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span input = span_of(data, size);
     struct rdc_content content = rdc_content_of(&input);
     struct rdc_stream stream = {.size = size};
-    struct rdc_scratches scratches = fuzz_scratches();
+    struct archive_disk disk = ARCHIVE_DISK;
+    struct rdc_scratches scratches = archive_scratches(&disk);
     struct rdc_inflated *form = NULL;
     scope(buf) struct buf out = {0};
+
+    disk.room = UINT64_MAX;
     enum status st = rdc_inflated_new(&content, &stream, 1, &scratches, &form);
 
     assert(st == ST_OK);

@@ -5,37 +5,11 @@
 #include "common/base/scope.h"
 #include "common/rdc/exchange.h"
 #include "tests/fuzz/rdc_archive.h"
-#include "tests/fuzz/rdc_scratch.h"
 #include "tests/fuzz/target.h"
+#include "tests/unit/rdc/archive.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
-
-static enum status sink_write(void *arg, uint64_t offset, struct span bytes)
-{
-    struct buf *built = arg;
-
-    if (offset != built->size)
-        abort();
-    buf_append(built, bytes.data, bytes.size);
-    return ST_OK;
-}
-
-static enum status sink_read(void *arg, uint64_t offset, void *out, size_t size)
-{
-    const struct buf *built = arg;
-
-    if (offset + size > built->size)
-        abort();
-    memcpy(out, built->data + offset, size);
-    return ST_OK;
-}
-
-static enum status sink_restart(void *arg)
-{
-    buf_clear(arg);
-    return ST_OK;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -43,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     scope(buf) struct buf new_archive = {0};
     scope(buf) struct buf built = {0};
     scope(buf) struct buf out = {0};
+    struct archive_disk disk = ARCHIVE_DISK;
 
     fuzz_archive(0, &old_archive);
     fuzz_archive(1, &new_archive);
@@ -52,8 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .size = new_archive.size,
         .seeds = &seed,
         .seed_count = 1,
-        .sink = {sink_write, sink_read, NULL, sink_restart, &built},
-        .scratches = fuzz_scratches(),
+        .sink = archive_sink(&built),
+        .scratches = archive_scratches(&disk),
     };
     if (EVP_Digest(new_archive.data, new_archive.size, options.hash.bytes, NULL, EVP_sha256(),
                    NULL) != 1)
@@ -69,5 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (progress == RDC_DONE && !span_equal(buf_span(&built), buf_span(&new_archive)))
         abort();
     rdc_receive_free(receiver);
+    if (disk.open_count != 0)
+        abort();
     return 0;
 }

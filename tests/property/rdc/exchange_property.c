@@ -53,32 +53,6 @@ static void pair_fini(struct pair *p)
     buf_fini(&p->result);
 }
 
-static enum status sink_write(void *arg, uint64_t offset, struct span bytes)
-{
-    struct pair *p = arg;
-
-    assert_int_equal(offset, p->result.size);
-    buf_append(&p->result, bytes.data, bytes.size);
-    return ST_OK;
-}
-
-static enum status sink_read(void *arg, uint64_t offset, void *out, size_t size)
-{
-    const struct pair *p = arg;
-
-    assert_true(offset + size <= p->result.size);
-    memcpy(out, p->result.data + offset, size);
-    return ST_OK;
-}
-
-static enum status sink_restart(void *arg)
-{
-    struct pair *p = arg;
-
-    buf_clear(&p->result);
-    return ST_OK;
-}
-
 /* --- both ends -------------------------------------------------------------------------------*/
 
 static enum status read_new(void *arg, uint64_t offset, void *out, size_t size)
@@ -122,7 +96,7 @@ static void open_ends(struct pair *p, enum rdc_way way)
         .hash = p->new_hash,
         .seeds = &p->seed,
         .seed_count = way != RDC_WAY_WHOLE,
-        .sink = {.write = sink_write, .read = sink_read, .restart = sink_restart, .arg = p},
+        .sink = archive_sink(&p->result),
         .key = KEY,
     };
     struct rdc_send_options send_options = {

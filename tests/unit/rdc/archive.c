@@ -250,3 +250,33 @@ struct rdc_scratches archive_scratches(struct archive_disk *disk)
 {
     return (struct rdc_scratches){.open = open_scratch, .arg = disk};
 }
+
+static enum status write_result(void *arg, uint64_t offset, struct span bytes)
+{
+    struct buf *result = arg;
+
+    assert(offset == result->size);
+    buf_append(result, bytes.data, bytes.size);
+    return ST_OK;
+}
+
+static enum status read_result(void *arg, uint64_t offset, void *out, size_t size)
+{
+    const struct buf *result = arg;
+
+    assert(offset <= result->size && size <= result->size - offset);
+    memcpy(out, result->data + offset, size);
+    return ST_OK;
+}
+
+static enum status restart_result(void *arg)
+{
+    buf_clear(arg);
+    return ST_OK;
+}
+
+struct rdc_sink archive_sink(struct buf *result)
+{
+    return (struct rdc_sink){
+        .write = write_result, .read = read_result, .restart = restart_result, .arg = result};
+}

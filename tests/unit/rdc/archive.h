@@ -7,8 +7,7 @@
 #define TESTS_UNIT_RDC_ARCHIVE_H
 
 #include "common/base/buf.h"
-#include "common/rdc/content.h"
-#include "common/rdc/scratch.h"
+#include "common/rdc/exchange.h"
 
 /* @size bytes more; equal seeds give equal ones. Text is words that come again. */
 void archive_text(struct buf *out, size_t size, uint64_t seed);
@@ -75,5 +74,8 @@ struct archive_disk {
 
 /* @disk outlives what is returned. */
 struct rdc_scratches archive_scratches(struct archive_disk *disk);
+
+/* Where an exchange builds its result, which begins empty and outlives what is returned. */
+struct rdc_sink archive_sink(struct buf *result);
 
 #endif

@@ -67,31 +67,6 @@ static struct saving edited(size_t text_size, size_t picture_size)
     return s;
 }
 
-static enum status sink_write(void *arg, uint64_t offset, struct span bytes)
-{
-    struct saving *s = arg;
-
-    assert_int_equal(offset, s->result.size);
-    buf_append(&s->result, bytes.data, bytes.size);
-    return ST_OK;
-}
-
-static enum status sink_read(void *arg, uint64_t offset, void *out, size_t size)
-{
-    const struct saving *s = arg;
-
-    memcpy(out, s->result.data + offset, size);
-    return ST_OK;
-}
-
-static enum status sink_restart(void *arg)
-{
-    struct saving *s = arg;
-
-    buf_clear(&s->result);
-    return ST_OK;
-}
-
 static struct rdc_hash sha256(struct span bytes)
 {
     struct rdc_hash hash;
@@ -132,7 +107,7 @@ static void run(struct saving *s)
         .hash = sha256(new_bytes),
         .seeds = s->other_seed_first ? seeds : seeds + 1,
         .seed_count = s->other_seed_first ? 2 : 1,
-        .sink = {.write = sink_write, .read = sink_read, .restart = sink_restart, .arg = s},
+        .sink = archive_sink(&s->result),
         .key = KEY,
         .link = s->link,
     };
